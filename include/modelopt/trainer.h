@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * modelopt/trainer.h: the one training loop.
+ *
+ * A trainer joins a model, data and a config of kind "train". Two extension
+ * points serve what is built on it: parameter groups and extra loss terms. */
+#ifndef MODELOPT_TRAINER_H
+#define MODELOPT_TRAINER_H
+
+#include "model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mopt_trainer mopt_trainer;
+
+/** Called after a step or an epoch.
+ *
+ *  @param user    as registered.
+ *  @param trainer the trainer; mopt_trainer_get and _model may be called.
+ *  @return 0 to go on, MOPT_STOPPED to end training (the best weights are
+ *          kept), MOPT_PRUNED the same with that status; anything else ends it
+ *          with MOPT_ECALLBACK.
+ */
+typedef int32_t (*mopt_trainer_fn)(void *user, mopt_trainer *trainer);
+
+/** An extra term of the loss, called once a mini-batch.
+ *
+ *  @param user    as registered.
+ *  @param rows    rows of the batch.
+ *  @param outputs numbers a row.
+ *  @param index   [rows], row numbers in the training data.
+ *  @param output  [rows][outputs], what the last layer gave (logits where the
+ *                 loss takes logits).
+ *  @param grad    [rows][outputs]; add the term's gradient to it.
+ *  @param loss    add the term's value (mean over the rows) to it.
+ *  @return 0, or a value that ends training with MOPT_ECALLBACK.
+ */
+typedef int32_t (*mopt_loss_fn)(void *user, int64_t rows, int64_t outputs,
+                                const int64_t *index, const float *output,
+                                float *grad, double *loss);
+
+/** Create a trainer.
+ *
+ *  @param model  kept alive; its weights are set from "seed" unless they are
+ *                set already.
+ *  @param train  data to learn from, transformed; kept alive.
+ *  @param validation data to measure on after each epoch; NULL for none.
+ *  @param config kind "train"; NULL for the defaults. Read, not kept.
+ *  @return MOPT_OK; MOPT_EINVAL (sizes of model and data differ, a loss that
+ *          does not fit the target, ...); MOPT_EKEY; MOPT_ENOMEM.
+ *  Thread: any. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_create(mopt_context *ctx, mopt_model *model,
+                                     const mopt_dataset *train,
+                                     const mopt_dataset *validation,
+                                     const mopt_config *config,
+                                     mopt_trainer **out);
+
+/** Free a trainer; NULL is fine. Thread: one a handle. Since 0.1. */
+MOPT_API void mopt_trainer_free(mopt_trainer *trainer);
+
+/** Give the parameters whose names match a pattern settings of their own.
+ *
+ *  @param pattern a glob over tensor names: "layers.0.*", "*.bias".
+ *  @param config  kind "group": "rate" (multiplies the learning rate),
+ *                 "weight_decay", "frozen". Later groups win.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EKEY (nothing matches), MOPT_ESTATE
+ *          (training has begun), MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_add_group(mopt_trainer *trainer,
+                                        const char *pattern,
+                                        const mopt_config *config);
+
+/** Add a term to the loss.
+ *
+ *  @param weight  multiplies the term's value; the term itself scales its
+ *                 gradient: it is handed a zeroed grad, which the trainer adds
+ *                 weighted.
+ *  @param destroy called with user when the trainer is freed; may be NULL.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (training has begun), ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_add_loss(mopt_trainer *trainer, double weight,
+                                       mopt_loss_fn term, void *user,
+                                       mopt_destroy_fn destroy);
+
+/** Scale the trainer's own loss (the one of the config's "loss"): 1 unless
+ *  set, 0 to train on the extra terms alone.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE. Thread: one a handle.
+ *  Since 0.1. */
+MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
+                                              double weight);
+
+/** Register what is called after each step, or epoch; NULL for nothing.
+ *
+ *  @param destroy called with user when replaced or freed; may be NULL.
+ *  @return MOPT_OK, MOPT_EINVAL.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_on_step(mopt_trainer *trainer,
+                                      mopt_trainer_fn fn, void *user,
+                                      mopt_destroy_fn destroy);
+MOPT_API int32_t mopt_trainer_on_epoch(mopt_trainer *trainer,
+                                       mopt_trainer_fn fn, void *user,
+                                       mopt_destroy_fn destroy);
+
+/** Train until a limit of the config is reached or a callback ends it. With
+ *  "restore_best" the model then has the weights of the best epoch, on every
+ *  way out.
+ *
+ *  @param cancel may be NULL; after MOPT_ECANCELED fit may be called again and
+ *                goes on where it was.
+ *  @return MOPT_OK (a limit was reached, or early stopping), MOPT_STOPPED,
+ *          MOPT_PRUNED, MOPT_ECANCELED, MOPT_ECALLBACK, MOPT_EDIVERGED (the
+ *          weights are those of the last good epoch), MOPT_EIO (checkpoint),
+ *          MOPT_EBACKEND, MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_fit(mopt_trainer *trainer, mopt_cancel *cancel);
+
+/** Take one step on the next mini-batch.
+ *
+ *  @param loss receives the batch's loss before the step; may be NULL.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EXHAUSTED (a limit is reached),
+ *          MOPT_EDIVERGED, MOPT_ECALLBACK, MOPT_EBACKEND.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_step(mopt_trainer *trainer, double *loss);
+
+/** Read a figure of the training so far: "epoch", "step", "seconds", "loss"
+ *  (mean over the last epoch), "learning_rate", "gradient_norm",
+ *  "validation.loss", "validation.accuracy" and other metrics of the last
+ *  epoch; "best.epoch", "best.loss", "best.accuracy", ... of the best.
+ *
+ *  @param out receives the value.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EKEY (no such figure), MOPT_ESTATE (not
+ *          known yet).
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_get(const mopt_trainer *trainer,
+                                  const char *figure, double *out);
+
+/** The figures of all epochs as a JSON array of objects.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1. */
+MOPT_API int32_t mopt_trainer_history(const mopt_trainer *trainer, char *buf,
+                                      size_t cap, size_t *needed);
+
+/** Write everything that training goes on from, atomically: weights, optimizer
+ *  state, schedule, counters, best weights. A training resumed from it gives
+ *  the same bits as one that was never interrupted.
+ *
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EIO (the old file is unharmed), ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_save(const mopt_trainer *trainer,
+                                   const char *path);
+
+/** Go on from a checkpoint that a trainer with the same model, data and config
+ *  wrote (limits such as "epochs" may differ).
+ *
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ENOENT, MOPT_EIO, MOPT_EFORMAT (damaged,
+ *          or of another training: the message names what differs; the trainer
+ *          is as before), MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

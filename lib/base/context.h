@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * lib/base/context.h: the inside of a context.
+ *
+ * Reference-counted: each object that is made from a context holds it. */
+#ifndef MOI_BASE_CONTEXT_H
+#define MOI_BASE_CONTEXT_H
+
+#include <modelopt/backend.h>
+#include <stdatomic.h>
+
+#include "base/status.h"
+
+struct moi_file_ops; /* file.h */
+struct moi_pool;     /* threads.h */
+
+/* One registered backend. */
+typedef struct moi_backend_entry {
+    mopt_backend table;
+    char *name;
+    mopt_destroy_fn destroy;
+    struct moi_backend_entry *next;
+} moi_backend_entry;
+
+struct mopt_context {
+    mopt_alloc_fn alloc;
+    void *alloc_user;
+    atomic_int refs;
+    mopt_log_fn log;
+    void *log_user;
+    mopt_destroy_fn log_destroy;
+    int32_t log_level;
+    int32_t threads;                 /* workers wanted, >= 1 */
+    struct moi_pool *pool;           /* made at first use, see threads.h */
+    const struct moi_file_ops *files; /* the one seam for files */
+    const mopt_backend *backend;      /* never NULL */
+    moi_backend_entry *backends;      /* what the host registered */
+};
+
+mopt_context *moi_context_hold(mopt_context *ctx);
+void moi_context_release(mopt_context *ctx);
+
+/* Log a message if the level is wanted. */
+void moi_log(mopt_context *ctx, int32_t level, const char *component,
+             const char *format, ...) MOI_PRINTF(4, 5);
+
+#endif

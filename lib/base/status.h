@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * lib/base/status.h: setting the message of an error.
+ *
+ * The message lives in fixed thread-local storage, so that setting it cannot
+ * fail, not even without memory. Every error is told once, where it is found;
+ * callers pass the code on. */
+#ifndef MOI_BASE_STATUS_H
+#define MOI_BASE_STATUS_H
+
+#include <modelopt/status.h>
+
+#define MOI_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define MOI_COUNT(array) ((int64_t)(sizeof(array) / sizeof((array)[0])))
+
+/* Set the calling thread's last error and return code. Numbers go in by
+ * moi_number_text (number.h), never by %g: the locale must not show. */
+int32_t moi_fail(int32_t code, const char *format, ...) MOI_PRINTF(2, 3);
+
+/* Put text before the message of the last error: "train.epochs: ". Used on the
+ * way out by those who know the place. Returns code. */
+int32_t moi_fail_at(int32_t code, const char *format, ...) MOI_PRINTF(2, 3);
+
+/* The usual sentence for a NULL argument. */
+int32_t moi_fail_null(const char *function, const char *argument);
+
+/* The message of the last error, for handles that keep a copy. */
+const char *moi_last_text(void);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT
+ * lib/kinds.c: every kind of config, gathered from both wings. */
+#include "base/schema.h"
+
+extern const moi_schema moi_context_schema;
+
+const moi_schema *const moi_schema_kinds[] = {
+    &moi_context_schema,
+    NULL,
+};

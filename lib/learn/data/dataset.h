@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/data/dataset.h: what models and trainers read from a data set. */
+#ifndef MOI_LEARN_DATASET_H
+#define MOI_LEARN_DATASET_H
+
+#include <modelopt/data.h>
+
+#include "backend/real.h"
+#include "base/json.h"
+
+mopt_dataset *moi_dataset_hold(const mopt_dataset *data);
+mopt_context *moi_dataset_context(const mopt_dataset *data);
+
+int64_t moi_dataset_rows(const mopt_dataset *data);
+int64_t moi_dataset_features(const mopt_dataset *data);
+int64_t moi_dataset_targets(const mopt_dataset *data); /* classes or numbers */
+int32_t moi_dataset_kind(const mopt_dataset *data);
+
+/* Are its columns inputs already (numbers without gaps)? A table straight from
+ * a file is not. */
+int32_t moi_dataset_ready(const mopt_dataset *data);
+
+/* Rows rows[0 .. count-1] of this view into packed x[count][features]. */
+void moi_dataset_gather(const mopt_dataset *data, const int64_t *rows,
+                        int64_t count, moi_real *x);
+
+/* Their targets: classes[count], or numbers[count][targets]. */
+void moi_dataset_classes(const mopt_dataset *data, const int64_t *rows,
+                         int64_t count, int32_t *classes);
+void moi_dataset_numbers(const mopt_dataset *data, const int64_t *rows,
+                         int64_t count, moi_real *numbers);
+
+/* A checksum of shape, features and targets of the view: keys of caches, and
+ * the check that a checkpoint belongs to this data. */
+uint64_t moi_dataset_digest(const mopt_dataset *data);
+
+/* Name of a class, NULL when classes have none. */
+const char *moi_dataset_class_name(const mopt_dataset *data, int64_t index);
+
+/* Transforms as JSON, for model files; NULL without memory. */
+json_t *moi_transform_to_json(const mopt_transform *transform);
+int32_t moi_transform_from_json(mopt_context *ctx, const json_t *json,
+                                mopt_transform **out);
+mopt_transform *moi_transform_hold(mopt_transform *transform);
+int64_t moi_transform_outputs(const mopt_transform *transform);
+
+/* Target numbers back in their own unit: numbers[count][targets]. */
+void moi_transform_restore(const mopt_transform *transform, int64_t count,
+                           float *numbers);
+
+/* Name of class index, NULL when classes have none. */
+const char *moi_transform_class_name(const mopt_transform *transform,
+                                     int64_t index);
+
+#endif

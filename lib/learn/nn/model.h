@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/nn/model.h: a model inside the library: the flat list of its
+ * layers and one block of weights. */
+#ifndef MOI_LEARN_MODEL_H
+#define MOI_LEARN_MODEL_H
+
+#include <modelopt/model.h>
+
+#include "backend/real.h"
+#include "base/json.h"
+
+#define MOI_PARAM_RANK 4
+#define MOI_PARAM_NO_DECAY 1  /* biases and the like: weight decay skips it */
+#define MOI_PARAM_TRANSPOSED 2 /* kept [in][out]; outside it is [out][in] */
+
+/* One tensor of weights, a piece of the model's block. Tensors are in the
+ * order of the layers; the block has no gaps but alignment, which is 0. */
+typedef struct moi_param {
+    char *name; /* "layers.0.weight" */
+    int32_t flags;
+    int32_t rank;
+    int64_t shape[MOI_PARAM_RANK]; /* as seen from outside */
+    int64_t count;
+    int64_t offset; /* into the block, in reals; a multiple of 16 */
+} moi_param;
+
+mopt_model *moi_model_hold(mopt_model *model);
+int64_t moi_model_inputs(const mopt_model *model);
+int64_t moi_model_outputs(const mopt_model *model);
+int64_t moi_model_param_count(const mopt_model *model);
+const moi_param *moi_model_param(const mopt_model *model, int64_t index);
+
+/* The block of weights and its size in reals, alignment included. */
+moi_real *moi_model_weights(const mopt_model *model);
+int64_t moi_model_size(const mopt_model *model);
+int32_t moi_model_ready(const mopt_model *model); /* weights are set? */
+void moi_model_set_ready(mopt_model *model);
+
+/* Does it end in softmax (the losses on logits leave that out)? */
+int32_t moi_model_ends_in_softmax(const mopt_model *model);
+mopt_transform *moi_model_transform(const mopt_model *model);
+
+/* The description as a new JSON object; NULL without memory. */
+json_t *moi_model_tree(const mopt_model *model);
+
+/* Bytes that serving one row takes: weights and activations. */
+int64_t moi_model_serving_bytes(const mopt_model *model);
+
+#endif

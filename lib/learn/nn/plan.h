@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/nn/plan.h: a model laid out for batches of up to a number of rows.
+ *
+ * Made once; holds every activation, gradient and scratch buffer in one block.
+ * Running it allocates nothing. One thread per plan; several plans may share
+ * the weights of one model. */
+#ifndef MOI_LEARN_PLAN_H
+#define MOI_LEARN_PLAN_H
+
+#include "learn/nn/model.h"
+
+#define MOI_PLAN_TRAIN 1  /* keeps what the backward pass needs */
+#define MOI_PLAN_LOGITS 2 /* leaves a final softmax out */
+
+typedef struct moi_plan moi_plan;
+
+/* What the layers must know of the pass. */
+typedef struct moi_pass {
+    int32_t training; /* dropout and the like are on */
+    uint64_t seed;    /* of the dropout streams */
+    uint64_t step;    /* masks are keyed by (seed, layer, step) */
+} moi_pass;
+
+int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,
+                        int64_t max_rows, int32_t flags, moi_plan **out);
+void moi_plan_free(moi_plan *plan);
+
+/* Where the batch goes: [max_rows][inputs], packed for the rows in use. */
+moi_real *moi_plan_input(moi_plan *plan);
+
+/* weights: a block laid out as the model's (the model's own, or averaged ones
+ * or another worker's). */
+int32_t moi_plan_forward(moi_plan *plan, const moi_real *weights, int64_t rows,
+                         const moi_pass *pass);
+
+const moi_real *moi_plan_output(const moi_plan *plan); /* [rows][outputs] */
+
+/* Where the gradient of the loss by the output goes: [rows][outputs]. */
+moi_real *moi_plan_output_grad(moi_plan *plan);
+
+/* Told when the gradients of tensors first .. first+count-1 are final, from
+ * the last layer to the first: update them while they are in the cache, or
+ * send them on their way. */
+typedef int32_t (*moi_grads_fn)(void *user, int64_t first, int64_t count);
+
+/* Gradients by all weights into grads, a block laid out as the model's (every
+ * tensor is written, nothing is added up). on_grads may be NULL. A tensor that
+ * was reported may be changed in weights at once: its layer is done with it. */
+int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
+                          int64_t rows, const moi_pass *pass, moi_real *grads,
+                          moi_grads_fn on_grads, void *user);
+
+int64_t moi_plan_bytes(const moi_plan *plan);
+
+#endif
