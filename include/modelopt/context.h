@@ -77,7 +77,7 @@ MOPT_API void mopt_context_free(mopt_context *ctx);
  *  for hosts that own their process).
  *
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_EKEY (no such backend), MOPT_ESTATE
- *          (objects that hold threads or a backend exist), MOPT_ENOMEM.
+ *          (the context's threads are running already).
  *  Thread: one at a time, before objects are made. Since 0.1.
  */
 MOPT_API int32_t mopt_context_configure(mopt_context *ctx,

@@ -39,6 +39,16 @@ struct mopt_context {
 mopt_context *moi_context_hold(mopt_context *ctx);
 void moi_context_release(mopt_context *ctx);
 
+/* What base needs of lib/backend, which stands beside it and may include it;
+ * lib/backend/backend.c defines these. */
+const mopt_backend *moi_backend_default(void);
+int32_t moi_backend_find(mopt_context *ctx, const char *name,
+                         const mopt_backend **out);
+const char *moi_backend_blas_config(void);
+int32_t moi_backend_blas_threads(void);
+void moi_backend_set_blas_threads(int32_t threads);
+const char *moi_isa_name(void);
+
 /* Log a message if the level is wanted. */
 void moi_log(mopt_context *ctx, int32_t level, const char *component,
              const char *format, ...) MOI_PRINTF(4, 5);

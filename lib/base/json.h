@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <modelopt/context.h>
 
+#include "base/status.h"
+
 /* A path such as "train.layers[2].units", built on the stack while walking
  * down; parent NULL is the root. */
 typedef struct moi_path {
@@ -17,7 +19,6 @@ typedef struct moi_path {
 } moi_path;
 
 /* The path as text, cut to fit; the root is "". Returns buf. */
-#define MOI_PATH_SIZE 256
 const char *moi_path_text(const moi_path *path, char buf[MOI_PATH_SIZE]);
 
 /* Fail with "<path>: <message>". */

@@ -60,4 +60,7 @@ const moi_key *moi_schema_key(const moi_schema *schema, const char *name);
  * (lib/kinds.c), which sees all wings; NULL-terminated. */
 extern const moi_schema *const moi_schema_kinds[];
 
+/* One of them by name; MOPT_EKEY names the nearest. */
+int32_t moi_schema_find(const char *name, const moi_schema **out);
+
 #endif

@@ -20,6 +20,9 @@ int32_t moi_fail(int32_t code, const char *format, ...) MOI_PRINTF(2, 3);
  * way out by those who know the place. Returns code. */
 int32_t moi_fail_at(int32_t code, const char *format, ...) MOI_PRINTF(2, 3);
 
+/* Bytes for the text of a place, such as a JSON path. */
+#define MOI_PATH_SIZE 256
+
 /* The usual sentence for a NULL argument. */
 int32_t moi_fail_null(const char *function, const char *argument);
 

@@ -10,11 +10,11 @@ typedef void (*moi_task_fn)(void *work, int64_t task);
 
 /* Run tasks 0 .. count-1 on at most width workers (0: as many as the context
  * has), the calling thread among them; returns when all are done. Tasks are
- * handed out in order. A call from inside a task runs in that thread alone.
- * MOPT_OK, or MOPT_ENOMEM when no thread could be made and count > 1 workers
- * were needed: then the tasks have run in the calling thread (never lost). */
-int32_t moi_parallel(mopt_context *ctx, int64_t count, int32_t width,
-                     moi_task_fn task, void *work);
+ * handed out in order. Inside a task, while another thread has the pool, or
+ * without memory for it, the calling thread does all of them: the tasks must
+ * not depend on which. */
+void moi_parallel(mopt_context *ctx, int64_t count, int32_t width,
+                  moi_task_fn task, void *work);
 
 /* Cores that this process may use, >= 1. */
 int32_t moi_cores(void);
