@@ -6,6 +6,7 @@
 #ifndef MOI_BASE_SCHEMA_H
 #define MOI_BASE_SCHEMA_H
 
+#include <jansson.h>
 #include <modelopt/config.h>
 
 #define MOI_KEY_OPEN_MIN 1 /* min itself is not allowed */
@@ -55,6 +56,14 @@ const moi_schema *moi_schema_variant(const moi_key *key, const char *name);
 
 /* A key by name, NULL if there is none (dotted names: see config.h). */
 const moi_key *moi_schema_key(const moi_schema *schema, const char *name);
+
+/* A value as the key wants it (a whole real becomes an integer where one is
+ * wanted), a new reference in *out; or an error that begins with place. */
+int32_t moi_key_check(const moi_key *key, const char *place,
+                      const json_t *value, json_t **out);
+
+/* "an integer", "a text", ... */
+const char *moi_key_wants(const moi_key *key);
 
 /* Every kind that mopt_config_create knows. Defined by the roof of the house
  * (lib/kinds.c), which sees all wings; NULL-terminated. */
