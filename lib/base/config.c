@@ -64,7 +64,7 @@ void mopt_config_free(mopt_config *config)
 
 int32_t moi_config_copy(const mopt_config *config, mopt_config **out)
 {
-    mopt_config *copy;
+    mopt_config *copy = NULL;
     int32_t status = moi_config_new(config->ctx, config->schema, &copy);
     if (status != MOPT_OK)
         return status;
