@@ -25,25 +25,49 @@ typedef struct moi_param {
 } moi_param;
 
 mopt_model *moi_model_hold(mopt_model *model);
+mopt_context *moi_model_context(const mopt_model *model);
 int64_t moi_model_inputs(const mopt_model *model);
 int64_t moi_model_outputs(const mopt_model *model);
 int64_t moi_model_param_count(const mopt_model *model);
 const moi_param *moi_model_param(const mopt_model *model, int64_t index);
 
-/* The block of weights and its size in reals, alignment included. */
+/* The block of weights, NULL before they are set, and its size in reals,
+ * alignment included. */
 moi_real *moi_model_weights(const mopt_model *model);
 int64_t moi_model_size(const mopt_model *model);
 int32_t moi_model_ready(const mopt_model *model); /* weights are set? */
-void moi_model_set_ready(mopt_model *model);
 
-/* Does it end in softmax (the losses on logits leave that out)? */
-int32_t moi_model_ends_in_softmax(const mopt_model *model);
+/* Give a model without weights its block, all 0: it is ready then, and its
+ * layers are fixed. Does nothing for a model that has one. */
+int32_t moi_model_alloc(mopt_model *model);
+
+/* The block in the form seen from outside, for files: values[size], tensor i
+ * at its offset, PyTorch's order inside; and back. */
+void moi_model_export(const mopt_model *model, const moi_real *block,
+                      moi_real *values);
+void moi_model_import(const mopt_model *model, const moi_real *values,
+                      moi_real *block);
+
+/* Does it end in softmax or sigmoid (MOI_PLAN_LOGITS leaves that out)? */
+int32_t moi_model_ends_in_probability(const mopt_model *model);
 mopt_transform *moi_model_transform(const mopt_model *model);
+
+/* As mopt_model_create, from a document at a path; errors name the path. */
+int32_t moi_model_from_json(mopt_context *ctx, const json_t *tree,
+                            const moi_path *path, int64_t inputs,
+                            int64_t outputs, mopt_model **out);
 
 /* The description as a new JSON object; NULL without memory. */
 json_t *moi_model_tree(const mopt_model *model);
 
-/* Bytes that serving one row takes: weights and activations. */
+/* The JSON Schema of descriptions; domains as in moi_schema_to_json. NULL
+ * without memory. */
+json_t *moi_model_schema(int32_t domains);
+
+/* What serving costs: numbers of weights, multiplications and additions a row,
+ * bytes that serving one row takes (weights and activations). */
+int64_t moi_model_weight_count(const mopt_model *model);
+int64_t moi_model_flops(const mopt_model *model);
 int64_t moi_model_serving_bytes(const mopt_model *model);
 
 #endif

@@ -10,7 +10,7 @@
 #include "learn/nn/model.h"
 
 #define MOI_PLAN_TRAIN 1  /* keeps what the backward pass needs */
-#define MOI_PLAN_LOGITS 2 /* leaves a final softmax out */
+#define MOI_PLAN_LOGITS 2 /* leaves a final softmax or sigmoid out */
 
 typedef struct moi_plan moi_plan;
 
@@ -18,7 +18,9 @@ typedef struct moi_plan moi_plan;
 typedef struct moi_pass {
     int32_t training; /* dropout and the like are on */
     uint64_t seed;    /* of the dropout streams */
-    uint64_t step;    /* masks are keyed by (seed, layer, step) */
+    uint64_t step;    /* masks are keyed by (seed, layer, step, row) */
+    int64_t row;      /* of the batch that is this plan's first: a batch cut
+                         into pieces has the masks of the whole */
 } moi_pass;
 
 int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,
