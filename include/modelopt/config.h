@@ -26,7 +26,7 @@ extern "C" {
 
 /** Create an empty config of a kind.
  *
- *  @param kind the name of the set of keys, mopt_config_describe lists the kinds.
+ *  @param kind one of those that mopt_config_describe lists.
  *  @param out  receives the config; the caller frees it.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_EKEY (no such kind), MOPT_ENOMEM.
  *  Thread: any. Since 0.1.

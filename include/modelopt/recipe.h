@@ -17,7 +17,7 @@ typedef struct mopt_recipe mopt_recipe;
 typedef struct mopt_result mopt_result;
 
 /* Events of a running recipe. */
-#define MOPT_EVENT_DATA 1  /* data are loaded: {"train": .., "validation": ..} */
+#define MOPT_EVENT_DATA 1  /* data loaded: {"train": .., "validation": ..} */
 #define MOPT_EVENT_TRIAL 2 /* a trial ended: as mopt_trial_to_json */
 #define MOPT_EVENT_EPOCH 3 /* {"trial": .., "epoch": .., "epochs": .., ...} */
 #define MOPT_EVENT_TEST 4  /* the winner was tested: the metrics */

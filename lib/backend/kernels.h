@@ -14,7 +14,8 @@
 
 #ifdef MOI_HAVE_CLONES
 #define MOI_CLONES \
-    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", \
+                                 "default")))
 #else
 #define MOI_CLONES
 #endif

@@ -23,8 +23,8 @@ static int32_t fail_type(const moi_key *key, const char *place,
                          const json_t *value)
 {
     char excerpt[MOI_EXCERPT_SIZE];
-    return moi_fail(MOPT_EINVAL, "%s: must be %s, not %s", place, moi_key_wants(key),
-                    moi_json_excerpt(value, excerpt));
+    return moi_fail(MOPT_EINVAL, "%s: must be %s, not %s", place,
+                    moi_key_wants(key), moi_json_excerpt(value, excerpt));
 }
 
 static int32_t check_bounds(const moi_key *key, const char *place, double x)

@@ -160,15 +160,14 @@ static int32_t open_file(moi_reader *reader)
     reader->fd = files->open(files->user, reader->path, O_RDONLY, 0);
     if (reader->fd < 0)
         return fail_io(reader->path, "opening", reader->fd);
-    int64_t size = files->seek(files->user, reader->fd, 0, SEEK_END);
-    if (size >= 0) {
+    reader->disk_size = files->seek(files->user, reader->fd, 0, SEEK_END);
+    if (reader->disk_size >= 0) {
         int64_t start = files->seek(files->user, reader->fd, 0, SEEK_SET);
         if (start < 0)
             return fail_io(reader->path, "seeking", start);
-    } else if (size != -ESPIPE) {
-        return fail_io(reader->path, "seeking", size);
+    } else {
+        reader->disk_size = INT64_MAX; /* a pipe */
     }
-    reader->disk_size = size >= 0 ? size : INT64_MAX; /* a pipe has no end */
     return detect(reader);
 }
 

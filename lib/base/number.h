@@ -11,8 +11,8 @@
 /* Shortest text that reads back as the same double; returns buf. */
 const char *moi_number_text(double value, char buf[MOI_NUMBER_SIZE]);
 
-/* Read a number from the start of length bytes. Returns the bytes taken, 0 if
- * there is no number. Accepts "nan" and "inf" in any case. Correctly rounded. */
+/* Read a number from the start of length bytes, correctly rounded. Returns the
+ * bytes taken, 0 if there is no number. Accepts "nan" and "inf" in any case. */
 size_t moi_number_read(const char *text, size_t length, double *out);
 
 /* The whole text is one number (blanks around it allowed)? 1 or 0. */

@@ -210,7 +210,8 @@ int32_t mopt_config_describe(mopt_context *ctx, const char *kind, char *buf,
     if (status != MOPT_OK)
         return status;
     json_t *array = json_array();
-    if (array != NULL && describe(array, schema, (place){"", NULL}) != MOPT_OK) {
+    if (array != NULL &&
+        describe(array, schema, (place){"", NULL}) != MOPT_OK) {
         json_decref(array);
         array = NULL;
     }

@@ -53,7 +53,7 @@ int32_t moi_loss_fits(const moi_loss_kind *kind, int32_t target,
                       int64_t targets, int64_t outputs);
 
 /* A loss with the settings "<prefix>..." of a config (options NULL or without
- * a config: defaults); outputs is checked against class weights and the like. */
+ * a config: defaults); outputs is checked against class weights and so on. */
 int32_t moi_loss_create(mopt_context *ctx, const moi_loss_kind *kind,
                         const moi_options *options, int64_t outputs,
                         moi_loss **out);

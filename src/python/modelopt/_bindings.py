@@ -1,0 +1,474 @@
+# SPDX-License-Identifier: MIT
+# Made by src/python/generate.py from include/modelopt/*.h: do not edit.
+"""The C interface, name for name. modelopt.c is this module."""
+
+from ctypes import (
+    CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_double, c_float,
+    c_int32, c_int64, c_size_t, c_uint32, c_void_p)
+
+from ._library import bind, verify
+
+VERSION = (0, 1, 0)
+
+MOPT_OK = 0
+MOPT_PRUNED = 1
+MOPT_EXHAUSTED = 2
+MOPT_STOPPED = 3
+MOPT_EINVAL = -1
+MOPT_ENOMEM = -2
+MOPT_ESTATE = -3
+MOPT_ERANGE = -4
+MOPT_EKEY = -5
+MOPT_EUNSUPPORTED = -6
+MOPT_EIO = -20
+MOPT_EFORMAT = -21
+MOPT_ENOENT = -22
+MOPT_EEXIST = -23
+MOPT_ELOCKED = -24
+MOPT_ESTORE = -25
+MOPT_ECANCELED = -40
+MOPT_ECALLBACK = -41
+MOPT_EDIVERGED = -42
+MOPT_EBACKEND = -60
+MOPT_EINTERNAL = -61
+MOPT_LOG_ERROR = 1
+MOPT_LOG_WARN = 2
+MOPT_LOG_INFO = 3
+MOPT_LOG_DEBUG = 4
+MOPT_BACKEND_ABI = 1
+MOPT_TYPE_INT = 1
+MOPT_TYPE_FLOAT = 2
+MOPT_TYPE_BOOL = 3
+MOPT_TYPE_TEXT = 4
+MOPT_TYPE_CHOICE = 5
+MOPT_TYPE_VARIANT = 6
+MOPT_TYPE_JSON = 7
+MOPT_F32 = 1
+MOPT_F64 = 2
+MOPT_U8 = 3
+MOPT_I8 = 4
+MOPT_I16 = 5
+MOPT_I32 = 6
+MOPT_I64 = 7
+MOPT_BOOL = 8
+MOPT_TARGET_NONE = 0
+MOPT_TARGET_CLASS = 1
+MOPT_TARGET_NUMBER = 2
+MOPT_PART_TRAIN = 0
+MOPT_PART_VALIDATION = 1
+MOPT_PART_TEST = 2
+MOPT_LINEAR = 0
+MOPT_LOG = 1
+MOPT_TRIAL_RUNNING = 0
+MOPT_TRIAL_COMPLETE = 1
+MOPT_TRIAL_PRUNED = 2
+MOPT_TRIAL_FAILED = 3
+MOPT_TRIAL_WAITING = 4
+MOPT_EVENT_DATA = 1
+MOPT_EVENT_TRIAL = 2
+MOPT_EVENT_EPOCH = 3
+MOPT_EVENT_TEST = 4
+
+#: Names of the status codes.
+STATUS = {
+    0: "MOPT_OK",
+    1: "MOPT_PRUNED",
+    2: "MOPT_EXHAUSTED",
+    3: "MOPT_STOPPED",
+    -1: "MOPT_EINVAL",
+    -2: "MOPT_ENOMEM",
+    -3: "MOPT_ESTATE",
+    -4: "MOPT_ERANGE",
+    -5: "MOPT_EKEY",
+    -6: "MOPT_EUNSUPPORTED",
+    -20: "MOPT_EIO",
+    -21: "MOPT_EFORMAT",
+    -22: "MOPT_ENOENT",
+    -23: "MOPT_EEXIST",
+    -24: "MOPT_ELOCKED",
+    -25: "MOPT_ESTORE",
+    -40: "MOPT_ECANCELED",
+    -41: "MOPT_ECALLBACK",
+    -42: "MOPT_EDIVERGED",
+    -60: "MOPT_EBACKEND",
+    -61: "MOPT_EINTERNAL",
+}
+
+
+class mopt_context(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_cancel(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_config(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_dataset(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_transform(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_model(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_space(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_study(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_trial(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_trainer(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_recipe(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_result(Structure):
+    """Only ever behind a pointer."""
+
+
+mopt_alloc_fn = CFUNCTYPE(c_void_p, c_void_p, c_void_p, c_size_t, c_size_t)
+mopt_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p, c_char_p)
+mopt_destroy_fn = CFUNCTYPE(None, c_void_p)
+mopt_objective_fn = CFUNCTYPE(
+    c_int32, c_void_p, POINTER(mopt_trial), POINTER(c_double))
+mopt_trainer_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(mopt_trainer))
+mopt_loss_fn = CFUNCTYPE(
+    c_int32, c_void_p, c_int64, c_int64, POINTER(c_int64), POINTER(c_float),
+    POINTER(c_float), POINTER(c_double))
+mopt_event_fn = CFUNCTYPE(c_int32, c_void_p, c_int32, c_char_p)
+
+
+class mopt_backend(Structure):
+    """A backend."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("abi_version", c_uint32),
+        ("name", c_char_p),
+        ("user", c_void_p),
+        ("sgemm", CFUNCTYPE(
+            c_int32, c_void_p, c_int32, c_int32, c_int64, c_int64, c_int64,
+            c_float, POINTER(c_float), c_int64, POINTER(c_float), c_int64,
+            c_float, POINTER(c_float), c_int64)),
+        ("dgemm", CFUNCTYPE(
+            c_int32, c_void_p, c_int32, c_int32, c_int64, c_int64, c_int64,
+            c_double, POINTER(c_double), c_int64, POINTER(c_double), c_int64,
+            c_double, POINTER(c_double), c_int64)),
+        ("dqr", CFUNCTYPE(
+            c_int32, c_void_p, c_int64, c_int64, POINTER(c_double), c_int64,
+            POINTER(c_double))),
+        ("dposv", CFUNCTYPE(
+            c_int32, c_void_p, c_int64, c_int64, POINTER(c_double), c_int64,
+            POINTER(c_double), c_int64)),
+    ]
+
+
+verify(VERSION, STATUS)
+mopt_status_name = bind("mopt_status_name", c_char_p, c_int32)
+mopt_status_text = bind("mopt_status_text", c_char_p, c_int32)
+mopt_last_error = bind(
+    "mopt_last_error", c_int32, POINTER(c_char), c_size_t, POINTER(c_size_t))
+mopt_last_code = bind("mopt_last_code", c_int32)
+mopt_context_create = bind(
+    "mopt_context_create", c_int32, mopt_alloc_fn, c_void_p,
+    POINTER(POINTER(mopt_context)))
+mopt_context_free = bind("mopt_context_free", None, POINTER(mopt_context))
+mopt_context_configure = bind(
+    "mopt_context_configure", c_int32, POINTER(mopt_context),
+    POINTER(mopt_config))
+mopt_context_set_log = bind(
+    "mopt_context_set_log", c_int32, POINTER(mopt_context), mopt_log_fn,
+    c_void_p, mopt_destroy_fn)
+mopt_version = bind(
+    "mopt_version", None, POINTER(c_int32), POINTER(c_int32), POINTER(c_int32))
+mopt_context_info = bind(
+    "mopt_context_info", c_int32, POINTER(mopt_context), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_cancel_create = bind(
+    "mopt_cancel_create", c_int32, POINTER(mopt_context),
+    POINTER(POINTER(mopt_cancel)))
+mopt_cancel_request = bind("mopt_cancel_request", None, POINTER(mopt_cancel))
+mopt_cancel_reset = bind("mopt_cancel_reset", None, POINTER(mopt_cancel))
+mopt_cancel_requested = bind(
+    "mopt_cancel_requested", c_int32, POINTER(mopt_cancel))
+mopt_cancel_free = bind("mopt_cancel_free", None, POINTER(mopt_cancel))
+mopt_backend_register = bind(
+    "mopt_backend_register", c_int32, POINTER(mopt_context),
+    POINTER(mopt_backend), mopt_destroy_fn)
+mopt_config_create = bind(
+    "mopt_config_create", c_int32, POINTER(mopt_context), c_char_p,
+    POINTER(POINTER(mopt_config)))
+mopt_config_free = bind("mopt_config_free", None, POINTER(mopt_config))
+mopt_config_set_int = bind(
+    "mopt_config_set_int", c_int32, POINTER(mopt_config), c_char_p, c_int64)
+mopt_config_set_float = bind(
+    "mopt_config_set_float", c_int32, POINTER(mopt_config), c_char_p, c_double)
+mopt_config_set_bool = bind(
+    "mopt_config_set_bool", c_int32, POINTER(mopt_config), c_char_p, c_int32)
+mopt_config_set_text = bind(
+    "mopt_config_set_text", c_int32, POINTER(mopt_config), c_char_p, c_char_p)
+mopt_config_set_json = bind(
+    "mopt_config_set_json", c_int32, POINTER(mopt_config), c_char_p)
+mopt_config_get_int = bind(
+    "mopt_config_get_int", c_int32, POINTER(mopt_config), c_char_p,
+    POINTER(c_int64))
+mopt_config_get_float = bind(
+    "mopt_config_get_float", c_int32, POINTER(mopt_config), c_char_p,
+    POINTER(c_double))
+mopt_config_get_bool = bind(
+    "mopt_config_get_bool", c_int32, POINTER(mopt_config), c_char_p,
+    POINTER(c_int32))
+mopt_config_get_text = bind(
+    "mopt_config_get_text", c_int32, POINTER(mopt_config), c_char_p,
+    POINTER(c_char), c_size_t, POINTER(c_size_t))
+mopt_config_describe = bind(
+    "mopt_config_describe", c_int32, POINTER(mopt_context), c_char_p,
+    POINTER(c_char), c_size_t, POINTER(c_size_t))
+mopt_dataset_load = bind(
+    "mopt_dataset_load", c_int32, POINTER(mopt_context), POINTER(mopt_config),
+    c_int32, POINTER(POINTER(mopt_dataset)))
+mopt_dataset_from_memory = bind(
+    "mopt_dataset_from_memory", c_int32, POINTER(mopt_context), c_int64,
+    c_int64, c_void_p, c_int32, c_int64, c_void_p, c_int32, c_int64, c_int64,
+    c_void_p, mopt_destroy_fn, POINTER(POINTER(mopt_dataset)))
+mopt_dataset_free = bind("mopt_dataset_free", None, POINTER(mopt_dataset))
+mopt_dataset_shape = bind(
+    "mopt_dataset_shape", c_int32, POINTER(mopt_dataset), POINTER(c_int64),
+    POINTER(c_int64), POINTER(c_int64), POINTER(c_int32))
+mopt_dataset_describe = bind(
+    "mopt_dataset_describe", c_int32, POINTER(mopt_dataset), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_dataset_read = bind(
+    "mopt_dataset_read", c_int32, POINTER(mopt_dataset), c_int64, c_int64,
+    POINTER(c_float), POINTER(c_float))
+mopt_dataset_split = bind(
+    "mopt_dataset_split", c_int32, POINTER(mopt_dataset), POINTER(mopt_config),
+    POINTER(POINTER(mopt_dataset)), POINTER(POINTER(mopt_dataset)),
+    POINTER(POINTER(mopt_dataset)))
+mopt_dataset_fold = bind(
+    "mopt_dataset_fold", c_int32, POINTER(mopt_dataset), c_int64, c_int64,
+    c_int64, c_int32, POINTER(POINTER(mopt_dataset)),
+    POINTER(POINTER(mopt_dataset)))
+mopt_dataset_select = bind(
+    "mopt_dataset_select", c_int32, POINTER(mopt_dataset), POINTER(c_int64),
+    c_int64, POINTER(POINTER(mopt_dataset)))
+mopt_transform_fit = bind(
+    "mopt_transform_fit", c_int32, POINTER(mopt_dataset), POINTER(mopt_config),
+    POINTER(POINTER(mopt_transform)))
+mopt_transform_apply = bind(
+    "mopt_transform_apply", c_int32, POINTER(mopt_transform),
+    POINTER(mopt_dataset), POINTER(POINTER(mopt_dataset)))
+mopt_transform_free = bind(
+    "mopt_transform_free", None, POINTER(mopt_transform))
+mopt_model_create = bind(
+    "mopt_model_create", c_int32, POINTER(mopt_context), c_char_p, c_int64,
+    c_int64, POINTER(POINTER(mopt_model)))
+mopt_model_build = bind(
+    "mopt_model_build", c_int32, POINTER(mopt_context), c_int64,
+    POINTER(POINTER(mopt_model)))
+mopt_model_add = bind(
+    "mopt_model_add", c_int32, POINTER(mopt_model), POINTER(mopt_config))
+mopt_model_add_dense = bind(
+    "mopt_model_add_dense", c_int32, POINTER(mopt_model), c_int64, c_char_p)
+mopt_model_add_dropout = bind(
+    "mopt_model_add_dropout", c_int32, POINTER(mopt_model), c_double)
+mopt_model_init = bind(
+    "mopt_model_init", c_int32, POINTER(mopt_model), c_int64)
+mopt_model_copy = bind(
+    "mopt_model_copy", c_int32, POINTER(mopt_model),
+    POINTER(POINTER(mopt_model)))
+mopt_model_free = bind("mopt_model_free", None, POINTER(mopt_model))
+mopt_model_set_transform = bind(
+    "mopt_model_set_transform", c_int32, POINTER(mopt_model),
+    POINTER(mopt_transform))
+mopt_model_describe = bind(
+    "mopt_model_describe", c_int32, POINTER(mopt_model), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_model_get_tensor = bind(
+    "mopt_model_get_tensor", c_int32, POINTER(mopt_model), c_char_p,
+    POINTER(c_float), c_int64)
+mopt_model_set_tensor = bind(
+    "mopt_model_set_tensor", c_int32, POINTER(mopt_model), c_char_p,
+    POINTER(c_float), c_int64)
+mopt_model_predict = bind(
+    "mopt_model_predict", c_int32, POINTER(mopt_model), POINTER(c_float),
+    c_int64, POINTER(c_float), POINTER(mopt_cancel))
+mopt_model_predict_dataset = bind(
+    "mopt_model_predict_dataset", c_int32, POINTER(mopt_model),
+    POINTER(mopt_dataset), POINTER(c_float), c_int64, POINTER(mopt_cancel))
+mopt_model_evaluate = bind(
+    "mopt_model_evaluate", c_int32, POINTER(mopt_model), POINTER(mopt_dataset),
+    c_char_p, POINTER(mopt_cancel), POINTER(c_char), c_size_t,
+    POINTER(c_size_t))
+mopt_model_save = bind(
+    "mopt_model_save", c_int32, POINTER(mopt_model), c_char_p)
+mopt_model_load = bind(
+    "mopt_model_load", c_int32, POINTER(mopt_context), c_char_p,
+    POINTER(POINTER(mopt_model)))
+mopt_space_create = bind(
+    "mopt_space_create", c_int32, POINTER(mopt_context),
+    POINTER(POINTER(mopt_space)))
+mopt_space_from_json = bind(
+    "mopt_space_from_json", c_int32, POINTER(mopt_context), c_char_p,
+    POINTER(POINTER(mopt_space)))
+mopt_space_free = bind("mopt_space_free", None, POINTER(mopt_space))
+mopt_space_add_float = bind(
+    "mopt_space_add_float", c_int32, POINTER(mopt_space), c_char_p, c_double,
+    c_double, c_int32)
+mopt_space_add_float_step = bind(
+    "mopt_space_add_float_step", c_int32, POINTER(mopt_space), c_char_p,
+    c_double, c_double, c_double)
+mopt_space_add_int = bind(
+    "mopt_space_add_int", c_int32, POINTER(mopt_space), c_char_p, c_int64,
+    c_int64, c_int64, c_int32)
+mopt_space_add_choice = bind(
+    "mopt_space_add_choice", c_int32, POINTER(mopt_space), c_char_p, c_char_p)
+mopt_space_add_condition = bind(
+    "mopt_space_add_condition", c_int32, POINTER(mopt_space), c_char_p,
+    c_char_p, c_char_p)
+mopt_space_to_json = bind(
+    "mopt_space_to_json", c_int32, POINTER(mopt_space), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_space_count = bind(
+    "mopt_space_count", c_int32, POINTER(mopt_space), POINTER(c_int64))
+mopt_study_create = bind(
+    "mopt_study_create", c_int32, POINTER(mopt_context), POINTER(mopt_space),
+    POINTER(mopt_config), POINTER(POINTER(mopt_study)))
+mopt_study_free = bind("mopt_study_free", None, POINTER(mopt_study))
+mopt_study_ask = bind(
+    "mopt_study_ask", c_int32, POINTER(mopt_study),
+    POINTER(POINTER(mopt_trial)))
+mopt_study_tell = bind(
+    "mopt_study_tell", c_int32, POINTER(mopt_study), POINTER(mopt_trial),
+    c_int32, POINTER(c_double), c_char_p)
+mopt_study_enqueue = bind(
+    "mopt_study_enqueue", c_int32, POINTER(mopt_study), c_char_p)
+mopt_study_optimize = bind(
+    "mopt_study_optimize", c_int32, POINTER(mopt_study), mopt_objective_fn,
+    c_void_p, POINTER(mopt_cancel))
+mopt_study_count = bind(
+    "mopt_study_count", c_int32, POINTER(mopt_study), c_int32,
+    POINTER(c_int64))
+mopt_study_best = bind(
+    "mopt_study_best", c_int32, POINTER(mopt_study),
+    POINTER(POINTER(mopt_trial)))
+mopt_study_trial = bind(
+    "mopt_study_trial", c_int32, POINTER(mopt_study), c_int64,
+    POINTER(POINTER(mopt_trial)))
+mopt_study_to_json = bind(
+    "mopt_study_to_json", c_int32, POINTER(mopt_study), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_study_list = bind(
+    "mopt_study_list", c_int32, POINTER(mopt_context), c_char_p,
+    POINTER(c_char), c_size_t, POINTER(c_size_t))
+mopt_trial_free = bind("mopt_trial_free", None, POINTER(mopt_trial))
+mopt_trial_number = bind("mopt_trial_number", c_int64, POINTER(mopt_trial))
+mopt_trial_state = bind("mopt_trial_state", c_int32, POINTER(mopt_trial))
+mopt_trial_get_float = bind(
+    "mopt_trial_get_float", c_int32, POINTER(mopt_trial), c_char_p,
+    POINTER(c_double))
+mopt_trial_get_int = bind(
+    "mopt_trial_get_int", c_int32, POINTER(mopt_trial), c_char_p,
+    POINTER(c_int64))
+mopt_trial_get_index = bind(
+    "mopt_trial_get_index", c_int32, POINTER(mopt_trial), c_char_p,
+    POINTER(c_int64))
+mopt_trial_get_text = bind(
+    "mopt_trial_get_text", c_int32, POINTER(mopt_trial), c_char_p,
+    POINTER(c_char), c_size_t, POINTER(c_size_t))
+mopt_trial_apply = bind(
+    "mopt_trial_apply", c_int32, POINTER(mopt_trial), POINTER(mopt_config),
+    POINTER(c_int64))
+mopt_trial_value = bind(
+    "mopt_trial_value", c_int32, POINTER(mopt_trial), c_int64,
+    POINTER(c_double))
+mopt_trial_report = bind(
+    "mopt_trial_report", c_int32, POINTER(mopt_trial), c_int64, c_double)
+mopt_trial_set_note = bind(
+    "mopt_trial_set_note", c_int32, POINTER(mopt_trial), c_char_p, c_char_p)
+mopt_trial_set_constraints = bind(
+    "mopt_trial_set_constraints", c_int32, POINTER(mopt_trial),
+    POINTER(c_double), c_int64)
+mopt_trial_to_json = bind(
+    "mopt_trial_to_json", c_int32, POINTER(mopt_trial), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_trainer_create = bind(
+    "mopt_trainer_create", c_int32, POINTER(mopt_context), POINTER(mopt_model),
+    POINTER(mopt_dataset), POINTER(mopt_dataset), POINTER(mopt_config),
+    POINTER(POINTER(mopt_trainer)))
+mopt_trainer_free = bind("mopt_trainer_free", None, POINTER(mopt_trainer))
+mopt_trainer_add_group = bind(
+    "mopt_trainer_add_group", c_int32, POINTER(mopt_trainer), c_char_p,
+    POINTER(mopt_config))
+mopt_trainer_add_loss = bind(
+    "mopt_trainer_add_loss", c_int32, POINTER(mopt_trainer), c_double,
+    mopt_loss_fn, c_void_p, mopt_destroy_fn)
+mopt_trainer_set_loss_weight = bind(
+    "mopt_trainer_set_loss_weight", c_int32, POINTER(mopt_trainer), c_double)
+mopt_trainer_on_step = bind(
+    "mopt_trainer_on_step", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
+    c_void_p, mopt_destroy_fn)
+mopt_trainer_on_epoch = bind(
+    "mopt_trainer_on_epoch", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
+    c_void_p, mopt_destroy_fn)
+mopt_trainer_fit = bind(
+    "mopt_trainer_fit", c_int32, POINTER(mopt_trainer), POINTER(mopt_cancel))
+mopt_trainer_step = bind(
+    "mopt_trainer_step", c_int32, POINTER(mopt_trainer), POINTER(c_double))
+mopt_trainer_get = bind(
+    "mopt_trainer_get", c_int32, POINTER(mopt_trainer), c_char_p,
+    POINTER(c_double))
+mopt_trainer_history = bind(
+    "mopt_trainer_history", c_int32, POINTER(mopt_trainer), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_trainer_save = bind(
+    "mopt_trainer_save", c_int32, POINTER(mopt_trainer), c_char_p)
+mopt_trainer_resume = bind(
+    "mopt_trainer_resume", c_int32, POINTER(mopt_trainer), c_char_p)
+mopt_recipe_parse = bind(
+    "mopt_recipe_parse", c_int32, POINTER(mopt_context), c_char_p, c_char_p,
+    POINTER(POINTER(mopt_recipe)))
+mopt_recipe_load = bind(
+    "mopt_recipe_load", c_int32, POINTER(mopt_context), c_char_p,
+    POINTER(POINTER(mopt_recipe)))
+mopt_recipe_set = bind(
+    "mopt_recipe_set", c_int32, POINTER(mopt_recipe), c_char_p, c_char_p)
+mopt_recipe_free = bind("mopt_recipe_free", None, POINTER(mopt_recipe))
+mopt_recipe_to_json = bind(
+    "mopt_recipe_to_json", c_int32, POINTER(mopt_recipe), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_recipe_space = bind(
+    "mopt_recipe_space", c_int32, POINTER(mopt_recipe),
+    POINTER(POINTER(mopt_space)))
+mopt_recipe_run = bind(
+    "mopt_recipe_run", c_int32, POINTER(mopt_recipe), mopt_event_fn, c_void_p,
+    POINTER(mopt_cancel), POINTER(POINTER(mopt_result)))
+mopt_result_free = bind("mopt_result_free", None, POINTER(mopt_result))
+mopt_result_to_json = bind(
+    "mopt_result_to_json", c_int32, POINTER(mopt_result), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_result_model = bind(
+    "mopt_result_model", c_int32, POINTER(mopt_result),
+    POINTER(POINTER(mopt_model)))
+mopt_result_report = bind(
+    "mopt_result_report", c_int32, POINTER(mopt_result), c_char_p)
+mopt_recipe_schema = bind(
+    "mopt_recipe_schema", c_int32, POINTER(mopt_context), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
