@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/nn/dense.c: every output a weighted sum of all inputs, with an
+ * activation after it.
+ *
+ * y = f(x w + b). relu is done by the product itself (backend/dense.h), and
+ * its derivative by the input gradient of the next layer; other activations
+ * run over y, in place wherever the backward pass needs y alone. */
+#include "backend/dense.h"
+#include "learn/nn/init.h"
+#include "learn/nn/layer.h"
+
+typedef struct settings {
+    const moi_activation *function; /* NULL: none */
+    double slope;
+    int32_t bias;
+} settings;
+
+static int32_t infer(moi_layer *layer)
+{
+    settings *s = layer->settings;
+    s->function = moi_activation_read(layer->config, &s->slope);
+    s->bias = moi_config_bool(layer->config, "bias");
+    if (!moi_config_has(layer->config, "units"))
+        return moi_fail(MOPT_EINVAL,
+                        "units: is missing; allowed is 1 or more");
+    layer->out = moi_shape_flat(moi_config_int(layer->config, "units"));
+    return MOPT_OK;
+}
+
+static int32_t tensors(const moi_layer *layer,
+                       moi_layer_tensor list[MOI_LAYER_TENSORS])
+{
+    const settings *s = layer->settings;
+    int64_t in = moi_shape_count(&layer->in);
+    int64_t out = moi_shape_count(&layer->out);
+    list[0] = (moi_layer_tensor){
+        "weight", MOI_PARAM_TRANSPOSED, 2, {out, in}};
+    list[1] = (moi_layer_tensor){"bias", MOI_PARAM_NO_DECAY, 1, {out}};
+    return s->bias ? 2 : 1;
+}
+
+static int32_t init(const moi_layer *layer, mopt_context *ctx, uint64_t seed,
+                    const int64_t *offset, moi_real *weights)
+{
+    const settings *s = layer->settings;
+    int64_t in = moi_shape_count(&layer->in);
+    int64_t out = moi_shape_count(&layer->out);
+    moi_init_request request = {
+        .ctx = ctx,
+        .config = layer->config,
+        .activation = s->function,
+        .slope = s->slope,
+        .fan_in = in,
+        .fan_out = out,
+        .seed = seed,
+        .stream = layer->first,
+    };
+    if (s->bias) {
+        moi_real start = (moi_real)moi_config_float(layer->config,
+                                                    "bias_init");
+        for (int64_t j = 0; j < out; j++)
+            weights[offset[1] + j] = start;
+    }
+    return moi_init_weight(&request, in, out, weights + offset[0]);
+}
+
+static int64_t flops(const moi_layer *layer)
+{
+    const settings *s = layer->settings;
+    int64_t in = moi_shape_count(&layer->in);
+    int64_t out = moi_shape_count(&layer->out);
+    return 2 * in * out + (s->bias ? out : 0) + (s->function ? out : 0);
+}
+
+static const moi_activation *ends_in(const moi_layer *layer)
+{
+    const settings *s = layer->settings;
+    return s->function;
+}
+
+static const moi_activation *function_of(const moi_work *work)
+{
+    const settings *s = work->layer->settings;
+    return work->bare ? NULL : s->function;
+}
+
+/* Does the value before the activation have a place of its own? */
+static int32_t keeps_input(const moi_work *work)
+{
+    const moi_activation *f = function_of(work);
+    return work->train && f != NULL && f->reads_input;
+}
+
+static void buffers(const moi_work *work, int64_t rows, moi_buffers *need)
+{
+    need->keep = keeps_input(work) ? rows * work->out : 0;
+    need->scratch = moi_dense_scratch(work->ctx, rows, work->in, work->out);
+}
+
+static int32_t forward(const moi_work *work, const moi_real *weights,
+                       int64_t rows, const moi_pass *pass)
+{
+    (void)pass;
+    const settings *s = work->layer->settings;
+    const moi_activation *f = function_of(work);
+    int32_t fuse = f != NULL ? f->fuse : MOI_FUSE_NONE;
+    moi_real *z = keeps_input(work) ? work->keep : work->y;
+    int32_t rc = moi_dense_forward(
+        work->ctx, rows, work->in, work->out, work->x,
+        weights + work->offset[0],
+        s->bias ? weights + work->offset[1] : NULL, fuse, z, work->scratch);
+    if (rc == MOPT_OK && f != NULL && fuse == MOI_FUSE_NONE)
+        f->forward(s->slope, rows, work->out, z, work->y);
+    return rc;
+}
+
+static int32_t backward(const moi_work *work, const moi_real *weights,
+                        int64_t rows, const moi_pass *pass, moi_real *grads)
+{
+    (void)pass;
+    const settings *s = work->layer->settings;
+    const moi_activation *f = function_of(work);
+    int32_t rc = MOPT_OK;
+    if (f != NULL && !work->masked)
+        f->backward(s->slope, rows, work->out, work->keep, work->y, work->dy,
+                    work->dy);
+    if (work->dx != NULL)
+        rc = moi_dense_backward_input(work->ctx, rows, work->in, work->out,
+                                      work->dy, weights + work->offset[0],
+                                      work->masks ? work->x : NULL, work->dx,
+                                      work->scratch);
+    if (rc != MOPT_OK)
+        return rc;
+    return moi_dense_backward_weight(
+        work->ctx, rows, work->in, work->out, work->x, work->dy,
+        grads + work->offset[0], s->bias ? grads + work->offset[1] : NULL,
+        work->scratch);
+}
+
+static const moi_key keys[] = {
+    /* 2^31 - 1 is what a BLAS can index. */
+    MOI_INT("units", 0, 1, 2147483647,
+            "outputs; the last dense layer may leave it to the data"),
+    MOI_VARIANT("activation", "none", moi_activation_schemas,
+                "function of every output"),
+    MOI_BOOL("bias", 1, "add a learned constant to every output"),
+    MOI_VARIANT("init", "auto", moi_init_schemas, "first weights"),
+    MOI_FLOAT("bias_init", 0, -1e6, 1e6, "first value of the constants"),
+    MOI_KEYS_END,
+};
+
+const moi_schema moi_layer_dense_schema = {
+    "layer.dense", "weighted sums of all inputs", keys};
+
+const moi_layer_kind moi_layer_dense = {
+    .schema = &moi_layer_dense_schema,
+    .flags = MOI_LAYER_MASKS,
+    .settings_size = sizeof(settings),
+    .infer = infer,
+    .tensors = tensors,
+    .init = init,
+    .flops = flops,
+    .ends_in = ends_in,
+    .buffers = buffers,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/nn/layer.h: what a kind of layer is: one table, one file.
+ *
+ * A layer takes rows of one shape to rows of another. Its kind says which keys
+ * it has, which shape it makes, which tensors it learns, how they start, what
+ * it costs, what it keeps from the forward pass for the backward pass, and how
+ * to run both. Plans, files, descriptions and schemas know layers by this
+ * table alone. */
+#ifndef MOI_LEARN_LAYER_H
+#define MOI_LEARN_LAYER_H
+
+#include "base/config.h"
+#include "learn/nn/activation.h"
+#include "learn/nn/plan.h"
+
+#define MOI_SHAPE_RANK 3    /* channels, height, width */
+#define MOI_LAYER_TENSORS 4 /* tensors that one layer has at most */
+
+/* What a row is. */
+typedef struct moi_shape {
+    int32_t rank;
+    int64_t size[MOI_SHAPE_RANK];
+} moi_shape;
+
+int64_t moi_shape_count(const moi_shape *shape);
+moi_shape moi_shape_flat(int64_t count);
+
+typedef struct moi_layer_kind moi_layer_kind;
+
+typedef struct moi_layer {
+    const moi_layer_kind *kind;
+    mopt_config *config; /* as it was said, "units" filled in */
+    void *settings;      /* kind->settings_size bytes, made from config */
+    int64_t index;       /* in the model: names and streams */
+    moi_shape in, out;
+    int64_t first, tensors; /* its piece of the model's list of tensors */
+} moi_layer;
+
+/* A tensor that a layer learns, before the model gives it its place. */
+typedef struct moi_layer_tensor {
+    const char *name; /* "weight" */
+    int32_t flags;    /* MOI_PARAM_* */
+    int32_t rank;
+    int64_t shape[MOI_PARAM_RANK];
+} moi_layer_tensor;
+
+/* A layer at work in a plan. Buffers are packed rows. */
+typedef struct moi_work {
+    const moi_layer *layer;
+    mopt_context *ctx;
+    int64_t offset[MOI_LAYER_TENSORS]; /* its tensors in the weights' block */
+    int64_t in, out;                   /* reals a row */
+    moi_real *x, *y;
+    moi_real *dy; /* overwritten by the backward pass */
+    moi_real *dx; /* may be dy (MOI_LAYER_IN_PLACE); NULL: nobody asks */
+    moi_real *keep;    /* what the kind asked for, kept until backward */
+    moi_real *scratch; /* what the kind asked for, shared by all layers */
+    int32_t train;     /* the plan has a backward pass */
+    int32_t bare;      /* leave the activation at the end out */
+    int32_t masks;     /* let dx be 0 where x is not above 0 (x ends in relu) */
+    int32_t masked;    /* the next layer did so: dy is 0 where y is */
+} moi_work;
+
+/* Reals that a plan holds for a layer, for up to rows rows. */
+typedef struct moi_buffers {
+    int64_t keep;
+    int64_t scratch;
+} moi_buffers;
+
+#define MOI_LAYER_IN_PLACE 1  /* dx may be dy, and without backward y x */
+#define MOI_LAYER_TRAINING 2  /* does nothing outside of training */
+#define MOI_LAYER_MASKS 4     /* obeys work->masks */
+#define MOI_LAYER_KEEPS_ZERO 8 /* y is above 0 only where x is, and dx is 0
+                                  where y is not above 0 and x is above */
+
+struct moi_layer_kind {
+    const moi_schema *schema; /* "layer.dense" */
+    int32_t flags;            /* MOI_LAYER_* */
+    size_t settings_size;
+
+    /* Read settings from config, and out from in. May fail with a message that
+     * begins with the key. */
+    int32_t (*infer)(moi_layer *layer);
+
+    /* Fill in the tensors, return how many. NULL: none. */
+    int32_t (*tensors)(const moi_layer *layer,
+                       moi_layer_tensor tensors[MOI_LAYER_TENSORS]);
+
+    /* First values into the tensors at offset[] of weights; first is the
+     * number of the layer's first tensor in the model, for streams. */
+    int32_t (*init)(const moi_layer *layer, mopt_context *ctx, uint64_t seed,
+                    const int64_t *offset, moi_real *weights);
+
+    int64_t (*flops)(const moi_layer *layer); /* a row, forward */
+
+    /* The activation that it ends in; NULL: none. */
+    const moi_activation *(*ends_in)(const moi_layer *layer);
+
+    /* What it needs, given ctx, in, out, train, bare and masked. NULL:
+     * nothing. */
+    void (*buffers)(const moi_work *work, int64_t rows, moi_buffers *need);
+
+    int32_t (*forward)(const moi_work *work, const moi_real *weights,
+                       int64_t rows, const moi_pass *pass);
+    int32_t (*backward)(const moi_work *work, const moi_real *weights,
+                        int64_t rows, const moi_pass *pass, moi_real *grads);
+};
+
+/* All kinds, NULL-terminated; by the type of a description ("dense"); and the
+ * type of a kind. */
+extern const moi_layer_kind *const moi_layer_kinds[];
+const moi_layer_kind *moi_layer_find(const char *type);
+const char *moi_layer_type(const moi_layer_kind *kind);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/nn/model_inside.h: the struct of a model, for the files that make
+ * it what it is. Everybody else asks model.h. */
+#ifndef MOI_LEARN_MODEL_INSIDE_H
+#define MOI_LEARN_MODEL_INSIDE_H
+
+#include <stdatomic.h>
+
+#include "learn/nn/layer.h"
+
+#define MOI_MODEL_LAYERS 4096 /* after "repeat" was expanded */
+
+struct mopt_model {
+    mopt_context *ctx;
+    atomic_int refs;
+    int64_t inputs;
+    moi_layer *layers;
+    int64_t count, capacity;
+    moi_param *params;
+    int64_t param_count, param_capacity;
+    int64_t size;      /* reals of the block */
+    moi_real *weights; /* the block; NULL until they are set */
+    mopt_transform *transform;
+};
+
+/* Append a layer; takes config over, on failure too. Messages begin with the
+ * key. */
+int32_t moi_model_append(mopt_model *model, const moi_layer_kind *kind,
+                         mopt_config *config);
+
+#endif

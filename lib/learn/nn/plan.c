@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/nn/plan.c: a model laid out in one block of memory.
+ *
+ * A pass is a walk over a list of works, one a layer, whose buffers were placed
+ * when the plan was made: no name is looked up and nothing is allocated. With a
+ * backward pass each layer has an output of its own; the gradients by outputs
+ * take turns in two buffers. Without one, outputs take turns too. */
+#include "learn/nn/plan.h"
+
+#include <assert.h>
+
+#include "backend/dense.h"
+#include "base/context.h"
+#include "base/memory.h"
+#include "learn/nn/model_inside.h"
+
+#define CELL 16 /* reals that places are rounded up to: a cache line */
+
+struct moi_plan {
+    mopt_context *ctx;
+    moi_work *works;
+    int64_t count;
+    int64_t lowest; /* the first work with tensors: backward ends there */
+    int64_t max_rows, inputs, outputs;
+    moi_real *input;       /* [max_rows][inputs] */
+    moi_real *output;      /* [max_rows][outputs] */
+    moi_real *output_grad; /* the same; NULL without backward pass */
+    moi_real *block;       /* holds all buffers */
+    int64_t size;          /* reals of it */
+};
+
+/* Gives out places of the arena. The plan is walked twice: without a block to
+ * learn its size, and with one to set the pointers. */
+typedef struct arena {
+    moi_real *block;
+    int64_t used; /* reals */
+    int32_t rc;
+} arena;
+
+static moi_real *take(arena *a, int64_t rows, int64_t width)
+{
+    int64_t count = 0, at = a->used;
+    if (a->rc == MOPT_OK)
+        a->rc = moi_multiply(rows, width, "a batch of the model", &count);
+    if (a->rc == MOPT_OK &&
+        (__builtin_add_overflow(at, count, &a->used) ||
+         __builtin_add_overflow(a->used, CELL - 1, &a->used)))
+        a->rc = moi_fail(MOPT_ERANGE, "a batch of the model is too large");
+    a->used -= a->used % CELL;
+    return a->block != NULL ? a->block + at : NULL;
+}
+
+/* Has a layer nothing to do under these flags? */
+static int32_t is_left_out(const mopt_model *model, int64_t i, int32_t flags)
+{
+    return (flags & MOI_PLAN_TRAIN) == 0 &&
+           (model->layers[i].kind->flags & MOI_LAYER_TRAINING) != 0;
+}
+
+/* Does the output hold 0 wherever relu cut a value off? */
+static int32_t ends_in_relu(const moi_work *works, int64_t i)
+{
+    const moi_layer_kind *kind = works[i].layer->kind;
+    if (works[i].bare)
+        return 0;
+    if (kind->ends_in != NULL) {
+        const moi_activation *f = kind->ends_in(works[i].layer);
+        return f != NULL && f->fuse == MOI_FUSE_RELU;
+    }
+    return i > 0 && (kind->flags & MOI_LAYER_KEEPS_ZERO) != 0 &&
+           ends_in_relu(works, i - 1);
+}
+
+/* The layer before does without its own derivative of relu if this one lets
+ * the input gradient be 0 where the input is. */
+static void link_masks(moi_plan *plan)
+{
+    for (int64_t i = 1; i < plan->count; i++) {
+        moi_work *work = &plan->works[i];
+        if ((work->layer->kind->flags & MOI_LAYER_MASKS) == 0 ||
+            !ends_in_relu(plan->works, i - 1))
+            continue;
+        work->masks = 1;
+        int64_t j = i - 1;
+        for (; plan->works[j].layer->kind->ends_in == NULL; j--)
+            plan->works[j].masked = 1;
+        plan->works[j].masked = 1;
+    }
+}
+
+static void list_works(moi_plan *plan, const mopt_model *model, int32_t flags)
+{
+    for (int64_t i = 0; i < model->count; i++) {
+        const moi_layer *layer = &model->layers[i];
+        if (is_left_out(model, i, flags))
+            continue;
+        moi_work *work = &plan->works[plan->count++];
+        *work = (moi_work){
+            .layer = layer,
+            .ctx = plan->ctx,
+            .in = moi_shape_count(&layer->in),
+            .out = moi_shape_count(&layer->out),
+            .train = (flags & MOI_PLAN_TRAIN) != 0,
+        };
+        for (int64_t k = 0; k < layer->tensors; k++)
+            work->offset[k] = model->params[layer->first + k].offset;
+        work->bare = (flags & MOI_PLAN_LOGITS) != 0 &&
+                     i == model->count - 1 &&
+                     moi_model_ends_in_probability(model);
+    }
+    plan->lowest = plan->count;
+    for (int64_t i = plan->count - 1; i >= 0; i--)
+        if (plan->works[i].layer->tensors > 0)
+            plan->lowest = i;
+    link_masks(plan);
+}
+
+static int64_t widest(const moi_plan *plan, int64_t from)
+{
+    int64_t width = plan->outputs;
+    for (int64_t i = from; i < plan->count; i++)
+        if (plan->works[i].out > width)
+            width = plan->works[i].out;
+    return width;
+}
+
+static void place_outputs(moi_plan *plan, arena *a, int32_t train)
+{
+    int64_t rows = plan->max_rows, turn = 0, wide = widest(plan, 0);
+    moi_real *turns[2] = {NULL, NULL};
+    moi_real *x = plan->input = take(a, rows, plan->inputs);
+    if (!train)
+        for (int32_t k = 0; k < 2; k++)
+            turns[k] = take(a, rows, wide);
+    for (int64_t i = 0; i < plan->count; i++) {
+        moi_work *work = &plan->works[i];
+        work->x = x;
+        if (train)
+            work->y = take(a, rows, work->out);
+        else if ((work->layer->kind->flags & MOI_LAYER_IN_PLACE) && i > 0)
+            work->y = x;
+        else
+            work->y = turns[turn++ % 2];
+        x = work->y;
+    }
+    plan->output = x;
+}
+
+static void place_gradients(moi_plan *plan, arena *a)
+{
+    int64_t rows = plan->max_rows, wide = widest(plan, plan->lowest);
+    moi_real *turns[2] = {take(a, rows, wide), take(a, rows, wide)};
+    int64_t turn = 0;
+    plan->output_grad = turns[0];
+    for (int64_t i = plan->count - 1; i >= plan->lowest; i--) {
+        moi_work *work = &plan->works[i];
+        work->dy = turns[turn % 2];
+        if (i == plan->lowest)
+            break;
+        if ((work->layer->kind->flags & MOI_LAYER_IN_PLACE) == 0)
+            turn++;
+        work->dx = turns[turn % 2];
+    }
+}
+
+static void place_rest(moi_plan *plan, arena *a)
+{
+    int64_t scratch = 0;
+    for (int64_t i = 0; i < plan->count; i++) {
+        moi_work *work = &plan->works[i];
+        moi_buffers need = {0, 0};
+        if (work->layer->kind->buffers != NULL)
+            work->layer->kind->buffers(work, plan->max_rows, &need);
+        work->keep = need.keep > 0 ? take(a, 1, need.keep) : NULL;
+        if (need.scratch > scratch)
+            scratch = need.scratch;
+    }
+    moi_real *shared = take(a, 1, scratch);
+    for (int64_t i = 0; i < plan->count; i++)
+        plan->works[i].scratch = shared;
+}
+
+static int32_t place(moi_plan *plan, int32_t flags)
+{
+    arena a = {plan->block, 0, MOPT_OK};
+    place_outputs(plan, &a, (flags & MOI_PLAN_TRAIN) != 0);
+    if (flags & MOI_PLAN_TRAIN)
+        place_gradients(plan, &a);
+    if (a.rc == MOPT_OK)
+        place_rest(plan, &a);
+    plan->size = a.used;
+    return a.rc;
+}
+
+int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,
+                        int64_t max_rows, int32_t flags, moi_plan **out)
+{
+    assert(max_rows > 0);
+    if (model->count == 0)
+        return moi_fail(MOPT_ESTATE, "the model has no layers");
+    moi_plan *plan = moi_calloc(ctx, 1, sizeof(*plan));
+    int32_t rc = MOPT_ENOMEM;
+    if (plan == NULL)
+        return rc;
+    plan->ctx = ctx;
+    plan->max_rows = max_rows;
+    plan->inputs = model->inputs;
+    plan->outputs = moi_model_outputs(model);
+    plan->works = moi_calloc(ctx, model->count, sizeof(moi_work));
+    if (plan->works == NULL)
+        goto out;
+    list_works(plan, model, flags);
+    rc = place(plan, flags);
+    if (rc != MOPT_OK)
+        goto out;
+    rc = MOPT_ENOMEM;
+    plan->block = moi_alloc(ctx, plan->size, sizeof(moi_real));
+    if (plan->block == NULL)
+        goto out;
+    rc = place(plan, flags);
+    *out = plan;
+    plan = NULL;
+out:
+    moi_plan_free(plan);
+    return rc;
+}
+
+void moi_plan_free(moi_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    moi_free(plan->ctx, plan->block);
+    moi_free(plan->ctx, plan->works);
+    moi_free(plan->ctx, plan);
+}
+
+moi_real *moi_plan_input(moi_plan *plan)
+{
+    return plan->input;
+}
+
+const moi_real *moi_plan_output(const moi_plan *plan)
+{
+    return plan->output;
+}
+
+moi_real *moi_plan_output_grad(moi_plan *plan)
+{
+    return plan->output_grad;
+}
+
+int64_t moi_plan_bytes(const moi_plan *plan)
+{
+    return plan->size * (int64_t)sizeof(moi_real);
+}
+
+int32_t moi_plan_forward(moi_plan *plan, const moi_real *weights, int64_t rows,
+                         const moi_pass *pass)
+{
+    assert(rows >= 0 && rows <= plan->max_rows);
+    int32_t rc = MOPT_OK;
+    for (int64_t i = 0; i < plan->count && rc == MOPT_OK; i++) {
+        const moi_work *work = &plan->works[i];
+        rc = work->layer->kind->forward(work, weights, rows, pass);
+    }
+    return rc;
+}
+
+int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
+                          int64_t rows, const moi_pass *pass, moi_real *grads,
+                          moi_grads_fn on_grads, void *user)
+{
+    assert(rows >= 0 && rows <= plan->max_rows);
+    assert(plan->output_grad != NULL);
+    int32_t rc = MOPT_OK;
+    for (int64_t i = plan->count - 1; i >= plan->lowest && rc == MOPT_OK;
+         i--) {
+        const moi_work *work = &plan->works[i];
+        const moi_layer *layer = work->layer;
+        rc = layer->kind->backward(work, weights, rows, pass, grads);
+        if (rc == MOPT_OK && on_grads != NULL && layer->tensors > 0)
+            rc = on_grads(user, layer->first, layer->tensors);
+    }
+    return rc;
+}
