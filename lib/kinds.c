@@ -3,12 +3,14 @@
 #include "base/schema.h"
 
 extern const moi_schema moi_context_schema;
+extern const moi_schema moi_data_schema;
 extern const moi_schema moi_layer_dense_schema;
 extern const moi_schema moi_layer_activation_schema;
 extern const moi_schema moi_layer_dropout_schema;
 
 const moi_schema *const moi_schema_kinds[] = {
     &moi_context_schema,
+    &moi_data_schema,
     &moi_layer_dense_schema,
     &moi_layer_activation_schema,
     &moi_layer_dropout_schema,
