@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * lib/backend/dense.c: the products of a dense layer. */
+ * lib/backend/dense.c: the products of a dense layer: on the backend
+ * `openblas` by our own products, which fuse what stands around them; on any
+ * other by its sgemm and plain loops. */
 #include "backend/dense.h"
 
+#include <stddef.h>
+
 #include "backend/backend.h"
-#include "backend/kernels.h"
+#include "backend/product.h"
 
 int32_t moi_gemm(mopt_context *ctx, int32_t trans_a, int32_t trans_b,
                  int64_t m, int64_t n, int64_t k, moi_real alpha,
@@ -19,48 +23,26 @@ int32_t moi_gemm(mopt_context *ctx, int32_t trans_a, int32_t trans_b,
 #endif
 }
 
+/* Do our own products serve this context? */
+static int32_t ours(const mopt_context *ctx)
+{
+#ifdef MOI_DOUBLE
+    (void)ctx;
+    return 0;
+#else
+    return ctx->backend == &moi_backend_openblas;
+#endif
+}
+
 int64_t moi_dense_scratch(mopt_context *ctx, int64_t rows, int64_t in,
                           int64_t out)
 {
-    (void)ctx;
-    (void)rows;
-    (void)in;
-    (void)out;
-    return 0;
-}
-
-MOI_CLONES static void add_bias(int64_t rows, int64_t out,
-                                const moi_real *bias, moi_real *y)
-{
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t j = 0; j < out; j++)
-            y[i * out + j] += bias[j];
-    }
-}
-
-/* NaN stays NaN: a diverging network must not look like a dead one. */
-MOI_CLONES static void relu(int64_t count, moi_real *y)
-{
-    for (int64_t i = 0; i < count; i++)
-        y[i] = y[i] < 0 ? 0 : y[i];
-}
-
-MOI_CLONES static void mask(int64_t count, const moi_real *relu_out,
-                            moi_real *dx)
-{
-    for (int64_t i = 0; i < count; i++)
-        dx[i] = relu_out[i] > 0 ? dx[i] : 0;
-}
-
-MOI_CLONES static void column_sums(int64_t rows, int64_t out,
-                                   const moi_real *dy, moi_real *db)
-{
-    for (int64_t j = 0; j < out; j++)
-        db[j] = 0;
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t j = 0; j < out; j++)
-            db[j] += dy[i * out + j];
-    }
+    if (!ours(ctx))
+        return 0;
+    int64_t depth = rows > in ? rows : in;
+    if (depth < out)
+        depth = out;
+    return moi_product_scratch(depth);
 }
 
 /* A leading dimension is at least 1. */
@@ -69,12 +51,27 @@ static int64_t stride_of(int64_t columns)
     return columns > 0 ? columns : 1;
 }
 
-int32_t moi_dense_forward(mopt_context *ctx, int64_t rows, int64_t in,
-                          int64_t out, const moi_real *x, const moi_real *w,
-                          const moi_real *bias, int32_t fuse, moi_real *y,
-                          moi_real *scratch)
+static void add_bias(int64_t rows, int64_t out, const moi_real *bias,
+                     moi_real *y)
 {
-    (void)scratch;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < out; j++)
+            y[i * out + j] += bias[j];
+    }
+}
+
+/* NaN stays NaN: a network that diverges must not look like a dead one. */
+static void apply_relu(int64_t count, moi_real *y)
+{
+    for (int64_t i = 0; i < count; i++)
+        y[i] = y[i] < 0 ? 0 : y[i];
+}
+
+static int32_t plain_forward(mopt_context *ctx, int64_t rows, int64_t in,
+                             int64_t out, const moi_real *x,
+                             const moi_real *w, const moi_real *bias,
+                             int32_t fuse, moi_real *y)
+{
     int32_t rc = moi_gemm(ctx, 0, 0, rows, out, in, 1, x, stride_of(in), w,
                           stride_of(out), 0, y, stride_of(out));
     if (rc != MOPT_OK)
@@ -82,21 +79,80 @@ int32_t moi_dense_forward(mopt_context *ctx, int64_t rows, int64_t in,
     if (bias != NULL)
         add_bias(rows, out, bias, y);
     if (fuse == MOI_FUSE_RELU)
-        relu(rows * out, y);
+        apply_relu(rows * out, y);
+    return MOPT_OK;
+}
+
+static int32_t plain_backward_input(mopt_context *ctx, int64_t rows,
+                                    int64_t in, int64_t out,
+                                    const moi_real *dy, const moi_real *w,
+                                    const moi_real *relu, moi_real *dx)
+{
+    int32_t rc = moi_gemm(ctx, 0, 1, rows, in, out, 1, dy, stride_of(out), w,
+                          stride_of(out), 0, dx, stride_of(in));
+    if (rc != MOPT_OK || relu == NULL)
+        return rc;
+    for (int64_t i = 0; i < rows * in; i++)
+        dx[i] = relu[i] > 0 ? dx[i] : 0;
+    return MOPT_OK;
+}
+
+static int32_t plain_backward_weight(mopt_context *ctx, int64_t rows,
+                                     int64_t in, int64_t out,
+                                     const moi_real *x, const moi_real *dy,
+                                     moi_real *dw, moi_real *db)
+{
+    for (int64_t j = 0; db != NULL && j < out; j++) {
+        db[j] = 0;
+        for (int64_t i = 0; i < rows; i++)
+            db[j] += dy[i * out + j];
+    }
+    return moi_gemm(ctx, 1, 0, in, out, rows, 1, x, stride_of(in), dy,
+                    stride_of(out), 0, dw, stride_of(out));
+}
+
+int32_t moi_dense_forward(mopt_context *ctx, int64_t rows, int64_t in,
+                          int64_t out, const moi_real *x, const moi_real *w,
+                          const moi_real *bias, int32_t fuse, moi_real *y,
+                          moi_real *scratch)
+{
+    if (!ours(ctx))
+        return plain_forward(ctx, rows, in, out, x, w, bias, fuse, y);
+#ifndef MOI_DOUBLE
+    const moi_product product = {
+        .m = rows, .n = out, .k = in,
+        .a = x, .a_row = in, .a_step = 1,
+        .b = w, .ldb = out,
+        .relu = fuse == MOI_FUSE_RELU, .bias = bias,
+        .c = y, .ldc = out, .scratch = scratch,
+    };
+    moi_product_isa_at(0)->run(&product);
+#else
+    (void)scratch;
+#endif
     return MOPT_OK;
 }
 
 int32_t moi_dense_backward_input(mopt_context *ctx, int64_t rows, int64_t in,
                                  int64_t out, const moi_real *dy,
-                                 const moi_real *w, const moi_real *relu_out,
+                                 const moi_real *w, const moi_real *relu,
                                  moi_real *dx, moi_real *scratch)
 {
+    if (!ours(ctx))
+        return plain_backward_input(ctx, rows, in, out, dy, w, relu, dx);
+#ifndef MOI_DOUBLE
+    const moi_product product = {
+        .m = rows, .n = in, .k = out,
+        .a = dy, .a_row = out, .a_step = 1,
+        .b = w, .ldb = out, .trans_b = 1,
+        .mask = relu,
+        .c = dx, .ldc = in, .scratch = scratch,
+    };
+    moi_product_isa_at(0)->run(&product);
+#else
     (void)scratch;
-    int32_t rc = moi_gemm(ctx, 0, 1, rows, in, out, 1, dy, stride_of(out), w,
-                          stride_of(out), 0, dx, stride_of(in));
-    if (rc == MOPT_OK && relu_out != NULL)
-        mask(rows * in, relu_out, dx);
-    return rc;
+#endif
+    return MOPT_OK;
 }
 
 int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
@@ -104,9 +160,19 @@ int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
                                   const moi_real *dy, moi_real *dw,
                                   moi_real *db, moi_real *scratch)
 {
+    if (!ours(ctx))
+        return plain_backward_weight(ctx, rows, in, out, x, dy, dw, db);
+#ifndef MOI_DOUBLE
+    const moi_product product = {
+        .m = in, .n = out, .k = rows,
+        .a = x, .a_row = 1, .a_step = in,
+        .b = dy, .ldb = out,
+        .sums = db,
+        .c = dw, .ldc = out, .scratch = scratch,
+    };
+    moi_product_isa_at(0)->run(&product);
+#else
     (void)scratch;
-    if (db != NULL)
-        column_sums(rows, out, dy, db);
-    return moi_gemm(ctx, 1, 0, in, out, rows, 1, x, stride_of(in), dy,
-                    stride_of(out), 0, dw, stride_of(out));
+#endif
+    return MOPT_OK;
 }

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "backend/product.h"
+
 #ifdef MOI_DOUBLE
 #define REAL(function) function
 #else
@@ -57,13 +59,5 @@ void moi_softmax_rows(int64_t rows, int64_t n, const moi_real *x, moi_real *y,
 
 const char *moi_isa_name(void)
 {
-#if defined(MOI_HAVE_CLONES)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
-        && __builtin_cpu_supports("avx512bw")
-        && __builtin_cpu_supports("avx512dq"))
-        return "avx512";
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return "avx2";
-#endif
-    return "baseline";
+    return moi_product_isa_at(0)->name;
 }

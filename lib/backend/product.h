@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * lib/backend/product.h: our own products, one table an instruction set.
+ *
+ * Every element of C is one chain of additions in the order of k, whatever the
+ * tiling: the same bits for any cut into rows or columns and from any thread,
+ * and, where the set has fused multiply-add, from any set. Single precision
+ * only; no memory is taken. */
+#ifndef MOI_BACKEND_PRODUCT_H
+#define MOI_BACKEND_PRODUCT_H
+
+#include <stdint.h>
+
+/* C[m][n] = A B, then what is fused. Sizes may be 0. */
+typedef struct moi_product {
+    int64_t m, n, k;
+    const float *a; /* A(i, p) = a[i * a_row + p * a_step] */
+    int64_t a_row, a_step;
+    const float *b; /* B(p, j) = b[p * ldb + j]; b[j * ldb + p] if trans_b */
+    int64_t ldb;
+    int32_t trans_b;
+    int32_t relu;      /* C = max(C, 0); NaN stays */
+    const float *bias; /* [n], added to every row; or NULL */
+    const float *mask; /* like C: C = 0 where it is not above 0; or NULL */
+    float *sums;       /* [n]: column sums of B (trans_b 0); or NULL */
+    float *c;
+    int64_t ldc;
+    float *scratch; /* moi_product_scratch() floats */
+} moi_product;
+
+typedef void (*moi_product_fn)(const moi_product *product);
+
+typedef struct moi_product_isa {
+    const char *name; /* "avx512", "avx2", "baseline" */
+    moi_product_fn run;
+} moi_product_isa;
+
+/* The sets this machine runs, the best first; NULL past the last. */
+const moi_product_isa *moi_product_isa_at(int64_t index);
+
+/* Floats of scratch that products of this depth (their k) take. */
+int64_t moi_product_scratch(int64_t depth);
+
+/* A packed panel of B: its width (3 vectors of 16) and its greatest depth,
+ * 96 KiB; and the numbers of A that are used while they are in the cache, 512
+ * KiB: together well inside a second-level cache of 1 MiB. */
+#define MOI_PANEL_WIDTH 48
+#define MOI_PANEL_DEPTH 512
+#define MOI_BLOCK 131072
+
+/* Before a loop over registers with constant bounds: it must vanish. */
+#ifdef __clang__
+#define MOI_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define MOI_UNROLL _Pragma("GCC unroll 24")
+#endif
+
+void moi_product_avx512(const moi_product *product);
+void moi_product_avx2(const moi_product *product);
+void moi_product_baseline(const moi_product *product);
+
+#endif
