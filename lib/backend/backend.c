@@ -139,6 +139,9 @@ static int32_t outcome(const mopt_context *ctx, const char *function,
 {
     if (got == 0)
         return MOPT_OK;
+    if (got == MOPT_ENOMEM)
+        return moi_fail(MOPT_ENOMEM, "backend '%.64s': %s: no memory",
+                        ctx->backend->name, function);
     if (got == MOPT_ERANGE)
         return moi_fail(MOPT_ERANGE, "backend '%.64s': %s: a size is beyond "
                         "what it counts", ctx->backend->name, function);

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * lib/backend/openblas.c: the backend "openblas": CBLAS and LAPACKE. */
+ * lib/backend/openblas.c: the backend "openblas": CBLAS and LAPACKE.
+ *
+ * OpenBLAS shares a product of more than 262,144 multiplications (interface/
+ * gemm.c: 65,536 times GEMM_MULTITHREAD_THRESHOLD, 4 by default) between its
+ * threads, which changes the bits and lets callers wait for each other. Its
+ * thread count belongs to the process, not to us: so products go to it in
+ * pieces of 64 x 64 x 64, always, whatever that count is. */
 #include <cblas.h>
-#include <lapacke.h>
 
 #include "backend/backend.h"
+#include "backend/factor.h"
+
+#define PIECE 64
 
 const char *moi_backend_blas_config(void)
 {
@@ -20,11 +28,10 @@ int32_t moi_backend_blas_threads(void)
     return openblas_get_num_threads();
 }
 
-/* Do the sizes fit the integers of the BLAS? They are 0 or more. */
-static int32_t fits(int64_t a, int64_t b, int64_t c)
+/* Does a leading dimension fit the integers of the BLAS? Sizes of pieces do. */
+static int32_t fits(int64_t stride)
 {
-    const int64_t limit = sizeof(blasint) == 4 ? INT32_MAX : INT64_MAX;
-    return a <= limit && b <= limit && c <= limit;
+    return sizeof(blasint) == sizeof(int64_t) || stride <= INT32_MAX;
 }
 
 static CBLAS_TRANSPOSE transpose(int32_t trans)
@@ -32,17 +39,36 @@ static CBLAS_TRANSPOSE transpose(int32_t trans)
     return trans ? CblasTrans : CblasNoTrans;
 }
 
+static blasint piece(int64_t left)
+{
+    return (blasint)(left < PIECE ? left : PIECE);
+}
+
+/* At least one piece along k, which applies beta. */
 static int32_t openblas_sgemm(void *user, int32_t trans_a, int32_t trans_b,
                               int64_t m, int64_t n, int64_t k, float alpha,
                               const float *a, int64_t lda, const float *b,
                               int64_t ldb, float beta, float *c, int64_t ldc)
 {
     (void)user;
-    if (!fits(m, n, k) || !fits(lda, ldb, ldc))
+    if (!fits(lda) || !fits(ldb) || !fits(ldc))
         return MOPT_ERANGE;
-    cblas_sgemm(CblasRowMajor, transpose(trans_a), transpose(trans_b),
-                (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b,
-                (blasint)ldb, beta, c, (blasint)ldc);
+    for (int64_t i = 0; i < m; i += PIECE) {
+        for (int64_t j = 0; j < n; j += PIECE) {
+            int64_t p = 0;
+            do {
+                cblas_sgemm(CblasRowMajor, transpose(trans_a),
+                            transpose(trans_b), piece(m - i), piece(n - j),
+                            piece(k - p), alpha,
+                            a + (trans_a ? p * lda + i : i * lda + p),
+                            (blasint)lda,
+                            b + (trans_b ? j * ldb + p : p * ldb + j),
+                            (blasint)ldb, p == 0 ? beta : 1, c + i * ldc + j,
+                            (blasint)ldc);
+                p += PIECE;
+            } while (p < k);
+        }
+    }
     return 0;
 }
 
@@ -53,49 +79,43 @@ static int32_t openblas_dgemm(void *user, int32_t trans_a, int32_t trans_b,
                               int64_t ldc)
 {
     (void)user;
-    if (!fits(m, n, k) || !fits(lda, ldb, ldc))
+    if (!fits(lda) || !fits(ldb) || !fits(ldc))
         return MOPT_ERANGE;
-    cblas_dgemm(CblasRowMajor, transpose(trans_a), transpose(trans_b),
-                (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b,
-                (blasint)ldb, beta, c, (blasint)ldc);
+    for (int64_t i = 0; i < m; i += PIECE) {
+        for (int64_t j = 0; j < n; j += PIECE) {
+            int64_t p = 0;
+            do {
+                cblas_dgemm(CblasRowMajor, transpose(trans_a),
+                            transpose(trans_b), piece(m - i), piece(n - j),
+                            piece(k - p), alpha,
+                            a + (trans_a ? p * lda + i : i * lda + p),
+                            (blasint)lda,
+                            b + (trans_b ? j * ldb + p : p * ldb + j),
+                            (blasint)ldb, p == 0 ? beta : 1, c + i * ldc + j,
+                            (blasint)ldc);
+                p += PIECE;
+            } while (p < k);
+        }
+    }
     return 0;
-}
-
-/* What LAPACKE returned; it allocates a little inside. */
-static int32_t lapack_status(lapack_int info)
-{
-    if (info == LAPACK_WORK_MEMORY_ERROR)
-        return MOPT_ENOMEM;
-    return info < 0 ? MOPT_EBACKEND : (int32_t)info;
 }
 
 static int32_t openblas_dqr(void *user, int64_t m, int64_t n, double *a,
                             int64_t lda, double *r)
 {
-    return moi_backend_reference.dqr(user, m, n, a, lda, r);
+    (void)user;
+    if (!fits(lda))
+        return MOPT_ERANGE;
+    return moi_blocked_dqr(openblas_dgemm, m, n, a, lda, r);
 }
 
-/* The lower triangle by rows is the upper one by columns; B is solved row by
- * row of its transpose. */
 static int32_t openblas_dposv(void *user, int64_t n, int64_t nrhs, double *a,
                               int64_t lda, double *b, int64_t ldb)
 {
     (void)user;
-    if (!fits(n, nrhs, lda) || !fits(ldb, 0, 0))
+    if (!fits(lda) || !fits(ldb))
         return MOPT_ERANGE;
-    if (n == 0)
-        return 0;
-    int32_t rc = lapack_status(LAPACKE_dpotrf_work(
-        LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)lda));
-    if (rc != 0 || nrhs == 0)
-        return rc;
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans,
-                CblasNonUnit, (blasint)n, (blasint)nrhs, 1, a, (blasint)lda,
-                b, (blasint)ldb);
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasTrans,
-                CblasNonUnit, (blasint)n, (blasint)nrhs, 1, a, (blasint)lda,
-                b, (blasint)ldb);
-    return 0;
+    return moi_blocked_dposv(openblas_dgemm, n, nrhs, a, lda, b, ldb);
 }
 
 const mopt_backend moi_backend_openblas = {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "backend/factor.h"
 
 /* Columns of C that are added up at a time, in an array on the stack. */
 #define STRIP 64
@@ -90,10 +91,7 @@ static int32_t reference_dgemm(void *user, int32_t trans_a, int32_t trans_b,
     return 0;
 }
 
-/* The reflector I - tau v v^T (v[0] = 1) that takes column j of A, from row j
- * on, to (beta, 0, ...): v below the diagonal, beta on it. Golub and Van Loan,
- * Matrix Computations, 5.1.3, with LAPACK's choice of signs. */
-static double reflector(int64_t m, int64_t j, double *a, int64_t lda)
+double moi_reflector(int64_t m, int64_t j, double *a, int64_t lda)
 {
     double scale = 0;
     for (int64_t i = j + 1; i < m; i++)
@@ -114,9 +112,8 @@ static double reflector(int64_t m, int64_t j, double *a, int64_t lda)
     return (beta - alpha) / beta;
 }
 
-/* Columns from .. to-1 of A, rows j on: (I - tau v v^T) A, v in column j. */
-static void reflect(int64_t m, int64_t j, double tau, int64_t from, int64_t to,
-                    double *a, int64_t lda)
+void moi_reflect(int64_t m, int64_t j, double tau, int64_t from, int64_t to,
+                 double *a, int64_t lda)
 {
     for (int64_t q = from; q < to; q += STRIP) {
         const int64_t count = to - q < STRIP ? to - q : STRIP;
@@ -135,26 +132,33 @@ static void reflect(int64_t m, int64_t j, double tau, int64_t from, int64_t to,
     }
 }
 
-/* Householder QR; then Q is built backwards in place of the reflectors. tau
- * of column j is found again from beta and v: tau = 2 / (1 + v'v). */
+void moi_reflect_unit(int64_t m, int64_t j, double tau, double *a, int64_t lda)
+{
+    a[j * lda + j] = 1 - tau;
+    for (int64_t i = j + 1; i < m; i++)
+        a[i * lda + j] *= -tau;
+}
+
+/* Householder QR, tau of each reflector kept on the diagonal; then Q is built
+ * backwards in their place. */
 static int32_t reference_dqr(void *user, int64_t m, int64_t n, double *a,
                              int64_t lda, double *r)
 {
     (void)user;
     for (int64_t j = 0; j < n; j++) {
-        const double tau = reflector(m, j, a, lda);
-        reflect(m, j, tau, j + 1, n, a, lda);
+        const double tau = moi_reflector(m, j, a, lda);
+        moi_reflect(m, j, tau, j + 1, n, a, lda);
         r[j] = a[j * lda + j];
         a[j * lda + j] = tau;
     }
     for (int64_t j = n - 1; j >= 0; j--) {
         const double tau = a[j * lda + j];
-        reflect(m, j, tau, j + 1, n, a, lda);
         for (int64_t i = 0; i < j; i++)
             a[i * lda + j] = 0;
-        a[j * lda + j] = 1 - tau;
-        for (int64_t i = j + 1; i < m; i++)
-            a[i * lda + j] *= -tau;
+        for (int64_t q = j + 1; q < n; q++)
+            a[j * lda + q] = 0;
+        moi_reflect(m, j, tau, j + 1, n, a, lda);
+        moi_reflect_unit(m, j, tau, a, lda);
     }
     return 0;
 }
