@@ -75,7 +75,7 @@ PY
     ) || result="0 1 0"
     set -- $result
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
-    echo "$1 passed, $2 failed, $3 skipped"
+    echo "   $1 tests passed, $2 failed, $3 were skipped"
 }
 
 # suite FOLDER MESON-TEST-ARGUMENT...

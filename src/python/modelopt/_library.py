@@ -27,7 +27,9 @@ def _candidates():
     yield os.path.join(_FOLDER, _NAME), "package"
     root = os.path.dirname(os.path.dirname(os.path.dirname(_FOLDER)))
     if os.path.exists(os.path.join(root, "include", "modelopt")):
-        builds = glob.glob(os.path.join(root, "build*", "lib", _NAME))
+        builds = [path for depth in ("build*", os.path.join("build*", "*"))
+                  for path in glob.glob(os.path.join(root, depth, "lib",
+                                                     _NAME))]
         for path in sorted(builds, key=os.path.getmtime, reverse=True):
             yield path, "build folder"
     # PREFIX/lib/python3/dist-packages/modelopt -> PREFIX/lib

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""modelopt: find, train and pick the best neural model, in this process.
+
+    import modelopt
+
+    study = modelopt.Study({"x": {"float": [-5, 5]}}, trials=50)
+    study.optimize(lambda trial: (trial["x"] - 2) ** 2)
+    print(study.best.params, study.best.value)
+
+Space, Study and Trial search; Dataset, Transform, Model and Trainer learn;
+Recipe does both from one document. Errors are exceptions with a class for each
+status (modelopt.Error and its subclasses). modelopt.c is the C interface, name
+for name. The guide is docs/guide/python.md.
+"""
+
+from . import _bindings as c
+from ._library import PATH as library_path
+from .arrays import Array
+from .core import (Cancel, Config, Context, default_context, keys, kinds,
+                   version)
+from .data import Dataset, Transform
+from .errors import (BackendError, CallbackError, CanceledError,
+                     DivergedError, Error, ExistsError, Exhausted, FormatError,
+                     InputOutputError, InternalError, InvalidError,
+                     LockedError, NotFoundError, Outcome, OutOfMemoryError,
+                     Pruned, RangeError, StateError, Stopped, StoreError,
+                     UnknownKeyError, UnsupportedError)
+from .model import Model
+from .recipe import Recipe, Result, recipe_schema
+from .search import Space, Study, Trial, studies
+from .train import Trainer
+
+__version__ = ".".join(map(str, c.VERSION))
+
+__all__ = [
+    "Array", "BackendError", "CallbackError", "Cancel", "CanceledError",
+    "Config", "Context", "Dataset", "DivergedError", "Error", "ExistsError",
+    "Exhausted", "FormatError", "InputOutputError", "InternalError",
+    "InvalidError", "LockedError", "Model", "NotFoundError", "Outcome",
+    "OutOfMemoryError", "Pruned", "RangeError", "Recipe", "Result", "Space",
+    "StateError", "Stopped", "StoreError", "Study", "Trainer", "Transform",
+    "Trial", "UnknownKeyError", "UnsupportedError", "c", "default_context",
+    "keys", "kinds", "library_path", "recipe_schema", "studies", "version",
+]

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Models: layers, weights, files, predictions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Mapping, Sequence
+
+from . import _bindings as c
+from ._call import (Handle, check, copy_out, create, json_in, json_out,
+                    long_call, utf8)
+from .arrays import Array, floats
+from .core import Cancel, Config, Context, Token, context_of, int64
+from .data import Dataset, Transform
+
+
+class Model(Handle):
+    """A stack of layers. Model([{"type": "dense", "units": 64, "activation":
+    "relu"}, {"type": "dense"}], inputs=100, outputs=10); without layers,
+    add_dense() and add_dropout() append them."""
+
+    _free = c.mopt_model_free
+
+    def __init__(self, layers: Sequence[Mapping[str, Any]]
+                 | Mapping[str, Any] | str | None = None, *, inputs: int,
+                 outputs: int = 0, context: Context | None = None) -> None:
+        count = int64("inputs", inputs)
+        if layers is None:
+            out = create(c.mopt_model_build, c.mopt_model,
+                         context_of(context), count)
+        else:
+            if not isinstance(layers, (Mapping, str)):
+                layers = {"layers": list(layers)}
+            out = create(c.mopt_model_create, c.mopt_model,
+                         context_of(context), json_in(layers), count,
+                         int64("outputs", outputs))
+        super().__init__(out)
+        self._context = context
+
+    @classmethod
+    def _wrap(cls, pointer: Any, context: Context | None) -> Model:
+        model = cls.__new__(cls)
+        Handle.__init__(model, pointer)
+        model._context = context
+        return model
+
+    @classmethod
+    def load(cls, path: Any, *, context: Context | None = None) -> Model:
+        """A model that save() wrote."""
+        return cls._wrap(create(c.mopt_model_load, c.mopt_model,
+                                context_of(context), utf8(path)), context)
+
+    def save(self, path: Any) -> None:
+        """One safetensors file, written atomically."""
+        check(c.mopt_model_save(self.pointer, utf8(path)))
+
+    def add(self, layer: str, **settings: Any) -> None:
+        """Append a layer: add("dense", units=64, activation="relu")."""
+        config = Config(f"layer.{layer}", settings, context=self._context)
+        check(c.mopt_model_add(self.pointer, config.pointer))
+
+    def add_dense(self, units: int, activation: str | None = None) -> None:
+        check(c.mopt_model_add_dense(
+            self.pointer, int64("units", units),
+            None if activation is None else utf8(activation)))
+
+    def add_dropout(self, rate: float) -> None:
+        check(c.mopt_model_add_dropout(self.pointer, rate))
+
+    def init(self, seed: int = 0) -> None:
+        """Give the weights their first values."""
+        check(c.mopt_model_init(self.pointer, int64("seed", seed)))
+
+    def copy(self) -> Model:
+        return self._wrap(create(c.mopt_model_copy, c.mopt_model,
+                                 self.pointer), self._context)
+
+    def set_transform(self, transform: Transform | None) -> None:
+        """What turns raw columns into this model's inputs."""
+        check(c.mopt_model_set_transform(
+            self.pointer, None if transform is None else transform.pointer))
+
+    def describe(self) -> dict[str, Any]:
+        """Inputs, outputs, layers, params, bytes, flops, tensors."""
+        return json_out(c.mopt_model_describe, self.pointer)
+
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the weights."""
+        return {item["name"]: tuple(item["shape"])
+                for item in self.describe()["tensors"]}
+
+    def __getitem__(self, name: str) -> Array:
+        """A copy of a weight tensor: model["layers.0.weight"]."""
+        values = Array(self.tensors().get(name, ()))
+        check(c.mopt_model_get_tensor(self.pointer, utf8(name),
+                                      values.pointer, values.count))
+        return values
+
+    def __setitem__(self, name: str, values: Any) -> None:
+        given = floats(values, name)
+        check(c.mopt_model_set_tensor(self.pointer, utf8(name),
+                                      given.pointer, given.count))
+
+    def predict(self, x: Any, *, cancel: Cancel | None = None) -> Array:
+        """Outputs [rows][outputs], for an array of inputs or a data set."""
+        width = self.describe()["outputs"]
+        token = Token(cancel, self._context)
+        if isinstance(x, Dataset):
+            out = Array((len(x), width))
+            arguments = (x.pointer, out.pointer, out.count)
+            function = c.mopt_model_predict_dataset
+        else:
+            x = floats(x, "x")
+            inputs = self.describe()["inputs"]
+            if x.shape and x.count != x.shape[0] * inputs:
+                raise ValueError(f"x: {x.count // max(x.shape[0], 1)} "
+                                 f"inputs a row, the model has {inputs}")
+            out = Array((x.shape[0], width))
+            arguments = (x.pointer, x.shape[0], out.pointer)
+            function = c.mopt_model_predict
+        long_call(function, self.pointer, *arguments, token.pointer,
+                  cancel=token.pointer, keep=(self, x, token.handle))
+        return out
+
+    def evaluate(self, data: Dataset, loss: str | None = None, *,
+                 cancel: Cancel | None = None) -> dict[str, Any]:
+        """Metrics on labelled data."""
+        token = Token(cancel, self._context)
+        found: list[Any] = []
+
+        def measure(*arguments: Any) -> int:
+            code, text = copy_out(c.mopt_model_evaluate, *arguments,
+                                  cap=1 << 16)
+            found.append(text)
+            return code
+
+        long_call(measure, self.pointer, data.pointer,
+                  None if loss is None else utf8(loss), token.pointer,
+                  cancel=token.pointer, keep=(self, data, token.handle))
+        return json.loads(found[0])
