@@ -59,9 +59,11 @@ MOPT_API int32_t mopt_model_add(mopt_model *model, const mopt_config *config);
 
 /** Append a dense layer with defaults: units outputs, activation after it.
  *
+ *  @param units      1 or more.
  *  @param activation "none", "relu", "leaky_relu", "tanh", "sigmoid", "gelu",
- *                    "silu", "softmax"; NULL means "none".
- *  @return as mopt_model_add; MOPT_EKEY (no such activation).
+ *                    "silu", "softmax"; NULL means "none". gelu is the exact
+ *                    one, x Phi(x).
+ *  @return as mopt_model_add.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_model_add_dense(mopt_model *model, int64_t units,
@@ -129,11 +131,14 @@ MOPT_API int32_t mopt_model_set_tensor(mopt_model *model, const char *name,
 
 /** Outputs for rows in host memory.
  *
- *  A model that ends in softmax gives probabilities. With a transform attached,
- *  x has the raw columns when raw is not 0.
+ *  A model that ends in softmax or sigmoid gives probabilities. Rows are what
+ *  the first layer takes: an attached transform is not applied (wrap raw rows
+ *  by mopt_dataset_from_memory and call mopt_model_predict_dataset for that).
  *
  *  @param x      [rows][inputs], row-major, packed.
- *  @param out    receives [rows][outputs].
+ *  @param rows   0 or more; many rows are shared among the context's threads,
+ *                and the bits do not depend on how many there are.
+ *  @param out    receives [rows][outputs]; undefined after an error.
  *  @param cancel may be NULL.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (weights not set), MOPT_ECANCELED,
  *          MOPT_EBACKEND, MOPT_ENOMEM.
@@ -143,11 +148,13 @@ MOPT_API int32_t mopt_model_predict(const mopt_model *model, const float *x,
                                     int64_t rows, float *out,
                                     mopt_cancel *cancel);
 
-/** Outputs for a data set; raw columns go through the attached transform.
+/** Outputs for a data set. Raw columns go through the attached transform; data
+ *  that went through one already are taken as they are.
  *
  *  @param out receives [rows][outputs]; numbers are in the target's own unit.
  *  @param count floats at out; must be rows * outputs.
- *  @return as mopt_model_predict.
+ *  @return as mopt_model_predict; MOPT_EINVAL also for data that do not fit the
+ *          transform or the model.
  *  Thread: any; the model is only read. Since 0.1.
  */
 MOPT_API int32_t mopt_model_predict_dataset(const mopt_model *model,
@@ -157,11 +164,15 @@ MOPT_API int32_t mopt_model_predict_dataset(const mopt_model *model,
 
 /** Measure a model on labelled data: a JSON object of metrics.
  *
- *  Classes: "loss", "accuracy", "error", "macro_f1", "macro_precision",
- *  "macro_recall", "auc" (macro one-against-rest), "confusion" ([true][said]).
- *  Numbers: "loss", "mse", "rmse", "mae", "r2".
+ *  Both: "rows" and "loss". Classes: "accuracy", "error", "macro_f1",
+ *  "macro_precision", "macro_recall", "auc" (macro one-against-rest),
+ *  "confusion" ([true][said], up to 1,024 classes). Numbers: "mse", "rmse",
+ *  "mae", "r2", in the target's own unit (the loss is in the unit that the
+ *  model learns in). What does not exist (an AUC of one class) is null.
  *
- *  @param loss the name of the loss to compute; NULL takes the usual one.
+ *  @param loss the name of the loss to compute: "cross_entropy",
+ *              "binary_cross_entropy", "mse", "mae", "huber"; NULL takes the
+ *              usual one.
  *  @return as mopt_model_predict; MOPT_EKEY (no such loss); MOPT_ERANGE (cut).
  *  Thread: any; the model is only read. Since 0.1.
  */
@@ -173,8 +184,10 @@ MOPT_API int32_t mopt_model_evaluate(const mopt_model *model,
 /** Write a model as one safetensors file, atomically: weights, the tree of
  *  layers and the transform.
  *
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (weights not set), MOPT_EIO (the
- *          old file, if any, is unharmed), MOPT_ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (weights not set), MOPT_EDIVERGED
+ *          (weights are NaN or infinite), MOPT_EIO, MOPT_ENOENT (no such
+ *          folder), MOPT_ENOMEM. After an error the old file, if any, is
+ *          unharmed.
  *  Thread: one a handle; the model is only read. Since 0.1.
  */
 MOPT_API int32_t mopt_model_save(const mopt_model *model, const char *path);

@@ -99,6 +99,11 @@ int32_t moi_dataset_kind(const mopt_dataset *data)
     return data->store->target;
 }
 
+mopt_transform *moi_dataset_transform(const mopt_dataset *data)
+{
+    return data->transform;
+}
+
 int32_t moi_dataset_ready(const mopt_dataset *data)
 {
     int64_t i;

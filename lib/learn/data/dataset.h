@@ -20,6 +20,9 @@ int32_t moi_dataset_kind(const mopt_dataset *data);
  * a file is not. */
 int32_t moi_dataset_ready(const mopt_dataset *data);
 
+/* The transform that made these columns, NULL: they are as they came. */
+mopt_transform *moi_dataset_transform(const mopt_dataset *data);
+
 /* Rows rows[0 .. count-1] of this view into packed x[count][features]. */
 void moi_dataset_gather(const mopt_dataset *data, const int64_t *rows,
                         int64_t count, moi_real *x);
@@ -47,6 +50,9 @@ int64_t moi_transform_outputs(const mopt_transform *transform);
 /* Target numbers back in their own unit: numbers[count][targets]. */
 void moi_transform_restore(const mopt_transform *transform, int64_t count,
                            float *numbers);
+
+/* Target numbers a row that it gives back so; 0 for another target. */
+int64_t moi_transform_numbers(const mopt_transform *transform);
 
 /* Name of class index, NULL when classes have none. */
 const char *moi_transform_class_name(const mopt_transform *transform,

@@ -159,6 +159,11 @@ void moi_transform_restore(const mopt_transform *t, int64_t count,
                                  t->target_center[k]);
 }
 
+int64_t moi_transform_numbers(const mopt_transform *t)
+{
+    return t->target == MOPT_TARGET_NUMBER ? t->targets : 0;
+}
+
 const char *moi_transform_class_name(const mopt_transform *t, int64_t index)
 {
     return t->class_names.text && index >= 0 && index < t->class_names.count

@@ -6,36 +6,53 @@
 
 #include <modelopt/data.h>
 
+#include "backend/real.h"
 #include "base/json.h"
 
 #define MOI_TENSOR_RANK 8
 
+/* Element types of files that host memory (modelopt/data.h) has not. */
+#define MOI_F16 101
+#define MOI_BF16 102
+
 typedef struct moi_tensor {
     const char *name;
-    int32_t type; /* MOPT_F32 .. MOPT_BOOL; other types of a file are refused
-                     only when they are asked for: type 0 */
+    int32_t type; /* MOPT_F32 .. MOPT_BOOL, MOI_F16, MOI_BF16; other types of
+                     a file are refused only when they are asked for: 0 */
     int32_t rank;
     int64_t shape[MOI_TENSOR_RANK];
     int64_t bytes;
-    const void *data;
+    const void *data; /* of a file: not aligned, copy it out */
 } moi_tensor;
 
-/* Write a file atomically. metadata: object of texts, may be NULL. */
+/* Write a file atomically. metadata: object of texts, may be NULL. Names must
+ * differ, and bytes be what type and shape say. */
 int32_t moi_safetensors_write(mopt_context *ctx, const char *path,
                               const json_t *metadata,
                               const moi_tensor *tensors, int64_t count);
 
 typedef struct moi_safetensors moi_safetensors;
 
-/* Read and check a whole file. */
+/* Read and check a whole file; or one in memory, that is copied. */
 int32_t moi_safetensors_read(mopt_context *ctx, const char *path,
                              moi_safetensors **out);
+int32_t moi_safetensors_parse(mopt_context *ctx, const void *data,
+                              int64_t size, moi_safetensors **out);
 void moi_safetensors_free(moi_safetensors *file);
 int64_t moi_safetensors_count(const moi_safetensors *file);
 const moi_tensor *moi_safetensors_get(const moi_safetensors *file, int64_t i);
 const moi_tensor *moi_safetensors_find(const moi_safetensors *file,
                                        const char *name);
 /* A text of the metadata, NULL if it has none of that name. */
-const char *moi_safetensors_text(const moi_safetensors *file, const char *name);
+const char *moi_safetensors_text(const moi_safetensors *file,
+                                 const char *name);
+
+/* The elements of a tensor of reals (F32, F64, F16, BF16) as floats: out has
+ * room for all. MOPT_EFORMAT for another type, or a value that no float holds:
+ * finite only. */
+int32_t moi_tensor_floats(const moi_tensor *tensor, float *out);
+
+/* Elements by shape. */
+int64_t moi_tensor_count(const moi_tensor *tensor);
 
 #endif

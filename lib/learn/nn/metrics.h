@@ -45,7 +45,8 @@ const char *moi_metrics_name(const moi_metrics *metrics, int64_t index);
 double moi_metrics_value(const moi_metrics *metrics, int64_t index);
 double moi_metrics_get(const moi_metrics *metrics, const char *name);
 
-/* Times that class said was given where class truth was right. */
+/* Times that class said was given where class truth was right; -1 if there are
+ * too many classes to keep that. */
 int64_t moi_metrics_confusion(const moi_metrics *metrics, int64_t truth,
                               int64_t said);
 

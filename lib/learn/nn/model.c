@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "learn/data/dataset.h"
 #include "learn/nn/model_inside.h"
 
 #define CELL 16 /* reals between two starts of tensors: a cache line */
@@ -67,6 +68,7 @@ void mopt_model_free(mopt_model *model)
     moi_free(ctx, model->layers);
     moi_free(ctx, model->params);
     moi_free(ctx, model->weights);
+    mopt_transform_free(model->transform);
     moi_free(ctx, model);
     moi_context_release(ctx);
 }
@@ -92,6 +94,8 @@ int32_t mopt_model_copy(const mopt_model *model, mopt_model **out)
     if (model->weights != NULL)
         memcpy(copy->weights, model->weights,
                (size_t)model->size * sizeof(moi_real));
+    if (model->transform != NULL)
+        copy->transform = moi_transform_hold(model->transform);
     *out = copy;
     return MOPT_OK;
 }
@@ -364,4 +368,20 @@ int64_t moi_model_serving_bytes(const mopt_model *model)
     }
     return (moi_model_weight_count(model) + model->inputs + 2 * widest) *
            (int64_t)sizeof(float);
+}
+
+int32_t mopt_model_set_transform(mopt_model *model, mopt_transform *transform)
+{
+    if (model == NULL)
+        return moi_fail_null("mopt_model_set_transform", "model");
+    if (transform != NULL && moi_transform_outputs(transform) != model->inputs)
+        return moi_fail(MOPT_EINVAL,
+                        "mopt_model_set_transform: the transform makes %" PRId64
+                        " inputs, the model takes %" PRId64,
+                        moi_transform_outputs(transform), model->inputs);
+    if (transform != NULL)
+        moi_transform_hold(transform);
+    mopt_transform_free(model->transform);
+    model->transform = transform;
+    return MOPT_OK;
 }

@@ -44,8 +44,8 @@ int32_t moi_model_alloc(mopt_model *model);
 /* The block in the form seen from outside, for files: values[size], tensor i
  * at its offset, PyTorch's order inside; and back. */
 void moi_model_export(const mopt_model *model, const moi_real *block,
-                      moi_real *values);
-void moi_model_import(const mopt_model *model, const moi_real *values,
+                      float *values);
+void moi_model_import(const mopt_model *model, const float *values,
                       moi_real *block);
 
 /* Does it end in softmax or sigmoid (MOI_PLAN_LOGITS leaves that out)? */

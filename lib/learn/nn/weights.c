@@ -56,19 +56,20 @@ static matrix matrix_of(const moi_param *param)
 }
 
 void moi_model_export(const mopt_model *model, const moi_real *block,
-                      moi_real *values)
+                      float *values)
 {
-    memset(values, 0, (size_t)model->size * sizeof(moi_real));
+    memset(values, 0, (size_t)model->size * sizeof(float));
     for (int64_t k = 0; k < model->param_count; k++) {
         matrix m = matrix_of(&model->params[k]);
         int64_t at = model->params[k].offset;
         for (int64_t i = 0; i < m.rows; i++)
             for (int64_t j = 0; j < m.cols; j++)
-                values[at + i * m.cols + j] = block[at + j * m.rows + i];
+                values[at + i * m.cols + j] =
+                    (float)block[at + j * m.rows + i];
     }
 }
 
-void moi_model_import(const mopt_model *model, const moi_real *values,
+void moi_model_import(const mopt_model *model, const float *values,
                       moi_real *block)
 {
     memset(block, 0, (size_t)model->size * sizeof(moi_real));
@@ -77,7 +78,8 @@ void moi_model_import(const mopt_model *model, const moi_real *values,
         int64_t at = model->params[k].offset;
         for (int64_t i = 0; i < m.rows; i++)
             for (int64_t j = 0; j < m.cols; j++)
-                block[at + j * m.rows + i] = values[at + i * m.cols + j];
+                block[at + j * m.rows + i] =
+                    (moi_real)values[at + i * m.cols + j];
     }
 }
 

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/nn/runner.c: see runner.h. Each lane has a plan of its own and
+ * takes every so-manieth chunk. */
+#include "learn/nn/runner.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/context.h"
+#include "base/memory.h"
+#include "base/threads.h"
+
+/* A chunk: outputs that stay in the cache, work that a cancelled call may
+ * still do (0.1 s at 1 GFLOP/s, a plain C product), rows that fill products. */
+#define CHUNK_REALS 131072
+#define CHUNK_FLOPS 100000000
+#define CHUNK_ROWS 512
+
+/* Floating-point operations below which a second thread is not worth it: some
+ * ten microseconds of work. */
+#define SPREAD_FLOPS 1000000
+
+#define MESSAGE 256
+
+typedef struct lane {
+    moi_plan *plan;
+    int64_t *index; /* [chunk], rows to gather */
+    int32_t rc;
+    char message[MESSAGE]; /* of a failure, for the calling thread */
+} lane;
+
+struct moi_runner {
+    mopt_context *ctx;
+    const mopt_model *model;
+    int64_t chunk; /* rows */
+    int64_t inputs, outputs;
+    int32_t lane_count;
+    lane *lanes;
+};
+
+/* One call of run. */
+typedef struct job {
+    moi_runner *runner;
+    const moi_rows *rows;
+    int64_t first, count;
+    float *floats;
+    moi_real *reals;
+    const mopt_cancel *cancel;
+    atomic_int failed; /* the others may stop */
+} job;
+
+static int64_t at_least_1(int64_t value)
+{
+    return value > 0 ? value : 1;
+}
+
+static int64_t chunk_rows(const mopt_model *model)
+{
+    int64_t bytes = moi_model_serving_bytes(model) -
+                    moi_model_weight_count(model) * (int64_t)sizeof(float);
+    int64_t reals = at_least_1(bytes / (int64_t)sizeof(float));
+    int64_t flops = at_least_1(moi_model_flops(model));
+    int64_t rows = CHUNK_ROWS;
+    if (rows > CHUNK_REALS / reals)
+        rows = CHUNK_REALS / reals;
+    if (rows > CHUNK_FLOPS / flops)
+        rows = CHUNK_FLOPS / flops;
+    return at_least_1(rows);
+}
+
+static int32_t make_lane(moi_runner *r, int32_t flags, int64_t rows, lane *l)
+{
+    l->index = moi_alloc(r->ctx, rows, sizeof(int64_t));
+    if (l->index == NULL)
+        return MOPT_ENOMEM;
+    return moi_plan_create(r->ctx, r->model, rows, flags, &l->plan);
+}
+
+int32_t moi_runner_create(const mopt_model *model, int64_t rows, int32_t flags,
+                          moi_runner **out)
+{
+    mopt_context *ctx = moi_model_context(model);
+    moi_runner *r = moi_calloc(ctx, 1, sizeof(*r));
+    if (r == NULL)
+        return MOPT_ENOMEM;
+    r->ctx = ctx;
+    r->model = model;
+    r->chunk = chunk_rows(model);
+    r->inputs = moi_model_inputs(model);
+    r->outputs = moi_model_outputs(model);
+    int64_t chunks = rows / r->chunk + (rows % r->chunk != 0);
+    int64_t lanes = chunks < ctx->threads ? at_least_1(chunks) : ctx->threads;
+    if ((double)rows * (double)moi_model_flops(model) < SPREAD_FLOPS)
+        lanes = 1;
+    int64_t most = rows < r->chunk ? at_least_1(rows) : r->chunk;
+    r->lanes = moi_calloc(ctx, lanes, sizeof(lane));
+    int32_t rc = r->lanes != NULL ? MOPT_OK : MOPT_ENOMEM;
+    while (rc == MOPT_OK && r->lane_count < lanes)
+        rc = make_lane(r, flags, most, &r->lanes[r->lane_count++]);
+    if (rc == MOPT_OK)
+        *out = r;
+    else
+        moi_runner_free(r);
+    return rc;
+}
+
+void moi_runner_free(moi_runner *r)
+{
+    if (r == NULL)
+        return;
+    for (int32_t i = 0; i < r->lane_count; i++) {
+        moi_plan_free(r->lanes[i].plan);
+        moi_free(r->ctx, r->lanes[i].index);
+    }
+    moi_free(r->ctx, r->lanes);
+    moi_free(r->ctx, r);
+}
+
+static void feed(const job *j, lane *l, int64_t first, int64_t count)
+{
+    moi_real *x = moi_plan_input(l->plan);
+    int64_t inputs = j->runner->inputs;
+    if (j->rows->data == NULL) {
+        const float *from = j->rows->x + first * inputs;
+        for (int64_t i = 0; i < count * inputs; i++)
+            x[i] = (moi_real)from[i];
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        l->index[i] = first + i;
+    moi_dataset_gather(j->rows->data, l->index, count, x);
+}
+
+static void fetch(const job *j, lane *l, int64_t at, int64_t count)
+{
+    const moi_real *y = moi_plan_output(l->plan);
+    int64_t outputs = j->runner->outputs;
+    for (int64_t i = 0; i < count * outputs && j->floats != NULL; i++)
+        j->floats[at * outputs + i] = (float)y[i];
+    for (int64_t i = 0; i < count * outputs && j->reals != NULL; i++)
+        j->reals[at * outputs + i] = y[i];
+}
+
+static int32_t run_chunk(const job *j, lane *l, int64_t at, int64_t count)
+{
+    static const moi_pass pass = {.training = 0};
+    int32_t rc = moi_cancel_check(j->cancel);
+    if (rc != MOPT_OK)
+        return rc;
+    feed(j, l, j->first + at, count);
+    rc = moi_plan_forward(l->plan, moi_model_weights(j->runner->model), count,
+                          &pass);
+    if (rc == MOPT_OK)
+        fetch(j, l, at, count);
+    return rc;
+}
+
+static void run_lane(void *work, int64_t number)
+{
+    job *j = work;
+    moi_runner *r = j->runner;
+    lane *l = &r->lanes[number];
+    int64_t step = r->chunk * r->lane_count;
+    l->rc = MOPT_OK;
+    for (int64_t at = number * r->chunk; at < j->count; at += step) {
+        if (atomic_load(&j->failed))
+            return;
+        int64_t left = j->count - at;
+        l->rc = run_chunk(j, l, at, left < r->chunk ? left : r->chunk);
+        if (l->rc == MOPT_OK)
+            continue;
+        snprintf(l->message, sizeof(l->message), "%s", moi_last_text());
+        atomic_store(&j->failed, 1);
+        return;
+    }
+}
+
+int32_t moi_runner_run(moi_runner *runner, const moi_rows *rows,
+                       int64_t first, int64_t count, float *floats,
+                       moi_real *reals, const mopt_cancel *cancel)
+{
+    job j = {.runner = runner,
+             .rows = rows,
+             .first = first,
+             .count = count,
+             .floats = floats,
+             .reals = reals,
+             .cancel = cancel};
+    atomic_init(&j.failed, 0);
+    moi_parallel(runner->ctx, runner->lane_count, runner->lane_count, run_lane,
+                 &j);
+    for (int32_t i = 0; i < runner->lane_count; i++)
+        if (runner->lanes[i].rc != MOPT_OK)
+            return moi_fail(runner->lanes[i].rc, "%s",
+                            runner->lanes[i].message);
+    return MOPT_OK;
+}
