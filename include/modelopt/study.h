@@ -36,6 +36,16 @@ typedef struct mopt_trial mopt_trial;
 typedef int32_t (*mopt_objective_fn)(void *user, mopt_trial *trial,
                                      double *values);
 
+/** Told about a trial that has ended, by mopt_study_optimize; one call at a
+ * time, from the worker's thread. Other functions of the study may be called
+ * from it, mopt_study_optimize left out.
+ *
+ *  @param trial to be read; valid during the call.
+ *  @return 0 to go on, MOPT_STOPPED to end the search; anything else ends it
+ *          with MOPT_ECALLBACK.
+ */
+typedef int32_t (*mopt_trial_fn)(void *user, mopt_trial *trial);
+
 /** Create a study, or open the one of that name in its file.
  *
  *  Keys of the config (kind "study"): "name", "storage" (a file; empty for
@@ -111,6 +121,28 @@ MOPT_API int32_t mopt_study_enqueue(mopt_study *study, const char *params);
 MOPT_API int32_t mopt_study_optimize(mopt_study *study,
                                      mopt_objective_fn objective, void *user,
                                      mopt_cancel *cancel);
+
+/** Let a callback see every trial that mopt_study_optimize has ended, whatever
+ *  came of it; those that were given back are left out.
+ *
+ *  @param callback NULL takes the old one away.
+ *  @param destroy  called with user when replaced or when the study ends; may
+ *                  be NULL.
+ *  @return MOPT_OK, MOPT_EINVAL (study is NULL).
+ *  Thread: one a handle, not during mopt_study_optimize. Since 0.1.
+ */
+MOPT_API int32_t mopt_study_on_trial(mopt_study *study, mopt_trial_fn callback,
+                                     void *user, mopt_destroy_fn destroy);
+
+/** Attach a note to the study (a user attribute in Optuna's words).
+ *
+ *  @param key  not empty, at most 512 bytes.
+ *  @param json any JSON value.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EFORMAT, MOPT_ESTORE, MOPT_ENOMEM.
+ *  Thread: any. Since 0.1.
+ */
+MOPT_API int32_t mopt_study_set_note(mopt_study *study, const char *key,
+                                     const char *json);
 
 /** Number of trials in a state; state -1 counts all.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTORE. Thread: any. Since 0.1. */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * lib/search/study/schema.c: the keys of a study. */
+#include "base/schema.h"
+#include "search/pruner/pruner.h"
+#include "search/sampler/sampler.h"
+
+static const moi_key keys[] = {
+    MOI_TEXT("name", "study", "name of the study in its file"),
+    MOI_TEXT("storage", "", "file that the study lives in; empty for memory"),
+    MOI_BOOL("resume", 0, "go on with a study that is there already"),
+    MOI_TEXT("direction", "minimize",
+             "'minimize' or 'maximize', one an objective, with commas"),
+    MOI_INT("seed", 0, 0, 9007199254740992.0, "seed of all that is random"),
+    MOI_VARIANT("sampler", "random", moi_sampler_schemas,
+                "who proposes trials"),
+    MOI_VARIANT("pruner", "none", moi_pruner_schemas,
+                "who stops trials early"),
+    MOI_CHOICE("duplicates", "allow", "allow|avoid",
+               "whether a point may be proposed twice"),
+    MOI_INT("trials", 100, 0, 1e15, "trials to be finished in the study"),
+    MOI_INT("workers", 1, 1, 1024, "trials that run at a time"),
+    MOI_FLOAT("timeout", 0, 0, 1e9,
+              "seconds after which no trial is begun; 0 for no end"),
+    MOI_KEYS_END,
+};
+
+extern const moi_schema moi_study_schema;
+const moi_schema moi_study_schema = {
+    "study", "a search: who proposes, where trials live, how many", keys};

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * lib/search/study/study.h: the inside of a study and of a trial's handle.
+ *
+ * Two locks. The gate orders whatever changes the study, one call at a time;
+ * it is held while the store writes. The history's own lock is held for
+ * moments only, so that reading a trial never waits for a disk. Who needs both
+ * takes the gate first. Neither is held while a callback of the host runs. */
+#ifndef MOI_SEARCH_STUDY_H
+#define MOI_SEARCH_STUDY_H
+
+#include <modelopt/study.h>
+#include <stdatomic.h>
+
+#include "search/pruner/pruner.h"
+#include "search/sampler/sampler.h"
+#include "search/space/lattice.h"
+#include "search/store/store.h"
+#include "search/trial/history.h"
+#include "search/trial/points.h"
+
+struct mopt_study {
+    mopt_context *ctx;
+    atomic_int refs;
+    char *name;
+    mopt_space *space;  /* empty when it was opened without one */
+    int32_t can_sample; /* it has a space */
+    pthread_mutex_t gate;
+    int32_t has_locks;
+    moi_history history;
+    moi_store *store;
+    const moi_sampler_kind *sampler;
+    void *sampler_state;
+    const moi_pruner_kind *pruner;
+    void *pruner_state;
+    uint64_t seed;
+    /* Duplicates. */
+    int32_t avoid;
+    int32_t wants_points;
+    moi_points points;
+    moi_lattice *lattice; /* to find the last points; NULL if not wanted */
+    double *fixed;        /* [parameters], scratch under the gate */
+    double *point;        /* the same */
+    /* For optimize. */
+    int64_t trials;
+    int32_t workers;
+    double timeout;
+    mopt_trial_fn on_trial;
+    void *on_trial_user;
+    mopt_destroy_fn on_trial_destroy;
+};
+
+struct mopt_trial {
+    mopt_study *study;
+    int64_t number;
+    int32_t asked;   /* nobody has told yet what mopt_study_ask gave out */
+    double params[]; /* [parameters], NaN: does not exist */
+};
+
+void moi_study_release(mopt_study *study);
+
+/* A handle to a row; asked tells whether freeing it gives the trial back. */
+int32_t moi_trial_new(mopt_study *study, mopt_trial **out);
+
+/* As mopt_study_ask, but limit >= 0 trials are the most that may be finished
+ * or running: MOPT_STOPPED, without a message, when they are. */
+int32_t moi_study_ask(mopt_study *study, int64_t limit,
+                      const mopt_cancel *cancel, mopt_trial **out);
+
+/* As mopt_study_tell. */
+int32_t moi_study_tell(mopt_study *study, int64_t row,
+                       const moi_ending *ending, const mopt_cancel *cancel);
+
+/* Give a trial back without waiting long for the store. */
+void moi_study_give_back(mopt_study *study, int64_t row);
+
+/* The trial of a row as JSON, under the history's lock; NULL without
+ * memory. */
+json_t *moi_trial_document(const moi_history *history, int64_t row);
+
+/* A text that should be JSON, as far as Python's is: NaN becomes null,
+ * infinities the largest numbers; what is no JSON at all becomes a text. */
+json_t *moi_json_lenient(mopt_context *ctx, const char *text);
+
+#endif
