@@ -3,52 +3,42 @@
  *
  * Written in the long form alone, since optuna-dashboard knows no other. Read
  * in every form that Optuna has written since 1.0. */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "base/text.h"
+#include "base/status.h"
 #include "search/space/domain.h"
+
+/* The attributes in the order in which Optuna has them. */
+static json_t *show_attributes(const moi_domain *domain)
+{
+    if (domain->kind == MOI_DOMAIN_CHOICE)
+        return json_pack("{s:O}", "choices", domain->choices);
+    if (domain->kind == MOI_DOMAIN_INT)
+        return json_pack("{s:b, s:I, s:I, s:I}", "log", (int)domain->log,
+                         "step", (json_int_t)domain->step, "low",
+                         (json_int_t)domain->low, "high",
+                         (json_int_t)domain->high);
+    return json_pack("{s:o, s:f, s:f, s:b}", "step",
+                     domain->step > 0 ? json_real(domain->step) : json_null(),
+                     "low", domain->low, "high", domain->high, "log",
+                     (int)domain->log);
+}
 
 char *moi_distribution_write(mopt_context *ctx, const moi_domain *domain)
 {
-    moi_text text;
-    char *choices, *result;
+    static const char *const names[] = {
+        "FloatDistribution", "IntDistribution", "CategoricalDistribution"};
+    json_t *document = json_pack("{s:s, s:o}", "name", names[domain->kind],
+                                 "attributes", show_attributes(domain));
+    char *text = NULL;
 
-    moi_text_init(&text, ctx);
-    if (domain->kind == MOI_DOMAIN_FLOAT) {
-        moi_text_add(&text, "{\"name\": \"FloatDistribution\", "
-                            "\"attributes\": {\"step\": ");
-        if (domain->step > 0)
-            moi_text_add_number(&text, domain->step);
-        else
-            moi_text_add(&text, "null");
-        moi_text_add(&text, ", \"low\": ");
-        moi_text_add_number(&text, domain->low);
-        moi_text_add(&text, ", \"high\": ");
-        moi_text_add_number(&text, domain->high);
-        moi_text_addf(&text, ", \"log\": %s}}",
-                      domain->log ? "true" : "false");
-    } else if (domain->kind == MOI_DOMAIN_INT) {
-        moi_text_addf(&text, "{\"name\": \"IntDistribution\", "
-                      "\"attributes\": {\"log\": %s, \"step\": %lld, "
-                      "\"low\": %lld, \"high\": %lld}}",
-                      domain->log ? "true" : "false", (long long)domain->step,
-                      (long long)domain->low, (long long)domain->high);
-    } else {
-        choices = moi_json_dump(ctx, domain->choices);
-        if (!choices)
-            text.status = MOPT_ENOMEM;
-        moi_text_add(&text, "{\"name\": \"CategoricalDistribution\", "
-                            "\"attributes\": {\"choices\": ");
-        moi_text_add(&text, choices ? choices : "");
-        moi_text_add(&text, "}}");
-        moi_free(ctx, choices);
-    }
-    result = text.status ? NULL : moi_strdup(ctx, moi_text_get(&text));
-    moi_text_free(&text);
-    return result;
+    if (document)
+        text = moi_json_dump(ctx, document);
+    else
+        moi_fail(MOPT_ENOMEM, "no memory for a distribution");
+    json_decref(document);
+    return text;
 }
 
 /* How the classes map on our kinds. The name without "Distribution" at its

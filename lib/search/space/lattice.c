@@ -403,8 +403,8 @@ static int64_t find_root(int64_t *forest, int64_t i)
     return i;
 }
 
-/* Which members of a set hang together: forest[i] becomes the first position
- * of i's part. Parts are told by their first members, so roots are the least. */
+/* Which members of a set hang together: forest[i] becomes the position of the
+ * first member of i's part. */
 static void divide(moi_lattice *lattice, const int64_t *set, int64_t count,
                    int64_t *forest)
 {

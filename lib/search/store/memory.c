@@ -5,6 +5,8 @@
 #include "base/status.h"
 #include "search/store/store.h"
 
+extern const moi_store_kind moi_store_memory;
+
 static int32_t open_store(mopt_context *ctx, const char *place, int32_t how,
                           moi_study_head *head, moi_store **out)
 {
