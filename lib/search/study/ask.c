@@ -290,7 +290,7 @@ static void publish_end(mopt_study *study, int64_t row,
 
     moi_history_lock(history);
     if (ending->state == MOPT_TRIAL_WAITING)
-        history->start[row] = 0;
+        moi_history_reset(history, row);
     else
         history->complete[row] = ending->complete;
     for (i = 0; ending->values && i < history->objectives; i++)

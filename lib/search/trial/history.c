@@ -177,6 +177,20 @@ void moi_history_set_state(moi_history *history, int64_t row, int32_t state)
         history->waiting = row;
 }
 
+void moi_history_reset(moi_history *history, int64_t row)
+{
+    moi_extra *extra = history->extra[row];
+
+    history->start[row] = 0;
+    history->violation[row] = NAN;
+    if (!extra)
+        return;
+    extra->report_count = 0;
+    moi_free(history->ctx, extra->constraints);
+    extra->constraints = NULL;
+    extra->constraint_count = 0;
+}
+
 moi_extra *moi_history_extra(moi_history *history, int64_t row)
 {
     if (!history->extra[row])

@@ -91,6 +91,11 @@ void moi_history_cut(moi_history *history, int64_t count);
 
 void moi_history_set_state(moi_history *history, int64_t row, int32_t state);
 
+/* Forget what a trial did since it began: its start, its reports and its
+ * constraints. Its parameters and notes stay: a note may say where it can go
+ * on. */
+void moi_history_reset(moi_history *history, int64_t row);
+
 /* A row's extra, made if need be; NULL without memory. */
 moi_extra *moi_history_extra(moi_history *history, int64_t row);
 void moi_extra_free(mopt_context *ctx, moi_extra *extra);
