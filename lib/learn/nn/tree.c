@@ -347,3 +347,64 @@ int32_t mopt_model_describe(const mopt_model *model, char *buf, size_t cap,
     }
     return moi_json_finish(model->ctx, object, buf, cap, needed);
 }
+
+/* ---- the JSON Schema ---- */
+
+/* A kind of layer: its keys, and "type". */
+static json_t *layer_schema(const moi_layer_kind *kind, int32_t domains)
+{
+    json_t *schema = moi_schema_to_json(kind->schema, domains);
+    json_t *properties = json_object_get(schema, "properties");
+    int32_t rc = MOPT_ENOMEM;
+    if (properties != NULL)
+        rc = moi_json_add(properties, "type",
+                          json_pack("{s:s}", "const", moi_layer_type(kind)));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(schema, "required", json_pack("[s]", "type"));
+    if (rc == MOPT_OK)
+        return schema;
+    json_decref(schema);
+    return NULL;
+}
+
+static json_t *domain_schema(void)
+{
+    return json_pack("{s:s}", "$ref", "#/$defs/domain");
+}
+
+/* {"repeat": n, "layers": [...]}. The list is known by its anchor, wherever
+ * the schema of a model stands. */
+static json_t *group_schema(int32_t domains)
+{
+    json_t *repeat = json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum",
+                               0, "maximum", MOI_MODEL_LAYERS);
+    if (domains)
+        repeat = json_pack("{s:[o, o]}", "anyOf", repeat, domain_schema());
+    return json_pack("{s:s, s:s, s:[s, s], s:b, s:{s:o, s:{s:s}}}", "type",
+                     "object", "description", "layers, several times over",
+                     "required", "repeat", "layers", "additionalProperties", 0,
+                     "properties", "repeat", repeat, "layers", "$ref",
+                     "#layers");
+}
+
+json_t *moi_model_schema(int32_t domains)
+{
+    json_t *forms = json_array();
+    int failed = forms == NULL;
+    for (int32_t i = 0; moi_layer_kinds[i] != NULL && !failed; i++)
+        failed = json_array_append_new(
+            forms, layer_schema(moi_layer_kinds[i], domains)) != 0;
+    if (!failed)
+        failed = json_array_append_new(forms, group_schema(domains)) != 0;
+    if (!failed && domains)
+        failed = json_array_append_new(forms, domain_schema()) != 0;
+    if (failed) {
+        json_decref(forms);
+        return NULL;
+    }
+    return json_pack(
+        "{s:s, s:s, s:[s], s:b, s:{s:{s:s, s:s, s:i, s:{s:o}}}}", "type",
+        "object", "description", "a stack of layers", "required", "layers",
+        "additionalProperties", 0, "properties", "layers", "$anchor", "layers",
+        "type", "array", "minItems", 1, "items", "anyOf", forms);
+}

@@ -291,6 +291,31 @@ START_TEST(misuse)
 }
 END_TEST
 
+START_TEST(the_schema)
+{
+    mopt_context *ctx = kit_begin();
+    for (int32_t domains = 0; domains < 2; domains++) {
+        json_t *schema = moi_model_schema(domains);
+        json_t *layers = json_object_get(json_object_get(schema, "properties"),
+                                         "layers");
+        json_t *forms = json_object_get(json_object_get(layers, "items"),
+                                        "anyOf");
+        ck_assert_str_eq(json_string_value(json_object_get(layers, "$anchor")),
+                         "layers");
+        ck_assert_uint_eq(json_array_size(forms), 4 + (size_t)domains);
+        for (size_t i = 0; i < 3; i++) {
+            json_t *keys = json_object_get(json_array_get(forms, i),
+                                           "properties");
+            json_t *type = json_object_get(keys, "type");
+            ck_assert_ptr_nonnull(moi_layer_find(
+                json_string_value(json_object_get(type, "const"))));
+        }
+        json_decref(schema);
+    }
+    kit_end(ctx);
+}
+END_TEST
+
 /* ---- tensors ---- */
 
 START_TEST(tensors_are_seen_as_pytorch_has_them)
@@ -432,6 +457,7 @@ Suite *kit_suite(void)
     tcase_add_test(tests, units_left_out);
     tcase_add_test(tests, calls_make_what_json_makes);
     tcase_add_test(tests, misuse);
+    tcase_add_test(tests, the_schema);
     tcase_add_test(tests, tensors_are_seen_as_pytorch_has_them);
     tcase_add_test(tests, references);
     tcase_add_test(tests, the_block);
