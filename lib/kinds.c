@@ -7,6 +7,8 @@ extern const moi_schema moi_data_schema;
 extern const moi_schema moi_layer_dense_schema;
 extern const moi_schema moi_layer_activation_schema;
 extern const moi_schema moi_layer_dropout_schema;
+extern const moi_schema moi_train_schema;
+extern const moi_schema moi_group_schema;
 extern const moi_schema moi_study_schema;
 
 const moi_schema *const moi_schema_kinds[] = {
@@ -15,6 +17,8 @@ const moi_schema *const moi_schema_kinds[] = {
     &moi_layer_dense_schema,
     &moi_layer_activation_schema,
     &moi_layer_dropout_schema,
+    &moi_train_schema,
+    &moi_group_schema,
     &moi_study_schema,
     NULL,
 };

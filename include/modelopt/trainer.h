@@ -17,22 +17,25 @@ typedef struct mopt_trainer mopt_trainer;
 /** Called after a step or an epoch.
  *
  *  @param user    as registered.
- *  @param trainer the trainer; mopt_trainer_get and _model may be called.
+ *  @param trainer the trainer; mopt_trainer_get, _history and _save may be
+ *                 called, and the model may be read.
  *  @return 0 to go on, MOPT_STOPPED to end training (the best weights are
  *          kept), MOPT_PRUNED the same with that status; anything else ends it
  *          with MOPT_ECALLBACK.
  */
 typedef int32_t (*mopt_trainer_fn)(void *user, mopt_trainer *trainer);
 
-/** An extra term of the loss, called once a mini-batch.
+/** An extra term of the loss, called once for each mini-batch, or for each
+ *  chunk of one that is worked on in several (key "chunk").
  *
  *  @param user    as registered.
- *  @param rows    rows of the batch.
+ *  @param rows    rows of the batch or chunk.
  *  @param outputs numbers a row.
  *  @param index   [rows], row numbers in the training data.
  *  @param output  [rows][outputs], what the last layer gave (logits where the
  *                 loss takes logits).
- *  @param grad    [rows][outputs]; add the term's gradient to it.
+ *  @param grad    [rows][outputs], zeros; add the gradient of the term's value
+ *                 to it. It is weighted afterwards.
  *  @param loss    add the term's value (mean over the rows) to it.
  *  @return 0, or a value that ends training with MOPT_ECALLBACK.
  */
@@ -44,11 +47,14 @@ typedef int32_t (*mopt_loss_fn)(void *user, int64_t rows, int64_t outputs,
  *
  *  @param model  kept alive; its weights are set from "seed" unless they are
  *                set already.
- *  @param train  data to learn from, transformed; kept alive.
+ *  @param train  data to learn from, transformed; kept alive. Rows without
+ *                targets are learned from by extra terms alone.
  *  @param validation data to measure on after each epoch; NULL for none.
  *  @param config kind "train"; NULL for the defaults. Read, not kept.
  *  @return MOPT_OK; MOPT_EINVAL (sizes of model and data differ, a loss that
- *          does not fit the target, ...); MOPT_EKEY; MOPT_ENOMEM.
+ *          does not fit the target, a figure to monitor that there is not, keys
+ *          of a variant that is not chosen); MOPT_ESTATE (a model without
+ *          layers); MOPT_ERANGE; MOPT_EBACKEND; MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_create(mopt_context *ctx, mopt_model *model,
@@ -75,9 +81,7 @@ MOPT_API int32_t mopt_trainer_add_group(mopt_trainer *trainer,
 
 /** Add a term to the loss.
  *
- *  @param weight  multiplies the term's value; the term itself scales its
- *                 gradient: it is handed a zeroed grad, which the trainer adds
- *                 weighted.
+ *  @param weight  multiplies the term's value and gradient; finite.
  *  @param destroy called with user when the trainer is freed; may be NULL.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (training has begun), ENOMEM.
  *  Thread: one a handle. Since 0.1.
@@ -88,15 +92,16 @@ MOPT_API int32_t mopt_trainer_add_loss(mopt_trainer *trainer, double weight,
 
 /** Scale the trainer's own loss (the one of the config's "loss"): 1 unless
  *  set, 0 to train on the extra terms alone.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE. Thread: one a handle.
- *  Since 0.1. */
+ *  @param weight finite, not negative.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (training has begun).
+ *  Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
                                               double weight);
 
 /** Register what is called after each step, or epoch; NULL for nothing.
  *
  *  @param destroy called with user when replaced or freed; may be NULL.
- *  @return MOPT_OK, MOPT_EINVAL.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (from inside a callback).
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_on_step(mopt_trainer *trainer,
@@ -108,35 +113,42 @@ MOPT_API int32_t mopt_trainer_on_epoch(mopt_trainer *trainer,
 
 /** Train until a limit of the config is reached or a callback ends it. With
  *  "restore_best" the model then has the weights of the best epoch, on every
- *  way out.
+ *  way out; before the first epoch is done it has those it came to.
  *
- *  @param cancel may be NULL; after MOPT_ECANCELED fit may be called again and
- *                goes on where it was.
+ *  May be called again, and goes on where it was; the model's weights must not
+ *  have been set in between. An epoch that "max_steps" or "max_seconds" cuts
+ *  short is measured as far as it came.
+ *
+ *  @param cancel may be NULL.
  *  @return MOPT_OK (a limit was reached, or early stopping), MOPT_STOPPED,
  *          MOPT_PRUNED, MOPT_ECANCELED, MOPT_ECALLBACK, MOPT_EDIVERGED (the
- *          weights are those of the last good epoch), MOPT_EIO (checkpoint),
- *          MOPT_EBACKEND, MOPT_ENOMEM.
+ *          message names the step; the weights are those of the best, or the
+ *          last good, epoch, and only mopt_trainer_resume leads on),
+ *          MOPT_ESTATE (from inside a callback; or nothing to learn from: the
+ *          loss has no weight and no term was added), MOPT_EIO (checkpoint),
+ *          MOPT_EBACKEND, MOPT_ENOMEM, MOPT_EINVAL.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_fit(mopt_trainer *trainer, mopt_cancel *cancel);
 
-/** Take one step on the next mini-batch.
+/** Take one step on the next mini-batch; the last of an epoch also closes it,
+ *  as mopt_trainer_fit would. The model has the weights of that step.
  *
  *  @param loss receives the batch's loss before the step; may be NULL.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_EXHAUSTED (a limit is reached),
- *          MOPT_EDIVERGED, MOPT_ECALLBACK, MOPT_EBACKEND.
+ *  @return as mopt_trainer_fit; MOPT_EXHAUSTED (a limit is reached).
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_step(mopt_trainer *trainer, double *loss);
 
 /** Read a figure of the training so far: "epoch", "step", "seconds", "loss"
- *  (mean over the last epoch), "learning_rate", "gradient_norm",
- *  "validation.loss", "validation.accuracy" and other metrics of the last
- *  epoch; "best.epoch", "best.loss", "best.accuracy", ... of the best.
+ *  (mean over the last epoch), "learning_rate" and "gradient_norm" (before
+ *  clipping by it) of the last step, "validation.loss", "validation.accuracy"
+ *  and other metrics of the last epoch; "best.epoch", "best.loss",
+ *  "best.accuracy", ... of the best: on the validation data if there are any.
  *
  *  @param out receives the value.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_EKEY (no such figure), MOPT_ESTATE (not
- *          known yet).
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EKEY (no such figure; the message names
+ *          the nearest), MOPT_ESTATE (not known yet, or NaN).
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_get(const mopt_trainer *trainer,
@@ -152,18 +164,22 @@ MOPT_API int32_t mopt_trainer_history(const mopt_trainer *trainer, char *buf,
  *  state, schedule, counters, best weights. A training resumed from it gives
  *  the same bits as one that was never interrupted.
  *
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_EIO (the old file is unharmed), ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (the training diverged), MOPT_EIO
+ *          (the file is the old one or the new one, whole), MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_save(const mopt_trainer *trainer,
                                    const char *path);
 
-/** Go on from a checkpoint that a trainer with the same model, data and config
- *  wrote (limits such as "epochs" may differ).
+/** Go on from a checkpoint that a trainer with the same model, data, config,
+ *  groups and weights of terms wrote. What may differ are "epochs",
+ *  "max_steps", "max_seconds", "tolerance", "early_stopping.*" and
+ *  "checkpoint*"; a schedule that spans the whole training spans the new one.
  *
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ENOENT, MOPT_EIO, MOPT_EFORMAT (damaged,
- *          or of another training: the message names what differs; the trainer
- *          is as before), MOPT_ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (from inside a callback),
+ *          MOPT_ENOENT, MOPT_EIO, MOPT_EFORMAT (damaged, or of another
+ *          training: the message names what differs), MOPT_ENOMEM. After an
+ *          error the trainer is as before.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path);

@@ -245,6 +245,9 @@ static const moi_schema mae_schema = {"mae", "absolute error", no_keys};
 static const moi_schema huber_schema = {
     "huber", "half the squared error, linear beyond delta", huber_keys};
 
+static const moi_schema auto_schema = {
+    "auto", "the usual one for the target", no_keys};
+
 static const moi_loss_kind cross_entropy_kind = {
     &cross_entropy_schema, MOI_LOSS_CLASS | MOI_LOSS_LOGITS | MOI_LOSS_SOFTMAX,
     cross_entropy};
@@ -262,9 +265,10 @@ const moi_loss_kind *const moi_loss_kinds[] = {
     NULL,
 };
 
+/* In the order of moi_loss_kinds; "auto" (moi_loss_usual) has no kind. */
 const moi_schema *const moi_loss_schemas[] = {
     &cross_entropy_schema, &binary_schema, &mse_schema, &mae_schema,
-    &huber_schema, NULL,
+    &huber_schema, &auto_schema, NULL,
 };
 
 static const char *name_at(const void *list, int64_t i)

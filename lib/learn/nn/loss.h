@@ -36,7 +36,8 @@ typedef struct moi_loss_kind {
                       moi_real *grad);
 } moi_loss_kind;
 
-/* All losses, NULL-terminated; and their schemas for a VARIANT key. */
+/* All losses, NULL-terminated; and their schemas for a VARIANT key, "auto"
+ * among them: moi_loss_usual. */
 extern const moi_loss_kind *const moi_loss_kinds[];
 extern const moi_schema *const moi_loss_schemas[];
 

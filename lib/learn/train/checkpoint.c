@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/checkpoint.c: a training as one safetensors file.
+ *
+ * Tensors: "weights/<name>", "kept/<name>" and "<state>/<name>" for each state
+ * of the rule, as they lie in memory (a dense layer's weights are
+ * [inputs][units]). Texts: what the training is ("model", "data", "config",
+ * "extensions": all must agree on the way back) and where it stands
+ * ("progress", "history"). */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "learn/format/safetensors.h"
+#include "learn/train/trainer.h"
+
+#define FORMAT "modelopt training"
+#define VERSION "1"
+
+/* Settings that a resumed training may change. */
+static const char *const free_keys[] = {
+    "epochs",     "max_steps",        "max_seconds",        "tolerance",
+    "checkpoint", "checkpoint_every", "checkpoint_seconds", "early_stopping",
+};
+
+/* ---- what the training is ---- */
+
+static json_t *config_json(const mopt_trainer *t)
+{
+    json_t *config = moi_config_to_json(t->config, 1);
+
+    for (int64_t i = 0; config && i < MOI_COUNT(free_keys); i++)
+        json_object_del(config, free_keys[i]);
+    return config;
+}
+
+static json_t *group_json(const moi_group *group)
+{
+    json_t *object = json_object();
+    int32_t rc = object ? MOPT_OK : MOPT_ENOMEM;
+
+    if (!rc)
+        rc = moi_json_add_text(object, "pattern", group->pattern);
+    if (!rc)
+        rc = moi_json_add(object, "config",
+                          moi_config_to_json(group->config, 0));
+    if (!rc)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static int32_t add_extensions(const mopt_trainer *t, json_t *object)
+{
+    json_t *groups = json_array(), *terms = json_array();
+    int32_t rc = moi_json_add(object, "groups", groups);
+
+    if (moi_json_add(object, "terms", terms) || rc)
+        return MOPT_ENOMEM;
+    for (int64_t i = 0; i < t->group_count; i++)
+        if (json_array_append_new(groups, group_json(&t->groups[i])))
+            return MOPT_ENOMEM;
+    for (int64_t i = 0; i < t->term_count; i++)
+        if (json_array_append_new(terms, json_real(t->terms[i].weight)))
+            return MOPT_ENOMEM;
+    return moi_json_add_number(object, "loss_weight", t->loss_weight);
+}
+
+static json_t *extensions_json(const mopt_trainer *t)
+{
+    json_t *object = json_object();
+
+    if (object && !add_extensions(t, object))
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static const char *digest_text(mopt_trainer *t, char buf[17])
+{
+    if (!t->digested) {
+        t->digest = moi_dataset_digest(t->train);
+        if (t->validation)
+            t->digest ^= moi_dataset_digest(t->validation) * 31;
+        t->digested = 1;
+    }
+    snprintf(buf, 17, "%016" PRIx64, t->digest);
+    return buf;
+}
+
+/* ---- where it stands ---- */
+
+static int32_t add_progress(const mopt_trainer *t, json_t *o)
+{
+    const moi_progress *now = &t->now;
+    const moi_plateau *plateau = &t->schedule.plateau;
+    const struct {
+        const char *name;
+        int64_t value;
+    } whole[] = {
+        {"epoch", now->epoch},      {"row", now->row},
+        {"step", now->step},        {"best", now->best},
+        {"stale", now->stale},      {"ended", now->ended},
+        {"waited", plateau->stale}, {"cooling", plateau->cooling},
+    };
+    const struct {
+        const char *name;
+        double value;
+    } real[] = {
+        {"seconds", moi_trainer_seconds(t)}, {"loss_sum", now->loss_sum},
+        {"weight_sum", now->weight_sum},     {"rate", now->rate},
+        {"mark", now->mark},                 {"plateau", plateau->best},
+        {"factor", plateau->factor},
+    };
+    int32_t rc = MOPT_OK;
+
+    for (int64_t i = 0; !rc && i < MOI_COUNT(whole); i++)
+        rc = moi_json_add_int(o, whole[i].name, whole[i].value);
+    for (int64_t i = 0; !rc && i < MOI_COUNT(real); i++)
+        rc = moi_json_add_number(o, real[i].name, real[i].value);
+    return rc;
+}
+
+static json_t *progress_json(const mopt_trainer *t)
+{
+    json_t *object = json_object();
+
+    if (object && !add_progress(t, object))
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *row_json(const mopt_trainer *t, const double *row)
+{
+    json_t *array = json_array();
+
+    for (int64_t i = 0; array && i < t->columns; i++)
+        if (json_array_append_new(array, isfinite(row[i]) ? json_real(row[i])
+                                                          : json_null())) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+static json_t *history_json(const mopt_trainer *t)
+{
+    json_t *array = json_array();
+
+    for (int64_t i = 1; array && i <= t->now.epoch; i++)
+        if (json_array_append_new(array, row_json(t, moi_epoch_row(t, i)))) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+/* ---- saving ---- */
+
+/* Add a document as a text, taking it over. */
+static int32_t add_document(const mopt_trainer *t, json_t *texts,
+                            const char *name, json_t *document)
+{
+    char *text = document ? moi_json_dump(t->ctx, document) : NULL;
+    int32_t rc = text ? moi_json_add_text(texts, name, text)
+                      : moi_fail(MOPT_ENOMEM, "no memory for a checkpoint");
+
+    moi_free(t->ctx, text);
+    json_decref(document);
+    return rc;
+}
+
+static int32_t add_texts(mopt_trainer *t, json_t *texts)
+{
+    char digest[17];
+    int32_t rc = moi_json_add_text(texts, "format", FORMAT);
+
+    if (!rc)
+        rc = moi_json_add_text(texts, "version", VERSION);
+    if (!rc)
+        rc = moi_json_add_text(texts, "data", digest_text(t, digest));
+    if (!rc)
+        rc = add_document(t, texts, "model", moi_model_tree(t->model));
+    if (!rc)
+        rc = add_document(t, texts, "config", config_json(t));
+    if (!rc)
+        rc = add_document(t, texts, "extensions", extensions_json(t));
+    if (!rc)
+        rc = add_document(t, texts, "progress", progress_json(t));
+    if (!rc)
+        rc = add_document(t, texts, "history", history_json(t));
+    return rc;
+}
+
+/* A block of the training under its name in files. */
+typedef struct block {
+    const char *name;
+    moi_real *data;
+} block;
+
+#define BLOCKS (2 + MOI_STATES)
+#define NAME_SIZE 256
+
+/* All blocks; returns how many. */
+static int32_t list_blocks(const mopt_trainer *t, block blocks[BLOCKS])
+{
+    moi_real *weights = moi_model_weights(t->model), *kept = t->kept;
+    int32_t settled = t->flags & MOI_TRAINER_SETTLED;
+
+    if (!(t->flags & MOI_TRAINER_BEGUN))
+        kept = weights;
+    blocks[0] = (block){"weights", settled ? kept : weights};
+    blocks[1] = (block){"kept", settled ? weights : kept};
+    for (int32_t i = 0; i < t->rule.states; i++)
+        blocks[2 + i] = (block){t->rule.state[i], t->state[i]};
+    return 2 + t->rule.states;
+}
+
+static void describe_tensor(const mopt_trainer *t, const block *from,
+                            int64_t param, char *name, moi_tensor *tensor)
+{
+    const moi_param *p = moi_model_param(t->model, param);
+
+    snprintf(name, NAME_SIZE, "%s/%s", from->name, p->name);
+    *tensor = (moi_tensor){
+        .name = name,
+        .type = sizeof(moi_real) == 4 ? MOPT_F32 : MOPT_F64,
+        .rank = p->rank,
+        .bytes = p->count * (int64_t)sizeof(moi_real),
+        .data = from->data + p->offset,
+    };
+    for (int32_t i = 0; i < p->rank; i++)
+        tensor->shape[i] = p->shape[i];
+    if (p->flags & MOI_PARAM_TRANSPOSED) {
+        tensor->shape[0] = p->shape[1];
+        tensor->shape[1] = p->shape[0];
+    }
+}
+
+static int32_t write_file(const mopt_trainer *t, const char *path,
+                          const json_t *texts)
+{
+    block blocks[BLOCKS];
+    int64_t params = moi_model_param_count(t->model);
+    int64_t count = list_blocks(t, blocks) * params;
+    moi_tensor *tensors = moi_alloc(t->ctx, count, sizeof *tensors);
+    char *names = moi_alloc(t->ctx, count, NAME_SIZE);
+    int32_t rc = tensors && names ? MOPT_OK : MOPT_ENOMEM;
+
+    for (int64_t i = 0; !rc && i < count; i++)
+        describe_tensor(t, &blocks[i / params], i % params,
+                        names + i * NAME_SIZE, &tensors[i]);
+    if (!rc)
+        rc = moi_safetensors_write(t->ctx, path, texts, tensors, count);
+    moi_free(t->ctx, tensors);
+    moi_free(t->ctx, names);
+    return rc;
+}
+
+int32_t mopt_trainer_save(const mopt_trainer *trainer, const char *path)
+{
+    /* The digest of the data is filled in when it is first needed. */
+    mopt_trainer *t = (mopt_trainer *)trainer;
+    json_t *texts;
+    int32_t rc;
+
+    if (!t || !path)
+        return moi_fail_null("mopt_trainer_save", !t ? "trainer" : "path");
+    if (t->broken)
+        return moi_fail(MOPT_ESTATE,
+                        "this training ended with %s: there is nothing to go "
+                        "on from",
+                        mopt_status_name(t->broken));
+    texts = json_object();
+    rc = texts ? add_texts(t, texts)
+               : moi_fail(MOPT_ENOMEM, "no memory for a checkpoint");
+    if (!rc)
+        rc = write_file(t, path, texts);
+    json_decref(texts);
+    return rc;
+}
+
+int32_t moi_checkpoint_due(mopt_trainer *t, int32_t closed_epoch)
+{
+    const moi_settings *set = &t->set;
+    double now = moi_trainer_seconds(t);
+    int32_t due = closed_epoch && set->checkpoint_every > 0 &&
+                  t->now.epoch % set->checkpoint_every == 0;
+    int32_t rc;
+
+    if (set->checkpoint_seconds > 0 &&
+        now - t->saved >= set->checkpoint_seconds)
+        due = 1;
+    if (!due || !set->checkpoint[0])
+        return MOPT_OK;
+    rc = mopt_trainer_save(t, set->checkpoint);
+    if (!rc) {
+        t->saved = now;
+        t->saved_step = t->now.step;
+    }
+    return rc;
+}
+
+/* ---- reading ---- */
+
+/* What a checkpoint says, before any of it is believed. */
+typedef struct found {
+    moi_safetensors *file;
+    moi_progress now;
+    moi_plateau plateau;
+    double *history;
+} found;
+
+/* The first place where two documents differ, as an error. */
+static int32_t compare(const json_t *file, const json_t *here,
+                       const moi_path *path)
+{
+    char theirs[MOI_EXCERPT_SIZE], ours[MOI_EXCERPT_SIZE];
+    const char *key;
+    json_t *value;
+    int32_t rc = MOPT_OK;
+
+    if (json_is_object(file) && json_is_object(here) &&
+        json_object_size(file) == json_object_size(here)) {
+        json_object_foreach((json_t *)here, key, value) {
+            moi_path inner = {path, key, 0};
+
+            rc = compare(json_object_get(file, key), value, &inner);
+            if (rc)
+                return rc;
+        }
+        return MOPT_OK;
+    }
+    if (json_equal(file, here) ||
+        (json_is_number(file) && json_is_number(here) &&
+         json_number_value(file) == json_number_value(here)))
+        return MOPT_OK;
+    return moi_fail_path(MOPT_EFORMAT, path,
+                         "the checkpoint is of another training: it has %s "
+                         "where this one has %s",
+                         file ? moi_json_excerpt(file, theirs) : "nothing",
+                         moi_json_excerpt(here, ours));
+}
+
+static int32_t read_document(const found *f, const char *name, json_t **out)
+{
+    const char *text = moi_safetensors_text(f->file, name);
+    int32_t rc;
+
+    if (!text)
+        return moi_fail(MOPT_EFORMAT, "the file has no text '%s'", name);
+    rc = moi_json_parse(text, out);
+    return rc == MOPT_EFORMAT ? moi_fail_at(rc, "%s: ", name) : rc;
+}
+
+/* Does a document agree with ours, which is taken over? */
+static int32_t agree(const found *f, const char *name, json_t *here)
+{
+    moi_path path = {NULL, name, 0};
+    json_t *file = NULL;
+    int32_t rc = here ? read_document(f, name, &file)
+                      : moi_fail(MOPT_ENOMEM, "no memory for '%s'", name);
+
+    if (!rc)
+        rc = compare(file, here, &path);
+    json_decref(file);
+    json_decref(here);
+    return rc;
+}
+
+static int32_t text_is(const found *f, const char *name, const char *wanted)
+{
+    const char *text = moi_safetensors_text(f->file, name);
+
+    if (text && !strcmp(text, wanted))
+        return MOPT_OK;
+    return moi_fail(MOPT_EFORMAT, "'%s' is '%.40s', wanted is '%s'", name,
+                    text ? text : "", wanted);
+}
+
+static int32_t check_identity(mopt_trainer *t, const found *f)
+{
+    char digest[17];
+    int32_t rc = text_is(f, "format", FORMAT);
+
+    if (!rc)
+        rc = text_is(f, "version", VERSION);
+    if (!rc)
+        rc = agree(f, "model", moi_model_tree(t->model));
+    if (!rc)
+        rc = agree(f, "config", config_json(t));
+    if (!rc)
+        rc = agree(f, "extensions", extensions_json(t));
+    if (!rc && text_is(f, "data", digest_text(t, digest)))
+        rc = moi_fail(MOPT_EFORMAT, "the checkpoint was made with other data");
+    return rc;
+}
+
+static int32_t read_whole(const json_t *o, const char *name, int64_t most,
+                          int64_t *out)
+{
+    const json_t *value = json_object_get(o, name);
+
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        json_integer_value(value) > most)
+        return moi_fail(MOPT_EFORMAT, "progress.%s: wanted is an integer in "
+                                      "0 .. %lld",
+                        name, (long long)most);
+    *out = json_integer_value(value);
+    return MOPT_OK;
+}
+
+/* A number; null is NaN where that is allowed. */
+static int32_t read_real(const json_t *o, const char *name, int32_t may_lack,
+                         double *out)
+{
+    const json_t *value = json_object_get(o, name);
+
+    if (!json_is_number(value) && !(may_lack && json_is_null(value)))
+        return moi_fail(MOPT_EFORMAT, "progress.%s: wanted is a number", name);
+    *out = json_is_number(value) ? json_number_value(value) : NAN;
+    return MOPT_OK;
+}
+
+#define MOST 1000000000000000 /* far above any count that can be reached */
+
+static int32_t read_progress(const mopt_trainer *t, const json_t *o, found *f)
+{
+    moi_progress *now = &f->now;
+    moi_plateau *plateau = &f->plateau;
+    int64_t ended = 0;
+    int32_t rc = read_whole(o, "epoch", MOST, &now->epoch);
+
+    rc = rc ? rc : read_whole(o, "row", t->rows, &now->row);
+    rc = rc ? rc : read_whole(o, "step", MOST, &now->step);
+    rc = rc ? rc : read_whole(o, "best", now->epoch, &now->best);
+    rc = rc ? rc : read_whole(o, "stale", MOST, &now->stale);
+    rc = rc ? rc : read_whole(o, "ended", 1, &ended);
+    rc = rc ? rc : read_whole(o, "waited", MOST, &plateau->stale);
+    rc = rc ? rc : read_whole(o, "cooling", MOST, &plateau->cooling);
+    rc = rc ? rc : read_real(o, "seconds", 0, &now->seconds);
+    rc = rc ? rc : read_real(o, "loss_sum", 0, &now->loss_sum);
+    rc = rc ? rc : read_real(o, "weight_sum", 0, &now->weight_sum);
+    rc = rc ? rc : read_real(o, "rate", 0, &now->rate);
+    rc = rc ? rc : read_real(o, "mark", 1, &now->mark);
+    rc = rc ? rc : read_real(o, "plateau", 1, &plateau->best);
+    rc = rc ? rc : read_real(o, "factor", 0, &plateau->factor);
+    now->ended = (int32_t)ended;
+    return rc;
+}
+
+static int32_t fail_history(int64_t row)
+{
+    return moi_fail(MOPT_EFORMAT, "history: row %lld is not an epoch's figures",
+                    (long long)row);
+}
+
+static int32_t read_history(const mopt_trainer *t, const json_t *array,
+                            found *f)
+{
+    int64_t count = (int64_t)json_array_size(array);
+
+    if (count != f->now.epoch)
+        return moi_fail(MOPT_EFORMAT, "history: %lld epochs, wanted are %lld",
+                        (long long)count, (long long)f->now.epoch);
+    f->history = moi_alloc(t->ctx, count * t->columns, sizeof *f->history);
+    if (!f->history)
+        return MOPT_ENOMEM;
+    for (int64_t i = 0; i < count; i++) {
+        const json_t *row = json_array_get(array, (size_t)i);
+
+        if ((int64_t)json_array_size(row) != t->columns)
+            return fail_history(i);
+        for (int64_t k = 0; k < t->columns; k++) {
+            const json_t *value = json_array_get(row, (size_t)k);
+
+            if (!json_is_number(value) && !json_is_null(value))
+                return fail_history(i);
+            f->history[i * t->columns + k] =
+                json_is_number(value) ? json_number_value(value) : NAN;
+        }
+    }
+    return MOPT_OK;
+}
+
+static int32_t read_state(const mopt_trainer *t, found *f)
+{
+    json_t *progress = NULL, *history = NULL;
+    int32_t rc = read_document(f, "progress", &progress);
+
+    if (!rc)
+        rc = read_progress(t, progress, f);
+    if (!rc)
+        rc = read_document(f, "history", &history);
+    if (!rc)
+        rc = read_history(t, history, f);
+    json_decref(progress);
+    json_decref(history);
+    return rc;
+}
+
+/* ---- tensors ---- */
+
+/* Are its numbers finite? They may lie anywhere in memory. */
+static int32_t is_finite(const moi_tensor *tensor)
+{
+    const char *bytes = tensor->data;
+
+    for (int64_t i = 0; i < tensor->bytes; i += (int64_t)sizeof(moi_real)) {
+        moi_real value;
+
+        memcpy(&value, bytes + i, sizeof value);
+        if (!isfinite(value))
+            return 0;
+    }
+    return 1;
+}
+
+static int32_t check_tensor(const moi_tensor *wanted, const moi_tensor *got)
+{
+    if (!got)
+        return moi_fail(MOPT_EFORMAT, "there is no tensor '%s'", wanted->name);
+    if (got->type != wanted->type || got->rank != wanted->rank ||
+        memcmp(got->shape, wanted->shape,
+               (size_t)wanted->rank * sizeof *wanted->shape) != 0 ||
+        got->bytes != wanted->bytes)
+        return moi_fail(MOPT_EFORMAT, "tensor '%s' has another type or shape",
+                        wanted->name);
+    if (!is_finite(got))
+        return moi_fail(MOPT_EFORMAT, "tensor '%s' has NaN or infinity in it",
+                        wanted->name);
+    return MOPT_OK;
+}
+
+/* Check all tensors, or with copy set, which cannot fail, take them over. */
+static int32_t read_tensors(const mopt_trainer *t, const found *f,
+                            int32_t copy)
+{
+    int64_t params = moi_model_param_count(t->model);
+    block blocks[BLOCKS];
+    int64_t count = list_blocks(t, blocks) * params;
+
+    for (int64_t i = 0; i < count; i++) {
+        const block *to = &blocks[i / params];
+        const moi_param *p = moi_model_param(t->model, i % params);
+        char name[NAME_SIZE];
+        moi_tensor wanted;
+        const moi_tensor *got;
+        int32_t rc;
+
+        describe_tensor(t, to, i % params, name, &wanted);
+        got = moi_safetensors_find(f->file, name);
+        rc = copy ? MOPT_OK : check_tensor(&wanted, got);
+        if (rc)
+            return rc;
+        if (copy)
+            memcpy(to->data + p->offset, got->data, (size_t)got->bytes);
+    }
+    return MOPT_OK;
+}
+
+static void adopt(mopt_trainer *t, found *f)
+{
+    t->flags |= MOI_TRAINER_BEGUN;
+    t->flags &= ~(MOI_TRAINER_SETTLED | MOI_TRAINER_CLOSED);
+    read_tensors(t, f, 1);
+    t->now = f->now;
+    t->schedule.plateau = f->plateau;
+    moi_free(t->ctx, t->history);
+    t->history = f->history;
+    t->history_room = f->now.epoch * t->columns;
+    f->history = NULL;
+    t->broken = MOPT_OK;
+    t->ordered = -1;
+    t->norm = 0;
+    t->saved = t->now.seconds;
+    t->saved_step = t->now.step;
+    memset(moi_step_gradient(t), 0, (size_t)t->size * sizeof(moi_real));
+}
+
+int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path)
+{
+    mopt_trainer *t = trainer;
+    found f = {NULL};
+    int32_t rc;
+
+    if (!t || !path)
+        return moi_fail_null("mopt_trainer_resume", !t ? "trainer" : "path");
+    if (t->flags & MOI_TRAINER_RUNNING)
+        return moi_fail(MOPT_ESTATE, "the trainer is at work: a callback may "
+                                     "not step, fit or resume it");
+    rc = moi_safetensors_read(t->ctx, path, &f.file);
+    if (rc)
+        return rc;
+    rc = check_identity(t, &f);
+    if (!rc)
+        rc = read_state(t, &f);
+    if (!rc)
+        rc = read_tensors(t, &f, 0);
+    if (!rc)
+        adopt(t, &f);
+    else if (rc == MOPT_EFORMAT)
+        moi_fail_at(rc, "%s: ", path);
+    moi_free(t->ctx, f.history);
+    moi_safetensors_free(f.file);
+    return rc;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/fit.c: the loop: steps and epochs until a limit, a callback
+ * or an error ends it, and what the model is left with. */
+#include <math.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "learn/train/trainer.h"
+
+double moi_trainer_seconds(const mopt_trainer *t)
+{
+    if (!(t->flags & MOI_TRAINER_RUNNING))
+        return t->now.seconds;
+    return t->now.seconds + moi_clock_seconds() - t->started;
+}
+
+/* ---- what the model holds between calls ---- */
+
+static void exchange(mopt_trainer *t)
+{
+    moi_real *weights = moi_model_weights(t->model);
+
+    for (int64_t i = 0; i < t->size; i++) {
+        moi_real w = weights[i];
+
+        weights[i] = t->kept[i];
+        t->kept[i] = w;
+    }
+    t->flags ^= MOI_TRAINER_SETTLED;
+}
+
+/* Was the part of an epoch that a limit left over better than the best? */
+static int32_t closing_is_best(const mopt_trainer *t)
+{
+    double best = moi_epoch_row(t, t->now.best)[t->monitor];
+
+    return (t->flags & MOI_TRAINER_CLOSED) &&
+           (t->closing[t->monitor] - best) * t->direction > 0;
+}
+
+static void settle(mopt_trainer *t)
+{
+    if (t->set.restore_best && t->now.best && !t->broken &&
+        !closing_is_best(t))
+        exchange(t);
+}
+
+int32_t moi_trainer_break(mopt_trainer *t, int32_t code)
+{
+    memcpy(moi_model_weights(t->model), t->kept,
+           (size_t)t->size * sizeof *t->kept);
+    t->broken = code;
+    return code;
+}
+
+/* ---- calls ---- */
+
+static int32_t enter(mopt_trainer *t, mopt_cancel *cancel)
+{
+    if (t->flags & MOI_TRAINER_RUNNING)
+        return moi_fail(MOPT_ESTATE, "the trainer is at work: a callback may "
+                                     "not step, fit or resume it");
+    if (t->broken)
+        return moi_fail(t->broken,
+                        "this training ended at step %lld with %s; resume "
+                        "from a checkpoint or create a new trainer",
+                        (long long)t->now.step,
+                        mopt_status_name(t->broken));
+    if (t->loss_weight <= 0 && !t->term_count)
+        return moi_fail(MOPT_ESTATE, "nothing to learn from: the loss has no "
+                                     "weight and no term was added to it");
+    if (!(t->flags & MOI_TRAINER_BEGUN)) {
+        memcpy(t->kept, moi_model_weights(t->model),
+               (size_t)t->size * sizeof *t->kept);
+        t->flags |= MOI_TRAINER_BEGUN;
+    }
+    if (t->flags & MOI_TRAINER_SETTLED)
+        exchange(t);
+    t->flags &= ~MOI_TRAINER_CLOSED;
+    t->flags |= MOI_TRAINER_RUNNING;
+    t->started = moi_clock_seconds();
+    t->cancel = cancel;
+    return MOPT_OK;
+}
+
+static void leave(mopt_trainer *t)
+{
+    t->now.seconds = moi_trainer_seconds(t);
+    t->flags &= ~MOI_TRAINER_RUNNING;
+    t->cancel = NULL;
+}
+
+int32_t moi_trainer_tell(mopt_trainer *t, const moi_listener *listener,
+                         const char *which)
+{
+    int32_t rc = listener->fn ? listener->fn(listener->user, t) : MOPT_OK;
+
+    if (rc == MOPT_OK || rc == MOPT_STOPPED || rc == MOPT_PRUNED)
+        return rc;
+    return moi_fail(MOPT_ECALLBACK,
+                    "the %s callback returned %d after step %lld; allowed are "
+                    "0, MOPT_STOPPED and MOPT_PRUNED",
+                    which, (int)rc, (long long)t->now.step);
+}
+
+static int32_t at_limit(const mopt_trainer *t)
+{
+    const moi_progress *now = &t->now;
+
+    return now->ended || now->epoch >= t->set.epochs ||
+           (t->set.max_steps > 0 && now->step >= t->set.max_steps) ||
+           (t->set.max_seconds > 0 &&
+            moi_trainer_seconds(t) >= t->set.max_seconds);
+}
+
+static int32_t full(const mopt_trainer *t)
+{
+    return t->now.row >= t->rows;
+}
+
+static int32_t step(mopt_trainer *t, double *loss)
+{
+    int32_t rc = moi_step_take(t, loss);
+
+    if (!rc && t->set.checkpoint_seconds > 0)
+        rc = moi_checkpoint_due(t, 0);
+    return rc ? rc : moi_trainer_tell(t, &t->on_step, "step");
+}
+
+/* Cut short by a limit: the running epoch is judged as far as it came. */
+static int32_t end(mopt_trainer *t)
+{
+    int32_t rc = MOPT_OK;
+
+    if (t->set.checkpoint[0] && t->saved_step != t->now.step)
+        rc = mopt_trainer_save(t, t->set.checkpoint);
+    if (!rc && t->now.row > 0)
+        rc = moi_epoch_glance(t);
+    return rc;
+}
+
+int32_t mopt_trainer_fit(mopt_trainer *trainer, mopt_cancel *cancel)
+{
+    mopt_trainer *t = trainer;
+    int32_t rc;
+
+    if (!t)
+        return moi_fail_null("mopt_trainer_fit", "trainer");
+    rc = enter(t, cancel);
+    if (rc)
+        return rc;
+    while (!rc) {
+        if (full(t))
+            rc = moi_epoch_close(t);
+        else if (at_limit(t))
+            break;
+        else
+            rc = step(t, NULL);
+    }
+    if (!rc)
+        rc = end(t);
+    leave(t);
+    settle(t);
+    return rc;
+}
+
+int32_t mopt_trainer_step(mopt_trainer *trainer, double *loss)
+{
+    mopt_trainer *t = trainer;
+    int32_t rc;
+
+    if (!t)
+        return moi_fail_null("mopt_trainer_step", "trainer");
+    rc = enter(t, NULL);
+    if (rc)
+        return rc;
+    if (full(t))
+        rc = moi_epoch_close(t);
+    if (!rc)
+        rc = at_limit(t) ? MOPT_EXHAUSTED : step(t, loss);
+    if (!rc && full(t))
+        rc = moi_epoch_close(t);
+    leave(t);
+    return rc;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/layout.c: whether model, data and settings go together, and
+ * all the memory that training them takes. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "learn/train/trainer.h"
+
+/* A chunk of several is cut so that a forward pass takes some 40 ms on one
+ * core (100 GFLOP/s): a token is looked at between them. */
+#define CHUNK_FLOPS 4e9
+#define CHUNK_ROWS 1024 /* products do not get faster with more rows */
+#define JUDGE_ROWS 512  /* its activations stay in the second cache */
+
+/* ---- do they go together? ---- */
+
+static int32_t check_data(const mopt_trainer *t, const mopt_dataset *data,
+                          const char *which)
+{
+    int64_t inputs = moi_model_inputs(t->model);
+
+    if (!moi_dataset_ready(data))
+        return moi_fail(MOPT_EINVAL,
+                        "%s: columns straight from a file are no inputs; fit "
+                        "and apply a transform first",
+                        which);
+    if (moi_dataset_rows(data) < 1)
+        return moi_fail(MOPT_EINVAL, "%s: there are no rows", which);
+    if (moi_dataset_features(data) != inputs)
+        return moi_fail(MOPT_EINVAL, "%s: %lld features, the model takes %lld",
+                        which, (long long)moi_dataset_features(data),
+                        (long long)inputs);
+    return MOPT_OK;
+}
+
+static int32_t check_pair(const mopt_trainer *t)
+{
+    int32_t rc = check_data(t, t->train, "train");
+    int32_t kind = moi_dataset_kind(t->train);
+
+    if (!rc && t->validation)
+        rc = check_data(t, t->validation, "validation");
+    if (rc || !t->validation)
+        return rc;
+    if (moi_dataset_kind(t->validation) == MOPT_TARGET_NONE)
+        return moi_fail(MOPT_EINVAL, "validation: the rows have no targets");
+    if (kind != MOPT_TARGET_NONE &&
+        (moi_dataset_kind(t->validation) != kind ||
+         moi_dataset_targets(t->validation) != moi_dataset_targets(t->train)))
+        return moi_fail(MOPT_EINVAL,
+                        "validation: its targets are not of the kind and "
+                        "number of those to train on");
+    return MOPT_OK;
+}
+
+/* The data that say what a target is; NULL: nothing is labelled. */
+static const mopt_dataset *labelled(const mopt_trainer *t)
+{
+    if (moi_dataset_kind(t->train) != MOPT_TARGET_NONE)
+        return t->train;
+    return t->validation;
+}
+
+static int32_t make_loss(mopt_trainer *t)
+{
+    const mopt_dataset *data = labelled(t);
+    const moi_schema *schema = moi_config_variant(t->config, "loss");
+    moi_options options = {t->config, "loss."};
+    int64_t outputs = moi_model_outputs(t->model);
+    const moi_loss_kind *kind;
+    int32_t rc;
+
+    t->loss_weight = moi_dataset_kind(t->train) != MOPT_TARGET_NONE;
+    if (!data)
+        return MOPT_OK;
+    if (strcmp(schema->name, "auto") == 0) {
+        kind = moi_loss_usual(moi_dataset_kind(data), outputs);
+        options.config = NULL;
+    } else {
+        kind = moi_loss_find(schema->name);
+    }
+    rc = moi_loss_fits(kind, moi_dataset_kind(data), moi_dataset_targets(data),
+                       outputs);
+    return rc ? moi_fail_at(rc, "loss: ")
+              : moi_loss_create(t->ctx, kind, &options, outputs, &t->loss);
+}
+
+/* ---- sizes ---- */
+
+/* Rows so that a forward pass stays within CHUNK_FLOPS, at least 32. */
+static int64_t fitting_rows(const mopt_trainer *t, int64_t most)
+{
+    double flops = (double)moi_model_flops(t->model) + 1;
+    double rows = CHUNK_FLOPS / flops;
+
+    if (rows < 32)
+        return 32;
+    return rows < (double)most ? (int64_t)rows / 32 * 32 : most;
+}
+
+static void set_sizes(mopt_trainer *t)
+{
+    moi_settings *set = &t->set;
+    double flops = (double)moi_model_flops(t->model);
+
+    t->rows = moi_dataset_rows(t->train);
+    t->size = moi_model_size(t->model);
+    if (set->batch > t->rows || t->rule.kind->flags & MOI_RULE_FULL_BATCH)
+        set->batch = t->rows;
+    if (!set->chunk)
+        set->chunk = fitting_rows(t, CHUNK_ROWS);
+    if (set->chunk > set->batch)
+        set->chunk = set->batch;
+    t->fused = set->chunk == set->batch && set->clip_norm <= 0 &&
+               !t->rule.search &&
+               flops * (double)set->chunk < CHUNK_FLOPS / 2;
+}
+
+static int32_t make_schedule(mopt_trainer *t)
+{
+    int64_t steps = (t->rows + t->set.batch - 1) / t->set.batch;
+    int64_t all;
+
+    if (moi_multiply(t->set.epochs, steps, "steps of the training", &all))
+        return MOPT_ERANGE;
+    if (t->set.max_steps > 0 && t->set.max_steps < all)
+        all = t->set.max_steps;
+    return moi_schedule_init(&t->schedule, t->config, steps, all);
+}
+
+/* ---- memory ---- */
+
+static int32_t take(mopt_trainer *t, void **out, int64_t count, size_t size)
+{
+    *out = moi_calloc(t->ctx, count, size);
+    return *out ? MOPT_OK : MOPT_ENOMEM;
+}
+
+#define TAKE(t, field, count) take(t, (void **)&(field), count, sizeof *(field))
+
+static int32_t make_worker(mopt_trainer *t, moi_worker *w, int64_t rows)
+{
+    int64_t outputs = moi_model_outputs(t->model);
+    int32_t flags = MOI_PLAN_TRAIN;
+    int32_t rc;
+
+    if (!t->loss || moi_loss_get_kind(t->loss)->flags & MOI_LOSS_LOGITS)
+        flags |= MOI_PLAN_LOGITS;
+    rc = moi_plan_create(t->ctx, t->model, t->set.chunk, flags, &w->plan);
+    if (!rc)
+        rc = TAKE(t, w->grads, t->size);
+    if (!rc)
+        rc = TAKE(t, w->classes, rows);
+    if (!rc)
+        rc = TAKE(t, w->numbers, rows * outputs);
+    if (!rc)
+        rc = TAKE(t, w->seen, t->set.chunk * outputs);
+    if (!rc)
+        rc = TAKE(t, w->pull, t->set.chunk * outputs);
+    return rc;
+}
+
+static int32_t make_judge(mopt_trainer *t)
+{
+    int64_t rows = moi_dataset_rows(t->validation), most;
+    int32_t flags = moi_loss_get_kind(t->loss)->flags & MOI_LOSS_LOGITS
+                        ? MOI_PLAN_LOGITS
+                        : 0;
+    int32_t rc;
+
+    most = fitting_rows(t, JUDGE_ROWS);
+    t->judge_rows = rows < most ? rows : most;
+    rc = moi_plan_create(t->ctx, t->model, t->judge_rows, flags, &t->judge);
+    if (!rc)
+        rc = TAKE(t, t->places, t->judge_rows);
+    if (rc)
+        return rc;
+    return moi_metrics_create(
+        t->ctx, t->loss, moi_dataset_kind(t->validation),
+        moi_dataset_targets(t->validation), moi_model_outputs(t->model), rows,
+        strstr(t->set.monitor, "auc") ? MOI_METRICS_AUC : 0,
+        moi_model_transform(t->model), &t->metrics);
+}
+
+static int32_t make_blocks(mopt_trainer *t)
+{
+    int32_t rc = TAKE(t, t->kept, t->size);
+
+    for (int32_t i = 0; !rc && i < t->rule.states; i++)
+        rc = TAKE(t, t->state[i], t->size);
+    if (!rc && t->set.chunk < t->set.batch)
+        rc = TAKE(t, t->total, t->size);
+    if (!rc && t->rule.search)
+        rc = TAKE(t, t->origin, t->size);
+    if (!rc)
+        rc = TAKE(t, t->order, t->rows);
+    if (!rc)
+        rc = TAKE(t, t->tuning, moi_model_param_count(t->model));
+    return rc;
+}
+
+int32_t moi_trainer_lay_out(mopt_trainer *t)
+{
+    int64_t rows;
+    int32_t rc = check_pair(t);
+
+    if (!rc)
+        rc = make_loss(t);
+    if (rc)
+        return rc;
+    set_sizes(t);
+    rc = make_schedule(t);
+    if (!rc && t->validation)
+        rc = make_judge(t);
+    rows = t->judge_rows > t->set.chunk ? t->judge_rows : t->set.chunk;
+    if (!rc)
+        rc = make_worker(t, &t->worker, rows);
+    if (!rc)
+        rc = make_blocks(t);
+    return rc ? rc : moi_epoch_setup(t);
+}
+
+void moi_trainer_clear(mopt_trainer *t)
+{
+    mopt_context *ctx = t->ctx;
+
+    moi_plan_free(t->worker.plan);
+    moi_free(ctx, t->worker.grads);
+    moi_free(ctx, t->worker.classes);
+    moi_free(ctx, t->worker.numbers);
+    moi_free(ctx, t->worker.seen);
+    moi_free(ctx, t->worker.pull);
+    moi_plan_free(t->judge);
+    moi_free(ctx, t->places);
+    moi_metrics_free(t->metrics);
+    for (int32_t i = 0; i < MOI_STATES; i++)
+        moi_free(ctx, t->state[i]);
+    moi_free(ctx, t->kept);
+    moi_free(ctx, t->total);
+    moi_free(ctx, t->origin);
+    moi_free(ctx, t->order);
+    moi_free(ctx, t->tuning);
+    moi_free(ctx, t->history);
+    moi_free(ctx, t->closing);
+    moi_loss_free(t->loss);
+}

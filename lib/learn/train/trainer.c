@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/trainer.c: making a trainer, and its two extension points:
+ * groups of parameters and terms of the loss. */
+#include <math.h>
+
+#include "base/context.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "learn/train/trainer.h"
+
+/* ---- settings of each tensor ---- */
+
+static void tune_group(mopt_trainer *t, const moi_group *group)
+{
+    int64_t count = moi_model_param_count(t->model);
+
+    for (int64_t i = 0; i < count; i++) {
+        moi_tuning *tuning = &t->tuning[i];
+
+        if (!moi_text_glob(group->pattern, moi_model_param(t->model, i)->name))
+            continue;
+        if (moi_config_has(group->config, "rate"))
+            tuning->rate = moi_config_float(group->config, "rate");
+        if (moi_config_has(group->config, "weight_decay"))
+            tuning->decay = moi_config_float(group->config, "weight_decay");
+        if (moi_config_has(group->config, "frozen"))
+            tuning->frozen = moi_config_bool(group->config, "frozen");
+    }
+}
+
+/* From the rule alone: biases do not decay unless that is asked for. */
+static void tune_all(mopt_trainer *t)
+{
+    int64_t count = moi_model_param_count(t->model);
+
+    for (int64_t i = 0; i < count; i++) {
+        int32_t spared =
+            moi_model_param(t->model, i)->flags & MOI_PARAM_NO_DECAY;
+
+        t->tuning[i] = (moi_tuning){
+            .rate = 1,
+            .decay = spared && !t->rule.decay_bias ? 0 : t->rule.decay,
+        };
+    }
+}
+
+/* ---- life ---- */
+
+static int32_t check_create(mopt_context *ctx, const mopt_model *model,
+                            const mopt_dataset *train,
+                            const mopt_config *config, mopt_trainer **out)
+{
+    if (!ctx || !model || !train || !out)
+        return moi_fail_null("mopt_trainer_create", !ctx     ? "ctx"
+                                                    : !model ? "model"
+                                                    : !train ? "train"
+                                                             : "out");
+    if (!config)
+        return MOPT_OK;
+    if (moi_config_schema(config) != &moi_train_schema)
+        return moi_fail(MOPT_EINVAL,
+                        "mopt_trainer_create: the config is of kind '%s', "
+                        "wanted is 'train'",
+                        moi_config_schema(config)->name);
+    return moi_config_check(config);
+}
+
+static int32_t set_up(mopt_trainer *t, const mopt_config *config)
+{
+    int32_t rc = config
+                     ? moi_config_copy(config, &t->config)
+                     : moi_config_new(t->ctx, &moi_train_schema, &t->config);
+
+    if (!rc) {
+        moi_settings_read(&t->set, t->config);
+        rc = moi_optimizer_init(&t->rule, t->config);
+    }
+    if (!rc && !moi_model_ready(t->model))
+        rc = mopt_model_init(t->model, (int64_t)t->set.seed);
+    t->momentum = t->rule.momentum;
+    if (!rc)
+        rc = moi_trainer_lay_out(t);
+    if (!rc)
+        tune_all(t);
+    return rc;
+}
+
+int32_t mopt_trainer_create(mopt_context *ctx, mopt_model *model,
+                            const mopt_dataset *train,
+                            const mopt_dataset *validation,
+                            const mopt_config *config, mopt_trainer **out)
+{
+    mopt_trainer *t;
+    int32_t rc = check_create(ctx, model, train, config, out);
+
+    if (rc)
+        return rc;
+    t = moi_calloc(ctx, 1, sizeof *t);
+    if (!t)
+        return MOPT_ENOMEM;
+    t->ctx = moi_context_hold(ctx);
+    t->model = moi_model_hold(model);
+    t->train = moi_dataset_hold(train);
+    t->validation = validation ? moi_dataset_hold(validation) : NULL;
+    t->ordered = -1;
+    t->now.mark = NAN;
+    t->norm = NAN;
+    rc = set_up(t, config);
+    if (rc) {
+        mopt_trainer_free(t);
+        return rc;
+    }
+    *out = t;
+    return MOPT_OK;
+}
+
+static void drop(moi_listener *listener)
+{
+    if (listener->destroy)
+        listener->destroy(listener->user);
+    *listener = (moi_listener){NULL, NULL, NULL};
+}
+
+void mopt_trainer_free(mopt_trainer *trainer)
+{
+    mopt_trainer *t = trainer;
+    mopt_context *ctx;
+
+    if (!t)
+        return;
+    ctx = t->ctx;
+    for (int64_t i = 0; i < t->term_count; i++)
+        if (t->terms[i].destroy)
+            t->terms[i].destroy(t->terms[i].user);
+    drop(&t->on_step);
+    drop(&t->on_epoch);
+    for (int64_t i = 0; i < t->group_count; i++) {
+        moi_free(ctx, t->groups[i].pattern);
+        mopt_config_free(t->groups[i].config);
+    }
+    moi_trainer_clear(t);
+    moi_free(ctx, t->terms);
+    moi_free(ctx, t->groups);
+    mopt_config_free(t->config);
+    mopt_dataset_free(t->train);
+    mopt_dataset_free(t->validation);
+    mopt_model_free(t->model);
+    moi_free(ctx, t);
+    moi_context_release(ctx);
+}
+
+/* ---- groups ---- */
+
+static int32_t fail_begun(const char *function)
+{
+    return moi_fail(MOPT_ESTATE, "%s: training has begun", function);
+}
+
+static const char *tensor_name(const void *list, int64_t i)
+{
+    return moi_model_param(list, i)->name;
+}
+
+static int32_t check_pattern(const mopt_trainer *t, const char *pattern)
+{
+    int64_t count = moi_model_param_count(t->model), near;
+
+    for (int64_t i = 0; i < count; i++)
+        if (moi_text_glob(pattern, moi_model_param(t->model, i)->name))
+            return MOPT_OK;
+    near = moi_text_nearest(pattern, count, tensor_name, t->model);
+    if (near < 0 && count > 0)
+        near = 0;
+    return moi_fail(MOPT_EKEY,
+                    "no tensor of the model matches '%s'; there is '%s'",
+                    pattern, near < 0 ? "" : tensor_name(t->model, near));
+}
+
+int32_t mopt_trainer_add_group(mopt_trainer *trainer, const char *pattern,
+                               const mopt_config *config)
+{
+    mopt_trainer *t = trainer;
+    moi_group group = {NULL, NULL};
+    int32_t rc;
+
+    if (!t || !pattern || !config)
+        return moi_fail_null("mopt_trainer_add_group", !t         ? "trainer"
+                                                       : !pattern ? "pattern"
+                                                                  : "config");
+    if (moi_config_schema(config) != &moi_group_schema)
+        return moi_fail(MOPT_EINVAL,
+                        "mopt_trainer_add_group: the config is of kind '%s', "
+                        "wanted is 'group'",
+                        moi_config_schema(config)->name);
+    if (t->flags & MOI_TRAINER_BEGUN)
+        return fail_begun("mopt_trainer_add_group");
+    rc = check_pattern(t, pattern);
+    if (rc)
+        return rc;
+    if (moi_grow(t->ctx, (void **)&t->groups, &t->group_room,
+                 t->group_count + 1, sizeof *t->groups))
+        return MOPT_ENOMEM;
+    group.pattern = moi_strdup(t->ctx, pattern);
+    if (!group.pattern || moi_config_copy(config, &group.config)) {
+        moi_free(t->ctx, group.pattern);
+        return MOPT_ENOMEM;
+    }
+    t->groups[t->group_count++] = group;
+    tune_group(t, &group);
+    return MOPT_OK;
+}
+
+/* ---- terms ---- */
+
+static int32_t check_weight(double weight, double least, const char *function)
+{
+    char text[MOI_NUMBER_SIZE];
+
+    if (isfinite(weight) && weight >= least)
+        return MOPT_OK;
+    return moi_fail(MOPT_EINVAL, "%s: weight is %s, allowed are %s numbers",
+                    function, moi_number_text(weight, text),
+                    least < 0 ? "finite" : "finite, not negative");
+}
+
+int32_t mopt_trainer_add_loss(mopt_trainer *trainer, double weight,
+                              mopt_loss_fn term, void *user,
+                              mopt_destroy_fn destroy)
+{
+    mopt_trainer *t = trainer;
+    int32_t rc;
+
+    if (!t || !term)
+        return moi_fail_null("mopt_trainer_add_loss", !t ? "trainer" : "term");
+    rc = check_weight(weight, -INFINITY, "mopt_trainer_add_loss");
+    if (rc)
+        return rc;
+    if (t->flags & MOI_TRAINER_BEGUN)
+        return fail_begun("mopt_trainer_add_loss");
+    if (moi_grow(t->ctx, (void **)&t->terms, &t->term_room, t->term_count + 1,
+                 sizeof *t->terms))
+        return MOPT_ENOMEM;
+    t->terms[t->term_count++] = (moi_term){weight, term, user, destroy};
+    return MOPT_OK;
+}
+
+int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer, double weight)
+{
+    mopt_trainer *t = trainer;
+    int32_t rc;
+
+    if (!t)
+        return moi_fail_null("mopt_trainer_set_loss_weight", "trainer");
+    rc = check_weight(weight, 0, "mopt_trainer_set_loss_weight");
+    if (rc)
+        return rc;
+    if (t->flags & MOI_TRAINER_BEGUN)
+        return fail_begun("mopt_trainer_set_loss_weight");
+    if (weight > 0 && moi_dataset_kind(t->train) == MOPT_TARGET_NONE)
+        return moi_fail(MOPT_EINVAL, "mopt_trainer_set_loss_weight: the data "
+                                     "have no targets; only 0 is allowed");
+    t->loss_weight = weight;
+    return MOPT_OK;
+}
+
+/* ---- callbacks ---- */
+
+static int32_t listen(mopt_trainer *t, moi_listener *listener,
+                      mopt_trainer_fn fn, void *user, mopt_destroy_fn destroy)
+{
+    if (t->flags & MOI_TRAINER_RUNNING)
+        return moi_fail(MOPT_ESTATE, "the trainer is at work: a callback may "
+                                     "not replace its callbacks");
+    drop(listener);
+    *listener = (moi_listener){fn, user, destroy};
+    return MOPT_OK;
+}
+
+int32_t mopt_trainer_on_step(mopt_trainer *trainer, mopt_trainer_fn fn,
+                             void *user, mopt_destroy_fn destroy)
+{
+    if (!trainer)
+        return moi_fail_null("mopt_trainer_on_step", "trainer");
+    return listen(trainer, &trainer->on_step, fn, user, destroy);
+}
+
+int32_t mopt_trainer_on_epoch(mopt_trainer *trainer, mopt_trainer_fn fn,
+                              void *user, mopt_destroy_fn destroy)
+{
+    if (!trainer)
+        return moi_fail_null("mopt_trainer_on_epoch", "trainer");
+    return listen(trainer, &trainer->on_epoch, fn, user, destroy);
+}

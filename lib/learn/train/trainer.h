@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/trainer.h: the inside of a trainer.
+ *
+ * Everything that a training goes on from is in `now`, the weights, the state
+ * of the rule, the plateau of the schedule, the kept weights and the history:
+ * that is what a checkpoint holds. The rest follows from model, data and
+ * config. */
+#ifndef MOI_LEARN_TRAINER_H
+#define MOI_LEARN_TRAINER_H
+
+#include <modelopt/trainer.h>
+
+#include "base/config.h"
+#include "base/status.h"
+#include "learn/data/dataset.h"
+#include "learn/nn/loss.h"
+#include "learn/nn/metrics.h"
+#include "learn/nn/model.h"
+#include "learn/nn/plan.h"
+#include "learn/optim/optimizer.h"
+#include "learn/optim/schedule.h"
+
+extern const moi_schema moi_train_schema, moi_group_schema;
+
+/* The settings of a config of kind "train", read once. Texts belong to the
+ * config. */
+typedef struct moi_settings {
+    int64_t epochs, batch, chunk, max_steps;
+    double max_seconds, tolerance;
+    uint64_t seed;
+    int32_t shuffle, restore_best;
+    double clip_norm, clip_value;
+    int64_t patience;
+    double min_delta;
+    const char *monitor, *checkpoint;
+    int64_t checkpoint_every;
+    double checkpoint_seconds;
+} moi_settings;
+
+/* What a weight tensor is trained with. */
+typedef struct moi_tuning {
+    double rate; /* multiplies the learning rate */
+    double decay;
+    int32_t frozen;
+} moi_tuning;
+
+/* Settings for the tensors that match a pattern. */
+typedef struct moi_group {
+    char *pattern;
+    mopt_config *config;
+} moi_group;
+
+/* An extra term of the loss. */
+typedef struct moi_term {
+    double weight;
+    mopt_loss_fn fn;
+    void *user;
+    mopt_destroy_fn destroy;
+} moi_term;
+
+/* A callback after steps or epochs. */
+typedef struct moi_listener {
+    mopt_trainer_fn fn;
+    void *user;
+    mopt_destroy_fn destroy;
+} moi_listener;
+
+/* What works a chunk of a batch out: everything that two chunks worked on at
+ * the same time must not share. */
+typedef struct moi_worker {
+    moi_plan *plan;
+    moi_real *grads;    /* a block laid out as the weights */
+    int32_t *classes;   /* targets of the chunk: one of the two */
+    moi_real *numbers;
+    float *seen, *pull; /* what terms are given: output and its gradient */
+} moi_worker;
+
+/* Where a training stands. */
+typedef struct moi_progress {
+    int64_t epoch; /* whole epochs done */
+    int64_t row;   /* rows of the running epoch done; all of them: the epoch
+                      waits to be closed */
+    int64_t step;  /* steps done */
+    double seconds;
+    double loss_sum, weight_sum; /* over the running epoch */
+    double rate;                 /* of the last step */
+    int64_t best;   /* the best epoch, from 1; 0: none yet */
+    double mark;    /* the monitored figure that patience counts from; NaN */
+    int64_t stale;  /* epochs since */
+    int32_t ended;  /* early stopping, tolerance, or no way down */
+} moi_progress;
+
+/* A row of the history: an epoch's figures, then its validation metrics. */
+#define MOI_FIGURE_EPOCH 0
+#define MOI_FIGURE_STEP 1
+#define MOI_FIGURE_LOSS 2
+#define MOI_FIGURE_RATE 3
+#define MOI_FIGURES 4
+
+#define MOI_TRAINER_RUNNING 1 /* inside a call: callbacks may not call again */
+#define MOI_TRAINER_BEGUN 2   /* groups and terms are fixed */
+#define MOI_TRAINER_SETTLED 4 /* the model has the best weights, kept the
+                                 last */
+#define MOI_TRAINER_CLOSED 8  /* closing is valid */
+
+struct mopt_trainer {
+    mopt_context *ctx;
+    mopt_model *model;
+    mopt_dataset *train, *validation; /* validation may be NULL */
+    mopt_config *config;              /* a copy */
+    moi_settings set;
+    moi_optimizer rule;
+    double momentum; /* of the rule, where the schedule has no wish */
+    moi_schedule schedule;
+    moi_loss *loss; /* NULL if nothing is labelled */
+    double loss_weight;
+
+    moi_tuning *tuning; /* [tensors of the model] */
+    moi_group *groups;
+    int64_t group_count, group_room;
+    moi_term *terms;
+    int64_t term_count, term_room;
+    moi_listener on_step, on_epoch;
+
+    int64_t rows;  /* of the training data */
+    int64_t size;  /* of a block, in reals */
+    moi_worker worker;
+    moi_real *total;             /* gradients of a batch of several chunks */
+    moi_real *state[MOI_STATES]; /* of the rule */
+    moi_real *kept;              /* the best weights, or the last good ones */
+    moi_real *origin;            /* where a line search starts */
+    int64_t *order;              /* [rows], for epoch `ordered` */
+    int64_t ordered;
+    int32_t fused;   /* weights change while their gradients are in the cache */
+    int32_t touched; /* the running step has changed weights */
+    double norm;     /* of the last gradients before clipping; NaN: not asked */
+
+    moi_plan *judge; /* for validation */
+    int64_t judge_rows;
+    int64_t *places; /* [judge_rows], rows in turn */
+    moi_metrics *metrics;
+
+    moi_progress now;
+    double *history; /* [now.epoch][columns] */
+    int64_t history_room, columns;
+    int64_t monitor;   /* the column that says which epoch is best */
+    int32_t direction; /* 1: larger is better, -1: smaller */
+    double *closing;   /* [columns], of an epoch that a limit cut short */
+
+    int32_t flags;  /* MOI_TRAINER_* */
+    int32_t broken; /* the status that ended this training for good, or 0 */
+    double started; /* clock when the running call began */
+    double saved;   /* seconds, and step, of the last checkpoint */
+    int64_t saved_step;
+    uint64_t digest;  /* of the data, once it was asked for */
+    int32_t digested;
+    mopt_cancel *cancel; /* of the running call */
+};
+
+/* keys.c */
+void moi_settings_read(moi_settings *set, const mopt_config *config);
+
+/* layout.c: everything that memory is needed for, once model, data and
+ * settings are known. */
+int32_t moi_trainer_lay_out(mopt_trainer *t);
+void moi_trainer_clear(mopt_trainer *t);
+
+/* fit.c: weights were spoilt: put the kept ones back. Returns code. */
+int32_t moi_trainer_break(mopt_trainer *t, int32_t code);
+double moi_trainer_seconds(const mopt_trainer *t);
+int32_t moi_trainer_tell(mopt_trainer *t, const moi_listener *listener,
+                         const char *which);
+
+/* step.c: rows of the batch that begins at a row of the epoch. */
+int64_t moi_step_rows(const mopt_trainer *t);
+
+/* One step on the next batch; its loss before. */
+int32_t moi_step_take(mopt_trainer *t, double *loss);
+
+/* The loss of the running batch with the present weights. */
+int32_t moi_step_loss(mopt_trainer *t, double *loss);
+
+/* Change all weights by gradients times scale; MOPT_EDIVERGED. */
+int32_t moi_step_update(mopt_trainer *t, double rate, double scale);
+moi_real *moi_step_gradient(const mopt_trainer *t);
+double moi_step_gradient_norm(const mopt_trainer *t);
+
+/* Targets of some rows of a data set, into the worker's room. */
+moi_targets moi_worker_targets(moi_worker *w, const mopt_dataset *data,
+                               const int64_t *rows, int64_t count);
+
+/* descent.c: the step of gradient descent by Armijo's rule, from a batch's
+ * loss and gradient; *rate becomes the one that was taken. */
+int32_t moi_descent_step(mopt_trainer *t, double *rate, double scale,
+                         double loss);
+
+/* epoch.c */
+int32_t moi_epoch_close(mopt_trainer *t);
+int32_t moi_epoch_glance(mopt_trainer *t); /* into closing, changes nothing */
+int32_t moi_epoch_setup(mopt_trainer *t);  /* columns and monitor */
+int64_t moi_epoch_column(const mopt_trainer *t, const char *name);
+void moi_epoch_name(const mopt_trainer *t, int64_t column, char *buf,
+                    size_t cap);
+const double *moi_epoch_row(const mopt_trainer *t, int64_t epoch);
+
+/* checkpoint.c: save if the config asks for it now. */
+int32_t moi_checkpoint_due(mopt_trainer *t, int32_t closed_epoch);
+
+#endif

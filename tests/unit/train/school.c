@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/train/school.c: see school.h. */
+#include "school.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+
+static mopt_dataset *wrap(mopt_context *ctx, int64_t rows, float *x,
+                          const void *y, int32_t y_type, int64_t targets,
+                          void (*destroy)(void *), void *user)
+{
+    mopt_dataset *data = NULL;
+
+    kit_ok(mopt_dataset_from_memory(ctx, rows, SCHOOL_FEATURES, x, MOPT_F32, 0,
+                                    y, y_type, targets, 0, user, destroy,
+                                    &data));
+    return data;
+}
+
+mopt_dataset *school_clouds(mopt_context *ctx, int64_t rows, double noise,
+                            int64_t seed)
+{
+    size_t points = (size_t)rows * SCHOOL_FEATURES * sizeof(float);
+    char *block = malloc(points + (size_t)rows * sizeof(int32_t));
+    float *x = (float *)(void *)block;
+    int32_t *y = (int32_t *)(void *)(block + points);
+    moi_rng rng;
+
+    moi_rng_init(&rng, (uint64_t)seed, 0, MOI_RNG_GENERATE, 0);
+    for (int64_t i = 0; i < rows; i++) {
+        y[i] = (int32_t)(i % SCHOOL_CLASSES);
+        for (int64_t k = 0; k < SCHOOL_FEATURES; k++)
+            x[i * SCHOOL_FEATURES + k] =
+                (float)(cos((double)(y[i] * 5 + k)) +
+                        noise * moi_rng_normal(&rng));
+    }
+    return wrap(ctx, rows, x, y, MOPT_I32, 1, free, block);
+}
+
+mopt_dataset *school_numbers(mopt_context *ctx, int64_t rows, int64_t seed)
+{
+    size_t points = (size_t)rows * SCHOOL_FEATURES * sizeof(float);
+    char *block = malloc(points + (size_t)rows * 2 * sizeof(float));
+    float *x = (float *)(void *)block, *y = (float *)(void *)(block + points);
+    moi_rng rng;
+
+    moi_rng_init(&rng, (uint64_t)seed, 0, MOI_RNG_GENERATE, 1);
+    for (int64_t i = 0; i < rows; i++) {
+        float *row = x + i * SCHOOL_FEATURES;
+
+        for (int64_t k = 0; k < SCHOOL_FEATURES; k++)
+            row[k] = (float)moi_rng_normal(&rng);
+        y[i * 2] = row[0] - 0.5f * row[1];
+        y[i * 2 + 1] = (float)sin(row[2]) + 0.3f * row[3];
+    }
+    return wrap(ctx, rows, x, y, MOPT_F32, 2, free, block);
+}
+
+mopt_model *school_model(mopt_context *ctx, int64_t outputs, double dropout)
+{
+    mopt_model *model = NULL;
+
+    kit_ok(mopt_model_build(ctx, SCHOOL_FEATURES, &model));
+    kit_ok(mopt_model_add_dense(model, 8, "relu"));
+    if (dropout > 0)
+        kit_ok(mopt_model_add_dropout(model, dropout));
+    kit_ok(mopt_model_add_dense(model, outputs, "none"));
+    kit_ok(mopt_model_init(model, 5));
+    return model;
+}
+
+mopt_config *school_config(mopt_context *ctx, const char *kind,
+                           const char *json)
+{
+    mopt_config *config = NULL;
+
+    kit_ok(mopt_config_create(ctx, kind, &config));
+    kit_ok(mopt_config_set_json(config, json));
+    return config;
+}
+
+mopt_trainer *school_trainer(mopt_context *ctx, mopt_model *model,
+                             const mopt_dataset *train,
+                             const mopt_dataset *validation, const char *json)
+{
+    mopt_config *config = school_config(ctx, "train", json);
+    mopt_trainer *trainer = NULL;
+
+    kit_ok(mopt_trainer_create(ctx, model, train, validation, config,
+                               &trainer));
+    mopt_config_free(config);
+    return trainer;
+}
+
+static int64_t add_tensor(const mopt_model *model, const char *name,
+                          int64_t count, float *to)
+{
+    kit_ok(mopt_model_get_tensor(model, name, to, count));
+    return count;
+}
+
+int64_t school_weights(const mopt_model *model, float weights[SCHOOL_WEIGHTS])
+{
+    char text[4096], name[32];
+    int64_t at = 0, outputs;
+    const char *found;
+
+    kit_ok(mopt_model_describe(model, text, sizeof text, NULL));
+    found = strstr(text, "\"outputs\"");
+    ck_assert_ptr_nonnull(found);
+    outputs = strtoll(found + 10 + strspn(found + 10, " :"), NULL, 10);
+    at += add_tensor(model, "layers.0.weight", 8 * SCHOOL_FEATURES, weights);
+    at += add_tensor(model, "layers.0.bias", 8, weights + at);
+    snprintf(name, sizeof name, "layers.%d.weight",
+             strstr(text, "layers.1.weight") ? 1 : 2);
+    at += add_tensor(model, name, 8 * outputs, weights + at);
+    snprintf(strrchr(name, '.'), 8, ".bias");
+    at += add_tensor(model, name, outputs, weights + at);
+    return at;
+}
+
+double school_get(const mopt_trainer *trainer, const char *figure)
+{
+    double value = NAN;
+
+    kit_ok(mopt_trainer_get(trainer, figure, &value));
+    return value;
+}
+
+const char *school_history(const mopt_trainer *trainer)
+{
+    static char text[2][1 << 16];
+    static int turn;
+
+    turn = !turn;
+    kit_ok(mopt_trainer_history(trainer, text[turn], sizeof text[turn], NULL));
+    return text[turn];
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/train/school.h: what the tests of training share: small data, a
+ * small model, and trainers made from JSON. */
+#ifndef TESTS_SCHOOL_H
+#define TESTS_SCHOOL_H
+
+#include <stddef.h>
+
+#include "kit.h"
+
+#define SCHOOL_ROWS 101 /* leaves a short last batch */
+#define SCHOOL_FEATURES 5
+#define SCHOOL_CLASSES 3
+
+/* Three clouds of points around centres of their own, noise of a given width;
+ * the caller frees it. seed gives other points of the same clouds. */
+mopt_dataset *school_clouds(mopt_context *ctx, int64_t rows, double noise,
+                            int64_t seed);
+
+/* A smooth function of the features in two numbers. */
+mopt_dataset *school_numbers(mopt_context *ctx, int64_t rows, int64_t seed);
+
+/* 5-8-3 with relu, dropout between when rate > 0, weights from the seed. */
+mopt_model *school_model(mopt_context *ctx, int64_t outputs, double dropout);
+
+mopt_config *school_config(mopt_context *ctx, const char *kind,
+                           const char *json);
+
+/* A trainer from JSON; everything but the trainer may be freed after. */
+mopt_trainer *school_trainer(mopt_context *ctx, mopt_model *model,
+                             const mopt_dataset *train,
+                             const mopt_dataset *validation, const char *json);
+
+/* All weights of a school_model in turn; returns how many. */
+#define SCHOOL_WEIGHTS 128
+int64_t school_weights(const mopt_model *model, float weights[SCHOOL_WEIGHTS]);
+
+/* A figure; the test fails if it is not known. */
+double school_get(const mopt_trainer *trainer, const char *figure);
+
+/* The history as text, in static memory. */
+const char *school_history(const mopt_trainer *trainer);
+
+#endif
