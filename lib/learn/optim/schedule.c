@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * lib/learn/optim/schedule.c: the schedules, one table.
  *
- * With s the step after the warm-up, n the steps of the schedule and e = the
+ * They agree with PyTorch's classes of these names where it has them. */
+#include "learn/optim/schedule.h"
+
+#include <math.h>
+
+#include "base/status.h"
+
+/* With s the step after the warm-up, n the steps of the schedule and e = the
  * whole epochs in s, the rate is multiplied by
  *   constant           1
  *   step               factor^floor(e / every)
@@ -12,13 +19,8 @@
  *                      cosines (Smith, Topin, arXiv 1708.07120)
  *   reduce_on_plateau  factor^k, k the times that the monitored figure stood
  *                      still for longer than patience epochs
- * as PyTorch's classes of these names have it; and before, over w steps of
- * warm-up, by start + (1 - start) (s + 1) / w of its first value. */
-#include "learn/optim/schedule.h"
-
-#include <math.h>
-
-#include "base/status.h"
+ * and before, over w steps of warm-up, by start + (1 - start) (s + 1) / w of
+ * its first value. */
 
 #define WARM_KEYS \
     MOI_FLOAT("warmup", 0, 0, 1e9, "epochs of linear warm-up before"), \

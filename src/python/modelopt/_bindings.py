@@ -148,6 +148,7 @@ mopt_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p, c_char_p)
 mopt_destroy_fn = CFUNCTYPE(None, c_void_p)
 mopt_objective_fn = CFUNCTYPE(
     c_int32, c_void_p, POINTER(mopt_trial), POINTER(c_double))
+mopt_trial_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(mopt_trial))
 mopt_trainer_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(mopt_trainer))
 mopt_loss_fn = CFUNCTYPE(
     c_int32, c_void_p, c_int64, c_int64, POINTER(c_int64), POINTER(c_float),
@@ -363,6 +364,11 @@ mopt_study_enqueue = bind(
 mopt_study_optimize = bind(
     "mopt_study_optimize", c_int32, POINTER(mopt_study), mopt_objective_fn,
     c_void_p, POINTER(mopt_cancel))
+mopt_study_on_trial = bind(
+    "mopt_study_on_trial", c_int32, POINTER(mopt_study), mopt_trial_fn,
+    c_void_p, mopt_destroy_fn)
+mopt_study_set_note = bind(
+    "mopt_study_set_note", c_int32, POINTER(mopt_study), c_char_p, c_char_p)
 mopt_study_count = bind(
     "mopt_study_count", c_int32, POINTER(mopt_study), c_int32,
     POINTER(c_int64))

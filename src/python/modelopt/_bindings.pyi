@@ -89,6 +89,7 @@ mopt_alloc_fn: type[ctypes._CFunctionType]
 mopt_log_fn: type[ctypes._CFunctionType]
 mopt_destroy_fn: type[ctypes._CFunctionType]
 mopt_objective_fn: type[ctypes._CFunctionType]
+mopt_trial_fn: type[ctypes._CFunctionType]
 mopt_trainer_fn: type[ctypes._CFunctionType]
 mopt_loss_fn: type[ctypes._CFunctionType]
 mopt_event_fn: type[ctypes._CFunctionType]
@@ -278,6 +279,12 @@ def mopt_study_enqueue(
 def mopt_study_optimize(
     study: _Handle[mopt_study] | None, objective: _Callback, user: _Memory,
     cancel: _Handle[mopt_cancel] | None) -> int: ...
+def mopt_study_on_trial(
+    study: _Handle[mopt_study] | None, callback: _Callback, user: _Memory,
+    destroy: _Callback) -> int: ...
+def mopt_study_set_note(
+    study: _Handle[mopt_study] | None, key: bytes | None,
+    json: bytes | None) -> int: ...
 def mopt_study_count(
     study: _Handle[mopt_study] | None, state: int, count: _Memory) -> int: ...
 def mopt_study_best(

@@ -21,7 +21,8 @@ def train(problem, given):
     for shape in shapes:
         count = math.prod(shape)
         values = given["weights"][at:at + count]
-        weights.append(torch.tensor(values, dtype=torch.float32).reshape(shape).requires_grad_())
+        tensor = torch.tensor(values, dtype=torch.float32).reshape(shape)
+        weights.append(tensor.requires_grad_())
         at += count
     x = torch.tensor(given["x"]).reshape(-1, 5)
     y = torch.tensor(given["y"]).long()
