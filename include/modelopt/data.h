@@ -134,6 +134,7 @@ MOPT_API int32_t mopt_dataset_split(const mopt_dataset *data,
 /** One fold of k: the rows of fold number fold for validation, the rest for
  *  training; shuffled by seed, classes balanced when stratify is not 0.
  *
+ *  @param train, validation receive views; either may be NULL.
  *  @return MOPT_OK, MOPT_EINVAL (folds < 2 or > rows, fold outside), ENOMEM.
  *  Thread: any. Since 0.1.
  */

@@ -48,7 +48,7 @@ print("usable")
 
 class Interrupt(unittest.TestCase):
 
-    def interrupt(self, program, times=1, wait=0.3):
+    def interrupt(self, program, times=1, wait=0.15):
         """Run a program, send SIGINT when it is ready; its output and the
         seconds from the signal to its end."""
         child = subprocess.Popen([sys.executable, "-c", program],
@@ -61,7 +61,7 @@ class Interrupt(unittest.TestCase):
             begin = time.monotonic()
             for _ in range(times):
                 os.kill(child.pid, signal.SIGINT)
-                time.sleep(0.2)
+                time.sleep(0.1)
             out, text = child.communicate(timeout=LIMIT)
         finally:
             child.kill()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import weakref
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
@@ -17,6 +18,7 @@ _STATES = {"running": c.MOPT_TRIAL_RUNNING,
            "complete": c.MOPT_TRIAL_COMPLETE, "pruned": c.MOPT_TRIAL_PRUNED,
            "failed": c.MOPT_TRIAL_FAILED, "waiting": c.MOPT_TRIAL_WAITING}
 _NAMES = {code: name for name, code in _STATES.items()}
+_NO_DESTROY = c.mopt_destroy_fn()
 _END = 99  # a value of no meaning: it ends a search with MOPT_ECALLBACK
 
 
@@ -160,9 +162,7 @@ class Trial(Handle):
 
     def set_note(self, key: str, value: Any) -> None:
         """Keep any JSON value with the trial."""
-        text = json_in(value) if not isinstance(value, str) \
-            else json_in([value])[1:-1]
-        check(c.mopt_trial_set_note(self.pointer, utf8(key), text))
+        check(c.mopt_trial_set_note(self.pointer, utf8(key), _note(value)))
 
     def set_constraints(self, values: Sequence[float]) -> None:
         """How far from meeting each constraint; <= 0 is met."""
@@ -198,6 +198,8 @@ class Study(Handle):
         self._context = context
         self._stop = False
         self._objectives = 0
+        self._calls = Calls()
+        self._on_trial: Any = None
 
     def ask(self) -> Trial:
         """The next trial; raises Exhausted when there is none."""
@@ -228,8 +230,7 @@ class Study(Handle):
         threads at a time.
         """
         self._stop = False
-        token = Token(cancel, self._context)
-        calls = Calls()
+        token, calls = Token(cancel, self._context), self._calls
         count = self._count_objectives()
 
         def evaluate(trial: Trial, values: Any) -> None:
@@ -248,6 +249,27 @@ class Study(Handle):
         long_call(c.mopt_study_optimize, self.pointer, call, None,
                   token.pointer, cancel=token.pointer, calls=calls,
                   fine=(c.MOPT_STOPPED,), keep=(self, token.handle))
+
+    def on_trial(self, function: Callable[[Trial], Any] | None) -> None:
+        """Let a function see every trial that optimize() has ended. It may
+        raise Stopped to end the search; None takes it away."""
+        calls = self._calls
+
+        def call(_: Any, pointer: Any) -> int:
+            assert function is not None
+            trial = Trial(pointer, borrowed=True)
+            code = calls.run(lambda: function(trial), _END)
+            trial.close()
+            return code
+
+        callback = c.mopt_trial_fn(call) if function else c.mopt_trial_fn()
+        check(c.mopt_study_on_trial(self.pointer, callback, None,
+                                    _NO_DESTROY))
+        self._on_trial = callback  # the library calls it until it is replaced
+
+    def set_note(self, key: str, value: Any) -> None:
+        """Keep any JSON value with the study."""
+        check(c.mopt_study_set_note(self.pointer, utf8(key), _note(value)))
 
     def stop(self) -> None:
         """Called from an objective: its trial is the last one."""
@@ -284,6 +306,11 @@ class Study(Handle):
         if not self._objectives:
             self._objectives = len(self.to_dict()["directions"])
         return self._objectives
+
+
+def _note(value: Any) -> bytes:
+    """A text is a value here, not a document."""
+    return json.dumps(value).encode()
 
 
 def _numbers(value: Any, count: int) -> list[float]:
