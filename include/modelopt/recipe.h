@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * modelopt/recipe.h: the main job as one JSON document: data, model, train,
- * search, objectives, constraints. Any scalar of model and train replaced by a
+ * search, objectives, constraints. Any value of model and train replaced by a
  * domain ({"float": [lo, hi]}, {"int": [lo, hi]}, {"choice": [...]}) is
- * searched. docs/recipe.schema.json is its JSON Schema. */
+ * searched. docs/guide/recipes.md explains recipes, docs/recipe.schema.json is
+ * their JSON Schema. */
 #ifndef MODELOPT_RECIPE_H
 #define MODELOPT_RECIPE_H
 
@@ -13,73 +14,180 @@
 extern "C" {
 #endif
 
+/* The document:
+ *
+ *   {"data": {"source": {"type": "glyphs", "count": 6000},
+ *             "split": {"validation": 0.2, "test": 0.2}},
+ *    "model": {"layers": [{"type": "dense", "activation": "relu",
+ *                          "units": {"int": [32, 256], "log": true}},
+ *                         {"type": "dense"}]},
+ *    "train": {"epochs": 10,
+ *              "optimizer": {"type": "adam", "learning_rate":
+ *                            {"float": [1e-4, 1e-1], "log": true}}},
+ *    "search": {"trials": 20, "workers": 2},
+ *    "objectives": ["validation.accuracy"],
+ *    "constraints": [{"metric": "params", "max": 100000}],
+ *    "seed": 7}
+ *
+ * "data", "train" and "search" hold the keys of the kinds "data", "train" and
+ * "study" (mopt_config_describe lists them), "model" what mopt_model_create
+ * reads. Only "data" and "model" are needed.
+ *
+ * Domains. Any value of model and train, and those of data that prepare rows
+ * ("scale", ...), may be replaced by a domain, and is searched under its path
+ * as name:
+ *
+ *   {"float": [lo, hi]}   with "log": true or "step" as wanted
+ *   {"int": [lo, hi]}     likewise
+ *   {"choice": [a, b]}    of texts, numbers, booleans, null, objects, lists
+ *
+ * each with "when": {"train.optimizer": "sgd"}, the values of other parameters
+ * under which it exists: one value, a list, or {"min": a, "max": b}. An option
+ * of a choice may hold domains of its own, which exist with that option only:
+ *
+ *   "optimizer": {"choice": [{"type": "adam"}, {"type": "sgd",
+ *                            "momentum": {"float": [0, 0.99]}}]}
+ *
+ * searches "train.optimizer" ("adam" or "sgd") and with the latter
+ * "train.optimizer.sgd.momentum". Options are named by their "type", or by
+ * their place where that does not tell them apart. The option null, and a
+ * condition that is not met, leave the value out.
+ *
+ * {"repeat": n, "layers": [..]} in a model: domains within are searched for
+ * each repetition ("model.layers[0].repeat[1].layers[0].units"); with "share":
+ * true for all of them together. n may be a domain too: parameters of the
+ * repetitions exist as far as it reaches.
+ *
+ * Objectives are metrics of the validation part ("validation.accuracy", for
+ * short "accuracy"; loss, error, macro_f1, macro_precision, macro_recall, auc;
+ * mse, rmse, mae, r2) and what serving costs ("params", "bytes", "flops" and
+ * "memory" of one row, "latency.p50" and "latency.p99" in seconds for one row,
+ * "throughput" in rows a second, "train_seconds"), or {"metric": ..,
+ * "direction": "max"}. The first one ranks the trials; by default accuracy,
+ * rmse for number targets. Constraints bound any of these by "max" or "min";
+ * what is known before training (params, bytes, flops, memory) turns a trial
+ * away untrained.
+ *
+ * A trial is what a program would do by hand: mopt_dataset_load, _split,
+ * mopt_transform_fit on the training part, mopt_model_create, mopt_trainer_fit
+ * with the config "train" and the same "seed" for every trial; its value is
+ * the figure "best.accuracy" of mopt_trainer_get ("validation.accuracy" with
+ * "restore_best": false), the same bits. "monitor" is the first objective
+ * unless the recipe sets it.
+ *
+ * "seed" is for all sections that set none of their own. */
 typedef struct mopt_recipe mopt_recipe;
 typedef struct mopt_result mopt_result;
 
 /* Events of a running recipe. */
-#define MOPT_EVENT_DATA 1  /* data loaded: {"train": .., "validation": ..} */
+#define MOPT_EVENT_DATA 1  /* data are loaded: rows of the parts, features */
 #define MOPT_EVENT_TRIAL 2 /* a trial ended: as mopt_trial_to_json */
-#define MOPT_EVENT_EPOCH 3 /* {"trial": .., "epoch": .., "epochs": .., ...} */
-#define MOPT_EVENT_TEST 4  /* the winner was tested: the metrics */
+#define MOPT_EVENT_EPOCH 3 /* an epoch of a trial ended */
+#define MOPT_EVENT_TEST 4  /* the winner was tested: as mopt_model_evaluate */
 
-/** Told what happens while a recipe runs; one call at a time.
+/** Told what happens while a recipe runs; one call at a time, from the threads
+ *  of its workers.
  *
+ *  @param user  as given to mopt_recipe_run.
  *  @param event MOPT_EVENT_*; unknown ones are to be ignored.
- *  @param json  one object; valid during the call.
+ *  @param json  one object; valid during the call. DATA: "train", "validation",
+ *               "test" (rows), "features", "classes" or "targets". EPOCH:
+ *               "trial", "epoch", "epochs", "loss", and the first objective by
+ *               its name if it is one of validation.
  *  @return 0 to go on, MOPT_STOPPED to end; anything else is MOPT_ECALLBACK.
  */
 typedef int32_t (*mopt_event_fn)(void *user, int32_t event, const char *json);
 
-/** Read a recipe.
+/** Read a recipe. All of it is checked: the bounds and each option of every
+ *  domain are tried by those who will read them.
  *
- *  @param json UTF-8 text. @param base folder that its relative paths start
- *              from; NULL for the current one.
+ *  @param json UTF-8 text.
+ *  @param base folder that the paths of "data" start from; NULL for the
+ *              current one. (The study's file, "search.storage", starts from
+ *              the current folder.)
+ *  @param out  receives the recipe; the caller frees it.
  *  @return MOPT_OK; MOPT_EFORMAT (not JSON: line and column); MOPT_EKEY,
  *          MOPT_EINVAL (the message names the JSON path, the value, what is
- *          allowed and the nearest key); MOPT_ENOMEM.
+ *          allowed and the nearest key); MOPT_ERANGE (a model that is too
+ *          large); MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_recipe_parse(mopt_context *ctx, const char *json,
                                    const char *base, mopt_recipe **out);
 
-/** Read a recipe from a file; relative paths start from the file's folder.
+/** Read a recipe from a file; paths of "data" start from the file's folder.
+ *
+ *  @param path a file of at most 64 MiB.
  *  @return as mopt_recipe_parse; MOPT_ENOENT, MOPT_EIO.
- *  Thread: any. Since 0.1. */
+ *  Thread: any. Since 0.1.
+ */
 MOPT_API int32_t mopt_recipe_load(mopt_context *ctx, const char *path,
                                   mopt_recipe **out);
 
-/** Replace a value: path "train.batch_size", json "64".
- *  @return as mopt_recipe_parse; the recipe is as before after an error.
- *  Thread: one a handle. Since 0.1. */
+/** Replace a value, or add one.
+ *
+ *  @param path its place in the document: "train.batch_size",
+ *              "model.layers[0].units". What is missing on the way is made.
+ *  @param json any JSON value: "64", "\"adam\"", "{\"int\": [16, 64]}".
+ *  @return as mopt_recipe_parse; MOPT_EINVAL also for a path that is none. The
+ *          recipe is as before after an error.
+ *  Thread: one a handle. Since 0.1.
+ */
 MOPT_API int32_t mopt_recipe_set(mopt_recipe *recipe, const char *path,
                                  const char *json);
+
+/** The recipe of one trial: every domain replaced by its value, "search" left
+ *  out. Running it trains that trial once more, with the same bits.
+ *
+ *  @param params object of parameter names and values, such as "params" of
+ *                mopt_trial_to_json.
+ *  @param out    receives the recipe; the caller frees it.
+ *  @return MOPT_OK; MOPT_EFORMAT; MOPT_EKEY (no such parameter); MOPT_EINVAL (a
+ *          value that it cannot have, one that is missing, or one that does
+ *          not exist with the others); MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_recipe_apply(const mopt_recipe *recipe,
+                                   const char *params, mopt_recipe **out);
 
 /** Free a recipe; NULL is fine. Thread: one a handle. Since 0.1. */
 MOPT_API void mopt_recipe_free(mopt_recipe *recipe);
 
-/** The recipe as JSON, defaults filled in.
+/** The recipe as JSON, the defaults of data, train and search filled in.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_recipe_to_json(const mopt_recipe *recipe, char *buf,
                                      size_t cap, size_t *needed);
 
 /** What the recipe searches.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ENOMEM. Thread: one a handle.
- *  Since 0.1. */
+ *
+ *  @param out receives the space, empty when there is no domain; the caller
+ *             frees it.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
 MOPT_API int32_t mopt_recipe_space(const mopt_recipe *recipe,
                                    mopt_space **out);
 
 /** Run a recipe: load the data, search, keep the winner's model, measure it on
  *  the test part, once. A recipe without domains is one trial.
  *
+ *  With "search.storage" and "search.resume" a search goes on where another
+ *  run of the same recipe left it. A study keeps no weights: if its best trial
+ *  is of an earlier run, it is trained once more at the end.
+ *
  *  @param on_event may be NULL.
+ *  @param user     handed to on_event.
  *  @param cancel   may be NULL; finished trials are kept, and the result tells
- *                  the best so far.
+ *                  the best so far, not tested.
  *  @param out      receives the result, also with MOPT_ECANCELED and
- *                  MOPT_STOPPED if a trial is complete; else NULL.
- *  @return MOPT_OK, MOPT_STOPPED, MOPT_ECANCELED, MOPT_ENOENT (no trial
- *          completed: the message tells the first failure), and what loading
- *          data, searching and training return.
+ *                  MOPT_STOPPED if a trial is complete; else NULL. The caller
+ *                  frees it.
+ *  @return MOPT_OK, MOPT_STOPPED (on_event said so), MOPT_ECANCELED,
+ *          MOPT_ECALLBACK, MOPT_ENOENT (no trial completed: the message tells
+ *          the first failure), MOPT_EINVAL (an objective that does not fit the
+ *          data; a study of another recipe), and what loading data and
+ *          searching return.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_recipe_run(const mopt_recipe *recipe,
@@ -91,25 +199,37 @@ MOPT_API void mopt_result_free(mopt_result *result);
 
 /** The result as JSON: {"best": {"number", "values", "params"}, "trials":
  *  {"complete", "pruned", "failed"}, "validation": {..}, "test": {..},
- *  "seconds": ..}.
+ *  "costs": {..}, "seconds": ..}. "values" are by objective; "best" has
+ *  "feasible" when there are constraints; "validation", "test" (as
+ *  mopt_model_evaluate tells them) and "costs" are left out where there is no
+ *  such part, or no model after a cancelled run.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_result_to_json(const mopt_result *result, char *buf,
                                      size_t cap, size_t *needed);
 
 /** The winner's model, its transform attached.
- *  @return MOPT_OK, MOPT_EINVAL. The caller frees it. Thread: one a handle.
- *  Since 0.1. */
+ *
+ *  @param out receives the model; the caller frees it.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (the run was cancelled, and its
+ *          best trial is of an earlier one).
+ *  Thread: one a handle. Since 0.1.
+ */
 MOPT_API int32_t mopt_result_model(const mopt_result *result,
                                    mopt_model **out);
 
-/** Write a report of a result: one HTML file that needs nothing else.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_EIO, MOPT_ENOMEM. Thread: one a handle.
- *  Since 0.1. */
+/** Write a report of a result: one HTML file that needs nothing else, no
+ *  script, no network.
+ *
+ *  @param path replaced atomically.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EIO, MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
 MOPT_API int32_t mopt_result_report(const mopt_result *result,
                                     const char *path);
 
-/** The JSON Schema of recipes, made from the keys that this build knows.
+/** The JSON Schema of recipes (draft 2020-12), made from the keys that this
+ *  build knows.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
  *  Thread: any. Since 0.1. */
 MOPT_API int32_t mopt_recipe_schema(mopt_context *ctx, char *buf, size_t cap,

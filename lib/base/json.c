@@ -167,9 +167,11 @@ const char *moi_json_excerpt(const json_t *value, char buf[MOI_EXCERPT_SIZE])
                  moi_number_text(json_real_value(value), number));
         return buf;
     }
-    /* jansson writes as much as fits and returns what it would take. */
+    /* jansson writes as much as fits and returns what it would take. With 15
+     * digits 0.1 is not 0.10000000000000001. */
     size_t size = json_dumpb(value, buf, MOI_EXCERPT_SIZE - 1,
-                             JSON_ENCODE_ANY | JSON_COMPACT);
+                             JSON_ENCODE_ANY | JSON_COMPACT |
+                                 JSON_REAL_PRECISION(15));
     if (size < MOI_EXCERPT_SIZE) {
         buf[size] = '\0';
         return buf;

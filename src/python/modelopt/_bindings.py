@@ -456,6 +456,9 @@ mopt_recipe_load = bind(
     POINTER(POINTER(mopt_recipe)))
 mopt_recipe_set = bind(
     "mopt_recipe_set", c_int32, POINTER(mopt_recipe), c_char_p, c_char_p)
+mopt_recipe_apply = bind(
+    "mopt_recipe_apply", c_int32, POINTER(mopt_recipe), c_char_p,
+    POINTER(POINTER(mopt_recipe)))
 mopt_recipe_free = bind("mopt_recipe_free", None, POINTER(mopt_recipe))
 mopt_recipe_to_json = bind(
     "mopt_recipe_to_json", c_int32, POINTER(mopt_recipe), POINTER(c_char),

@@ -372,6 +372,9 @@ def mopt_recipe_load(
 def mopt_recipe_set(
     recipe: _Handle[mopt_recipe] | None, path: bytes | None,
     json: bytes | None) -> int: ...
+def mopt_recipe_apply(
+    recipe: _Handle[mopt_recipe] | None, params: bytes | None,
+    out: _Memory) -> int: ...
 def mopt_recipe_free(recipe: _Handle[mopt_recipe] | None) -> None: ...
 def mopt_recipe_to_json(
     recipe: _Handle[mopt_recipe] | None, buf: _Memory, cap: int,

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * lib/recipe/attempt.c: one training of a recipe. */
+#include "recipe/attempt.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/status.h"
+#include "learn/nn/loss.h"
+#include "learn/nn/model.h"
+
+/* Outputs of a model whose last layer leaves them to the data: one a class or
+ * target number; one alone where the loss takes two classes so. */
+static int64_t outputs_of(const moi_attempt *attempt)
+{
+    const char *name = moi_config_text(attempt->config, "loss");
+    const moi_prepared *data = attempt->data;
+    if (data->target != MOPT_TARGET_CLASS || strcmp(name, "auto") == 0)
+        return data->outputs;
+    const moi_loss_kind *kind = moi_loss_find(name);
+    if (kind != NULL &&
+        moi_loss_fits(kind, data->target, data->outputs, data->outputs) != 0 &&
+        moi_loss_fits(kind, data->target, data->outputs, 1) == MOPT_OK)
+        return 1;
+    return data->outputs;
+}
+
+static int32_t make_model(moi_attempt *attempt, const json_t *params)
+{
+    const moi_path path = {NULL, "model", 0};
+    json_t *tree = NULL;
+    int32_t rc = moi_recipe_pick(attempt->recipe, "model", params, &tree);
+    if (rc == MOPT_OK)
+        rc = moi_model_from_json(attempt->recipe->ctx, tree, &path,
+                                 attempt->data->inputs, outputs_of(attempt),
+                                 &attempt->model);
+    if (rc == MOPT_OK)
+        rc = mopt_model_set_transform(attempt->model,
+                                      attempt->data->transform);
+    json_decref(tree);
+    return rc;
+}
+
+/* The best epoch is the best by the first objective, if it is known then. */
+static int32_t make_config(moi_attempt *attempt, const json_t *params)
+{
+    const moi_measure *first = attempt->aims->goals[0].measure;
+    json_t *picked = NULL;
+    int32_t rc = moi_recipe_pick(attempt->recipe, "train", params, &picked);
+    if (rc == MOPT_OK)
+        rc = moi_recipe_train(attempt->recipe, picked, &attempt->config);
+    if (rc == MOPT_OK && first->known == MOI_KNOWN_VALIDATION &&
+        !moi_config_has(attempt->config, "monitor"))
+        rc = mopt_config_set_text(attempt->config, "monitor", first->name);
+    json_decref(picked);
+    return rc;
+}
+
+int32_t moi_attempt_begin(moi_attempt *attempt, const mopt_recipe *recipe,
+                          const moi_aims *aims, moi_parts *parts,
+                          const json_t *params, mopt_cancel *cancel)
+{
+    *attempt = (moi_attempt){.recipe = recipe, .aims = aims};
+    int32_t rc = moi_parts_prepare(parts, recipe, params, &attempt->data);
+    if (rc == MOPT_OK)
+        rc = make_config(attempt, params);
+    if (rc == MOPT_OK)
+        rc = make_model(attempt, params);
+    if (rc != MOPT_OK)
+        return rc;
+    const char *loss = moi_config_text(attempt->config, "loss");
+    attempt->subject = (moi_subject){
+        .ctx = recipe->ctx,
+        .model = attempt->model,
+        .validation = attempt->data->validation,
+        .loss = strcmp(loss, "auto") == 0 ? NULL : loss,
+        .restored = moi_config_bool(attempt->config, "restore_best"),
+        .cancel = cancel,
+    };
+    return MOPT_OK;
+}
+
+void moi_attempt_end(moi_attempt *attempt)
+{
+    moi_subject_end(&attempt->subject);
+    mopt_trainer_free(attempt->trainer);
+    mopt_model_free(attempt->model);
+    mopt_config_free(attempt->config);
+}
+
+const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value)
+{
+    for (int64_t i = 0; i < attempt->aims->limit_count; i++) {
+        const moi_limit *limit = &attempt->aims->limits[i];
+        if (limit->measure->known == MOI_KNOWN_BUILT &&
+            moi_subject_value(&attempt->subject, limit->measure, value) ==
+                MOPT_OK &&
+            moi_limit_excess(limit, *value) > 0)
+            return limit;
+    }
+    return NULL;
+}
+
+int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
+                          void *user)
+{
+    int32_t rc = mopt_trainer_create(attempt->recipe->ctx, attempt->model,
+                                     attempt->data->train,
+                                     attempt->data->validation,
+                                     attempt->config, &attempt->trainer);
+    attempt->subject.trainer = attempt->trainer;
+    if (rc == MOPT_OK && on_epoch != NULL)
+        rc = mopt_trainer_on_epoch(attempt->trainer, on_epoch, user, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_fit(attempt->trainer, attempt->subject.cancel);
+    return rc;
+}
+
+int32_t moi_attempt_values(moi_attempt *attempt, double *values,
+                           double *excess)
+{
+    const moi_aims *aims = attempt->aims;
+    int32_t rc = MOPT_OK;
+    for (int64_t i = 0; i < aims->goal_count && rc == MOPT_OK; i++) {
+        const moi_measure *measure = aims->goals[i].measure;
+        rc = moi_subject_value(&attempt->subject, measure, &values[i]);
+        if (rc == MOPT_OK && isnan(values[i]))
+            rc = moi_fail(MOPT_ESTATE, "%s is not a number here",
+                          measure->name);
+    }
+    for (int64_t i = 0; i < aims->limit_count && rc == MOPT_OK; i++) {
+        double value = NAN;
+        rc = moi_subject_value(&attempt->subject, aims->limits[i].measure,
+                               &value);
+        if (rc == MOPT_ESTATE)
+            rc = MOPT_OK; /* not a number, such as the AUC of one class */
+        /* What cannot be measured is not met. */
+        excess[i] = isnan(value) ? HUGE_VAL
+                                 : moi_limit_excess(&aims->limits[i], value);
+    }
+    return rc;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * lib/recipe/attempt.h: one training of a recipe: its slots filled, its model
+ * made, trained and measured. Nothing but the recipe, the data and the
+ * parameters goes into it: the same ones give the same bits. */
+#ifndef MOI_RECIPE_ATTEMPT_H
+#define MOI_RECIPE_ATTEMPT_H
+
+#include "recipe/measure.h"
+#include "recipe/parts.h"
+
+typedef struct moi_attempt {
+    const mopt_recipe *recipe;
+    const moi_aims *aims;
+    const moi_prepared *data; /* of the parts it was made with */
+    mopt_config *config;      /* kind "train" */
+    mopt_model *model;
+    mopt_trainer *trainer;
+    moi_subject subject;
+} moi_attempt;
+
+/* Make the model that params describe; to be ended on an error too. */
+int32_t moi_attempt_begin(moi_attempt *attempt, const mopt_recipe *recipe,
+                          const moi_aims *aims, moi_parts *parts,
+                          const json_t *params, mopt_cancel *cancel);
+void moi_attempt_end(moi_attempt *attempt);
+
+/* The first constraint that an untrained model breaks already, or NULL; its
+ * value. */
+const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value);
+
+/* Train, telling on_epoch. Returns what mopt_trainer_fit does. */
+int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
+                          void *user);
+
+/* The trained model's values: values[objectives], excess[constraints]. */
+int32_t moi_attempt_values(moi_attempt *attempt, double *values,
+                           double *excess);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * lib/recipe/recipe.h: the inside of a recipe. */
+#ifndef MOI_RECIPE_RECIPE_H
+#define MOI_RECIPE_RECIPE_H
+
+#include <modelopt/recipe.h>
+
+#include "recipe/aims.h"
+#include "recipe/slot.h"
+
+struct mopt_recipe {
+    mopt_context *ctx;
+    json_t *doc;     /* as it was given; never changes */
+    char *base;      /* folder that the paths of "data" start from, or NULL */
+    moi_slots slots; /* of data, model and train */
+    moi_aims aims;
+};
+
+/* Sections with slots, NULL-terminated: "data", "model", "train". */
+extern const char *const moi_recipe_searched[];
+
+/* A recipe over a document, checked as a whole; doc gets a new reference. */
+int32_t moi_recipe_new(mopt_context *ctx, json_t *doc, const char *base,
+                       mopt_recipe **out);
+
+/* A section with the values of params in its slots; an empty object for one
+ * that is left out. */
+int32_t moi_recipe_pick(const mopt_recipe *recipe, const char *section,
+                        const json_t *params, json_t **out);
+
+/* Configs made of sections: what the recipe says, its "seed" where the section
+ * has none, paths as the base has it. picked is the section without slots. */
+int32_t moi_recipe_data(const mopt_recipe *recipe, const json_t *picked,
+                        mopt_config **out);
+int32_t moi_recipe_train(const mopt_recipe *recipe, const json_t *picked,
+                         mopt_config **out);
+int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out);
+
+/* Check everything that can be checked without data (check.c). */
+int32_t moi_recipe_check(const mopt_recipe *recipe);
+
+#endif

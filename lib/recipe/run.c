@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * lib/recipe/run.c: a recipe at work: data, search, winner, test. */
+#include "recipe/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "recipe/result.h"
+
+/* --- Events ------------------------------------------------------------- */
+
+int32_t moi_job_tell(moi_job *job, int32_t event, json_t *json)
+{
+    char *text = NULL;
+    if (job->on_event != NULL && json != NULL &&
+        (text = moi_json_dump(job->ctx, json)) != NULL) {
+        pthread_mutex_lock(&job->lock);
+        int32_t rc = atomic_load(&job->stop) == 0
+                         ? job->on_event(job->user, event, text) : 0;
+        if (rc != 0)
+            atomic_store(&job->stop,
+                         rc == MOPT_STOPPED ? MOPT_STOPPED : MOPT_ECALLBACK);
+        pthread_mutex_unlock(&job->lock);
+    }
+    moi_free(job->ctx, text);
+    json_decref(json);
+    return atomic_load(&job->stop);
+}
+
+/* --- One study, one recipe ---------------------------------------------- */
+
+/* FNV-1a, 64 bits (Fowler, Noll, Vo), fed by jansson. */
+static int hash_piece(const char *piece, size_t size, void *user)
+{
+    uint64_t *hash = user;
+    for (size_t i = 0; i < size; i++)
+        *hash = (*hash ^ (unsigned char)piece[i]) * 1099511628211u;
+    return 0;
+}
+
+/* What must be the same for the values of two trials to be comparable: all of
+ * data, model and train but what is searched, and what is measured. Where the
+ * data lie does not count. */
+static int32_t digest(moi_job *job)
+{
+    static const char *const kept[] = {"objectives", "constraints", "seed"};
+    const mopt_recipe *recipe = job->recipe;
+    uint64_t hash = 14695981039346656037u;
+    json_t *doc = json_object(), *nothing = json_object();
+    int32_t rc = doc && nothing ? MOPT_OK
+                                : moi_fail(MOPT_ENOMEM, "no memory");
+    for (int64_t i = 0; rc == MOPT_OK && moi_recipe_searched[i] != NULL; i++) {
+        json_t *picked = NULL;
+        rc = moi_recipe_pick(recipe, moi_recipe_searched[i], nothing, &picked);
+        if (rc == MOPT_OK)
+            rc = moi_json_add(doc, moi_recipe_searched[i], picked);
+    }
+    json_object_del(json_object_get(doc, "data"), "base");
+    for (int64_t i = 0; rc == MOPT_OK && i < MOI_COUNT(kept); i++)
+        json_object_set(doc, kept[i], json_object_get(recipe->doc, kept[i]));
+    if (rc == MOPT_OK)
+        json_dump_callback(doc, hash_piece, &hash,
+                           JSON_SORT_KEYS | JSON_COMPACT);
+    snprintf(job->digest, sizeof(job->digest), "%016" PRIx64, hash);
+    json_decref(doc);
+    json_decref(nothing);
+    return rc;
+}
+
+/* Trials of another recipe in the same study could not be compared. */
+static int32_t check_digest(moi_job *job)
+{
+    char json[24];
+    json_t *doc = NULL;
+    int64_t count = 0;
+    int32_t rc = mopt_study_count(job->study, -1, &count);
+    if (rc == MOPT_OK && count == 0) {
+        snprintf(json, sizeof(json), "\"%s\"", job->digest);
+        return mopt_study_set_note(job->study, "recipe", json);
+    }
+    if (rc == MOPT_OK)
+        rc = moi_json_from_study(job->ctx, job->study, &doc);
+    if (rc != MOPT_OK)
+        return rc;
+    const char *note = json_string_value(
+        json_object_get(json_object_get(doc, "notes"), "recipe"));
+    if (note != NULL && strcmp(note, job->digest) != 0)
+        rc = moi_fail(MOPT_EINVAL, "search.storage: the study '%s' in this "
+                      "file is of another recipe (its data, model, train, "
+                      "objectives or constraints differ), so its values "
+                      "cannot be compared; take another search.name or "
+                      "another file",
+                      json_string_value(json_object_get(doc, "name")));
+    json_decref(doc);
+    return rc;
+}
+
+/* --- The study ---------------------------------------------------------- */
+
+/* "maximize,minimize": one an objective. */
+static int32_t set_direction(const moi_job *job, mopt_config *config)
+{
+    moi_text text;
+    moi_text_init(&text, job->ctx);
+    for (int64_t i = 0; i < job->aims.goal_count; i++) {
+        moi_text_add(&text, i > 0 ? "," : "");
+        moi_text_add(&text, job->aims.goals[i].maximize ? "maximize"
+                                                        : "minimize");
+    }
+    int32_t rc = text.status;
+    if (rc == MOPT_OK)
+        rc = mopt_config_set_text(config, "direction", moi_text_get(&text));
+    moi_text_free(&text);
+    return rc;
+}
+
+static int32_t open_study(moi_job *job)
+{
+    mopt_config *config = NULL;
+    mopt_space *space = NULL;
+    int32_t rc = moi_recipe_study(job->recipe, &config);
+    if (rc == MOPT_OK)
+        rc = set_direction(job, config);
+    if (rc == MOPT_OK)
+        rc = moi_slots_space(&job->recipe->slots, &space);
+    if (rc == MOPT_OK)
+        rc = mopt_study_create(job->ctx, space, config, &job->study);
+    mopt_space_free(space);
+    mopt_config_free(config);
+    if (rc == MOPT_OK)
+        rc = digest(job);
+    return rc == MOPT_OK ? check_digest(job) : rc;
+}
+
+/* --- The run ------------------------------------------------------------ */
+
+static int32_t begin(moi_job *job)
+{
+    int32_t rc = moi_parts_load(job->recipe, &job->parts);
+    if (rc == MOPT_OK)
+        rc = moi_cancel_check(job->cancel);
+    if (rc == MOPT_OK)
+        rc = moi_aims_settle(&job->aims, job->parts.target,
+                             job->parts.validation != NULL);
+    if (rc == MOPT_OK)
+        rc = moi_job_tell(job, MOPT_EVENT_DATA,
+                          moi_parts_describe(&job->parts));
+    return rc == MOPT_OK ? open_study(job) : rc;
+}
+
+static void end(moi_job *job)
+{
+    mopt_model_free(job->model);
+    mopt_study_free(job->study);
+    moi_parts_free(&job->parts);
+    pthread_mutex_destroy(&job->lock);
+}
+
+int32_t mopt_recipe_run(const mopt_recipe *recipe, mopt_event_fn on_event,
+                        void *user, mopt_cancel *cancel, mopt_result **out)
+{
+    if (recipe == NULL)
+        return moi_fail_null("mopt_recipe_run", "recipe");
+    if (out == NULL)
+        return moi_fail_null("mopt_recipe_run", "out");
+    *out = NULL;
+    double started = moi_clock_seconds();
+    moi_job job = {.ctx = recipe->ctx, .recipe = recipe,
+                   .aims = recipe->aims, .cancel = cancel,
+                   .lock = PTHREAD_MUTEX_INITIALIZER, .on_event = on_event,
+                   .user = user};
+    int32_t rc = begin(&job);
+    if (rc == MOPT_OK) {
+        rc = moi_job_search(&job);
+        if (atomic_load(&job.stop) != 0)
+            rc = atomic_load(&job.stop);
+        if (rc == MOPT_OK || rc == MOPT_STOPPED || rc == MOPT_ECANCELED)
+            rc = moi_job_conclude(&job, rc, started, out);
+    }
+    if (atomic_load(&job.stop) == MOPT_ECALLBACK) {
+        mopt_result_free(*out);
+        *out = NULL;
+        rc = moi_fail(MOPT_ECALLBACK, "on_event returned what it may not");
+    }
+    end(&job);
+    return rc;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ * lib/recipe/schema.c: the JSON Schema of recipes (draft 2020-12), made from
+ * the tables of keys that the checks use. */
+#include <string.h>
+
+#include "base/config.h"
+#include "base/status.h"
+#include "learn/nn/model.h"
+#include "recipe/recipe.h"
+
+extern const moi_schema *const moi_schema_kinds[];
+
+static const moi_schema *kind(const char *name)
+{
+    int64_t i = 0;
+    while (strcmp(moi_schema_kinds[i]->name, name) != 0)
+        i++;
+    return moi_schema_kinds[i];
+}
+
+/* A domain: one of three forms. */
+static const char domain[] =
+    "{\"description\": \"a value to search: its name is its path\","
+    " \"anyOf\": ["
+    "{\"type\": \"object\", \"required\": [\"float\"],"
+    " \"additionalProperties\": false, \"properties\": {"
+    "\"float\": {\"type\": \"array\", \"items\": {\"type\": \"number\"},"
+    " \"minItems\": 2, \"maxItems\": 2,"
+    " \"description\": \"[lo, hi], both possible\"},"
+    " \"log\": {\"type\": \"boolean\", \"description\":"
+    " \"spread evenly over orders of magnitude\"},"
+    " \"step\": {\"type\": \"number\", \"exclusiveMinimum\": 0},"
+    " \"when\": {\"$ref\": \"#/$defs/when\"}}},"
+    "{\"type\": \"object\", \"required\": [\"int\"],"
+    " \"additionalProperties\": false, \"properties\": {"
+    "\"int\": {\"type\": \"array\", \"items\": {\"type\": \"integer\"},"
+    " \"minItems\": 2, \"maxItems\": 2,"
+    " \"description\": \"[lo, hi], both possible\"},"
+    " \"log\": {\"type\": \"boolean\"},"
+    " \"step\": {\"type\": \"integer\", \"minimum\": 1},"
+    " \"when\": {\"$ref\": \"#/$defs/when\"}}},"
+    "{\"type\": \"object\", \"required\": [\"choice\"],"
+    " \"additionalProperties\": false, \"properties\": {"
+    "\"choice\": {\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1000,"
+    " \"description\": \"options: values, or objects with domains of their"
+    " own\"},"
+    " \"when\": {\"$ref\": \"#/$defs/when\"}}}]}";
+
+static const char when[] =
+    "{\"type\": \"object\", \"description\": \"the parameter exists only while"
+    " others have these values\", \"additionalProperties\": {\"anyOf\": ["
+    "{\"type\": [\"string\", \"number\", \"boolean\", \"null\"]},"
+    "{\"type\": \"array\", \"minItems\": 1},"
+    "{\"type\": \"object\", \"additionalProperties\": false,"
+    " \"minProperties\": 1, \"properties\": {\"min\": {\"type\": \"number\"},"
+    " \"max\": {\"type\": \"number\"}}}]}}";
+
+/* Names of all measures, as an enum; short ones too. NULL without memory. */
+static json_t *measure_names(void)
+{
+    json_t *names = json_array();
+    size_t prefix = strlen(MOI_VALIDATION);
+    for (const moi_measure *m = moi_measures; m->name != NULL; m++) {
+        json_array_append_new(names, json_string(m->name));
+        if (strncmp(m->name, MOI_VALIDATION, prefix) == 0)
+            json_array_append_new(names, json_string(m->name + prefix));
+    }
+    return json_pack("{so}", "enum", names);
+}
+
+static json_t *objectives(void)
+{
+    return json_pack(
+        "{ss ss si si s{s[{ss}{ss s[s] sb s{s{ss}s{s[ssss]}}}]}}",
+        "type", "array", "description",
+        "what is optimised; the first one ranks the trials", "minItems", 1,
+        "maxItems", MOI_GOALS_MAX, "items", "anyOf", "$ref", "#/$defs/metric",
+        "type", "object", "required", "metric", "additionalProperties", 0,
+        "properties", "metric", "$ref", "#/$defs/metric", "direction", "enum",
+        "max", "min", "maximize", "minimize");
+}
+
+static json_t *constraints(void)
+{
+    return json_pack(
+        "{ss ss si s{ss s[s] si sb s{s{ss}s{ss}s{ss}}}}", "type", "array",
+        "description", "bounds that a model has to keep", "maxItems",
+        MOI_LIMITS_MAX / 2, "items", "type", "object", "required", "metric",
+        "minProperties", 2, "additionalProperties", 0, "properties", "metric",
+        "$ref", "#/$defs/metric", "min", "type", "number", "max", "type",
+        "number");
+}
+
+/* The keys of a study, but for the direction that the objectives have. */
+static json_t *search_section(void)
+{
+    json_t *section = moi_schema_to_json(kind("study"), 0);
+    json_object_del(json_object_get(section, "properties"), "direction");
+    return section;
+}
+
+static int32_t add_sections(json_t *properties)
+{
+    int32_t rc = moi_json_add(properties, "data",
+                              moi_schema_to_json(kind("data"), 1));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "model", moi_model_schema(1));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "train",
+                          moi_schema_to_json(kind("train"), 1));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "search", search_section());
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "objectives", objectives());
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "constraints", constraints());
+    if (rc == MOPT_OK)
+        rc = moi_json_add(
+            properties, "seed",
+            json_pack("{sssiss}", "type", "integer", "minimum", 0,
+                      "description", "for every section that has none of its "
+                      "own: the split, the training, the search"));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "description",
+                          json_pack("{ssss}", "type", "string", "description",
+                                    "for people"));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "$schema",
+                          json_pack("{ss}", "type", "string"));
+    return rc;
+}
+
+static int32_t add_defs(json_t *defs)
+{
+    int32_t rc = moi_json_add(defs, "domain",
+                              json_loads(domain, 0, NULL));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(defs, "when", json_loads(when, 0, NULL));
+    return rc == MOPT_OK ? moi_json_add(defs, "metric", measure_names()) : rc;
+}
+
+int32_t mopt_recipe_schema(mopt_context *ctx, char *buf, size_t cap,
+                           size_t *needed)
+{
+    if (ctx == NULL)
+        return moi_fail_null("mopt_recipe_schema", "ctx");
+    json_t *schema = json_pack(
+        "{ssssssssssb s[ss] s{} s{}}", "$schema",
+        "https://json-schema.org/draft/2020-12/schema", "title",
+        "libmodelopt recipe", "description",
+        "data, model and training, any value of which may be searched",
+        "type", "object", "$comment", "made by mopt_recipe_schema",
+        "additionalProperties", 0, "required", "data", "model", "properties",
+        "$defs");
+    int32_t rc = schema == NULL ? MOPT_ENOMEM
+                                : add_sections(json_object_get(schema,
+                                                               "properties"));
+    if (rc == MOPT_OK)
+        rc = add_defs(json_object_get(schema, "$defs"));
+    if (rc != MOPT_OK) {
+        json_decref(schema);
+        return moi_fail(MOPT_ENOMEM, "no memory for the schema");
+    }
+    return moi_json_finish(ctx, schema, buf, cap, needed);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * lib/recipe/search.c: the trials of a run: each is an attempt whose values
+ * the study is told. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/context.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/status.h"
+#include "learn/nn/model.h"
+#include "recipe/result.h"
+#include "recipe/run.h"
+
+/* A trial at work. */
+typedef struct trial_work {
+    moi_job *job;
+    mopt_trial *trial;
+    moi_attempt attempt;
+    int64_t epochs;
+    int32_t verdict; /* of the pruner or the store; 0: go on */
+} trial_work;
+
+/* --- Epochs ------------------------------------------------------------- */
+
+static json_t *describe_epoch(const trial_work *work, mopt_trainer *trainer,
+                              const char *name, double value)
+{
+    double epoch = 0, loss = NAN;
+    json_t *event = json_object();
+    mopt_trainer_get(trainer, "epoch", &epoch);
+    mopt_trainer_get(trainer, "loss", &loss);
+    if (event == NULL ||
+        moi_json_add_int(event, "trial", mopt_trial_number(work->trial)) ||
+        moi_json_add_int(event, "epoch", (int64_t)epoch) ||
+        moi_json_add_int(event, "epochs", work->epochs) ||
+        moi_json_add_number(event, "loss", loss) ||
+        (name != NULL && moi_json_add_number(event, name, value))) {
+        json_decref(event);
+        return NULL;
+    }
+    return event;
+}
+
+static int32_t on_epoch(void *user, mopt_trainer *trainer)
+{
+    trial_work *work = user;
+    moi_job *job = work->job;
+    const moi_measure *first = job->aims.goals[0].measure;
+    double epoch = 0, value = NAN;
+    int32_t rc = mopt_trainer_get(trainer, "epoch", &epoch);
+    const char *name = NULL;
+    if (rc == MOPT_OK && first->known == MOI_KNOWN_VALIDATION) {
+        name = first->name;
+        rc = moi_subject_epoch(&work->attempt.subject, first, &value);
+        if (rc == MOPT_ESTATE)
+            rc = MOPT_OK;
+        if (rc == MOPT_OK)
+            rc = mopt_trial_report(work->trial, (int64_t)epoch, value);
+    }
+    if (rc >= MOPT_OK && job->on_event != NULL &&
+        moi_job_tell(job, MOPT_EVENT_EPOCH,
+                     describe_epoch(work, trainer, name, value)) != 0)
+        return MOPT_STOPPED;
+    if (atomic_load(&job->stop) != 0)
+        return MOPT_STOPPED;
+    if (rc != MOPT_OK)
+        work->verdict = rc;
+    return rc == MOPT_OK || rc == MOPT_PRUNED ? rc : MOPT_STOPPED;
+}
+
+/* --- The best so far ---------------------------------------------------- */
+
+/* Better by mopt_study_best's rule: by how far constraints are missed, then the
+ * first objective, then the earlier trial. */
+static int32_t is_better(const moi_job *job, double missed, double value,
+                         int64_t number)
+{
+    if (job->model == NULL || missed != job->missed)
+        return job->model == NULL || missed < job->missed;
+    if (value != job->value)
+        return job->aims.goals[0].maximize ? value > job->value
+                                           : value < job->value;
+    return number < job->number;
+}
+
+static void keep_best(moi_job *job, const moi_attempt *attempt,
+                      int64_t number, double value, double missed)
+{
+    mopt_model *old = NULL;
+    pthread_mutex_lock(&job->lock);
+    if (is_better(job, missed, value, number)) {
+        old = job->model;
+        job->model = moi_model_hold(attempt->model);
+        job->number = number;
+        job->value = value;
+        job->missed = missed;
+    }
+    pthread_mutex_unlock(&job->lock);
+    mopt_model_free(old);
+}
+
+/* --- One trial ---------------------------------------------------------- */
+
+/* Turn a model away that is too large, before it costs anything. */
+static int32_t reject(trial_work *work, const moi_limit *limit, double value)
+{
+    char number[MOI_NUMBER_SIZE], bound[MOI_NUMBER_SIZE], text[160];
+    snprintf(text, sizeof(text), "\"%s is %s, the constraint is %s %s\"",
+             limit->measure->name, moi_number_text(value, number),
+             limit->is_max ? "at most" : "at least",
+             moi_number_text(limit->bound, bound));
+    int32_t rc = mopt_trial_set_note(work->trial, "rejected", text);
+    return rc == MOPT_OK ? MOPT_PRUNED : rc;
+}
+
+static int32_t tell_values(trial_work *work, double *values)
+{
+    moi_job *job = work->job;
+    double excess[MOI_LIMITS_MAX], missed = 0;
+    int32_t rc = moi_attempt_values(&work->attempt, values, excess);
+    if (rc == MOPT_OK && job->aims.limit_count > 0)
+        rc = mopt_trial_set_constraints(work->trial, excess,
+                                        job->aims.limit_count);
+    if (rc != MOPT_OK)
+        return rc;
+    for (int64_t i = 0; i < job->aims.limit_count; i++)
+        missed += fmax(excess[i], 0);
+    keep_best(job, &work->attempt, mopt_trial_number(work->trial), values[0],
+              missed);
+    return MOPT_OK;
+}
+
+static int32_t train(trial_work *work, double *values)
+{
+    moi_attempt *attempt = &work->attempt;
+    double value = 0;
+    const moi_limit *broken = moi_attempt_broken(attempt, &value);
+    if (broken != NULL)
+        return reject(work, broken, value);
+    work->epochs = moi_config_int(attempt->config, "epochs");
+    int32_t rc = moi_attempt_train(attempt, on_epoch, work);
+    if (work->verdict != 0)
+        return work->verdict;
+    if (rc == MOPT_STOPPED)
+        return MOPT_ECANCELED; /* on_event ended the run: not this trial's
+                                  fault, it may be taken up again */
+    return rc == MOPT_OK ? tell_values(work, values) : rc;
+}
+
+static int32_t objective(void *user, mopt_trial *trial, double *values)
+{
+    moi_job *job = user;
+    trial_work work = {.job = job, .trial = trial};
+    json_t *whole = NULL;
+    if (atomic_load(&job->stop) != 0)
+        return MOPT_ECANCELED;
+    int32_t rc = moi_json_from_trial(job->ctx, trial, &whole);
+    if (rc == MOPT_OK)
+        rc = moi_attempt_begin(&work.attempt, job->recipe, &job->aims,
+                               &job->parts, json_object_get(whole, "params"),
+                               job->cancel);
+    if (rc == MOPT_OK)
+        rc = train(&work, values);
+    moi_attempt_end(&work.attempt);
+    json_decref(whole);
+    return rc;
+}
+
+static int32_t on_trial(void *user, mopt_trial *trial)
+{
+    moi_job *job = user;
+    json_t *whole = NULL;
+    int32_t rc = MOPT_OK;
+    if (job->on_event != NULL)
+        rc = moi_json_from_trial(job->ctx, trial, &whole);
+    /* What cannot be told is no reason to end a search. */
+    if (rc == MOPT_OK)
+        moi_job_tell(job, MOPT_EVENT_TRIAL, whole);
+    return atomic_load(&job->stop) == 0 ? 0 : MOPT_STOPPED;
+}
+
+int32_t moi_job_search(moi_job *job)
+{
+    int32_t rc = mopt_study_on_trial(job->study, on_trial, job, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_study_optimize(job->study, objective, job, job->cancel);
+    return rc;
+}
+
+/* --- Once more ---------------------------------------------------------- */
+
+int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
+                        double expected)
+{
+    moi_attempt attempt;
+    double values[MOI_GOALS_MAX] = {0}, excess[MOI_LIMITS_MAX];
+    int32_t rc = moi_attempt_begin(&attempt, job->recipe, &job->aims,
+                                   &job->parts, params, job->cancel);
+    if (rc == MOPT_OK)
+        rc = moi_attempt_train(&attempt, NULL, NULL);
+    if (rc == MOPT_OK)
+        rc = moi_attempt_values(&attempt, values, excess);
+    if (rc == MOPT_OK && values[0] != expected &&
+        job->aims.goals[0].measure->known == MOI_KNOWN_VALIDATION)
+        moi_log(job->ctx, MOPT_LOG_WARN, "recipe",
+                "trial %d was trained again, since the study keeps no "
+                "weights: %s differs from what it was then; other hardware, "
+                "another build or other data", (int)number,
+                job->aims.goals[0].measure->name);
+    if (rc == MOPT_OK) {
+        mopt_model_free(job->model);
+        job->model = moi_model_hold(attempt.model);
+        job->number = number;
+    }
+    moi_attempt_end(&attempt);
+    return rc;
+}
