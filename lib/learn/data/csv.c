@@ -2,7 +2,8 @@
  * lib/learn/data/csv.c: text with a delimiter, plain or gzip.
  *
  * What the file does not say is seen from its first part: the delimiter that
- * cuts all records into equally many fields, a header, the columns of numbers. */
+ * cuts all records into equally many fields, a header, which columns are
+ * numbers. */
 #include <string.h>
 
 #include "base/memory.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * lib/learn/data/digest.c: a checksum of a view: the keys of caches, and the
- * check that a checkpoint belongs to its data. Not a defence against forgery. */
+ * check that a checkpoint belongs to its data. No defence against forgery. */
 #include <string.h>
 
 #include "learn/data/transform.h"

@@ -108,7 +108,8 @@ static void convert(const job *g, int32_t type, moi_real *out)
 }
 
 /* Encoded rows: numbers are copied, a code becomes a 1 among zeros. */
-static void expand(const job *g, const mopt_transform *t, moi_real *out)
+MOI_CLONES static void expand(const job *g, const mopt_transform *t,
+                              moi_real *out)
 {
     int64_t i, k, r;
 

@@ -242,7 +242,7 @@ static int32_t take_labels(moi_store *store, moi_store *other,
 }
 
 int32_t moi_source_arrays(mopt_context *ctx, const mopt_config *config,
-                          int32_t part, moi_array_fn read, moi_store **out)
+                          int32_t part, moi_array_fn load, moi_store **out)
 {
     char *path = NULL, *labels = NULL;
     moi_store *store = NULL, *other = NULL;
@@ -254,11 +254,11 @@ int32_t moi_source_arrays(mopt_context *ctx, const mopt_config *config,
                                  ? "source.test_labels" : "source.labels",
                              &labels);
     if (!rc)
-        rc = read(ctx, path, &store);
+        rc = load(ctx, path, &store);
     if (!rc)
         rc = moi_store_scan(store, MOPT_EFORMAT, path);
     if (!rc && labels)
-        rc = read(ctx, labels, &other);
+        rc = load(ctx, labels, &other);
     if (!rc && labels)
         rc = take_labels(store, other, labels);
     moi_store_release(other);

@@ -55,12 +55,12 @@ int32_t moi_little_endian(void);
 int32_t moi_read_end(moi_reader *reader, const char *path);
 
 /* A source of two files a part: rows (keys "source.path", "source.test") and
- * their labels ("source.labels", "source.test_labels", may be empty). read
+ * their labels ("source.labels", "source.test_labels", may be empty). load
  * makes a store of one file; one whole number a row is a class, floats are
  * numbers. */
 typedef int32_t (*moi_array_fn)(mopt_context *ctx, const char *path,
                                 moi_store **out);
 int32_t moi_source_arrays(mopt_context *ctx, const mopt_config *config,
-                          int32_t part, moi_array_fn read, moi_store **out);
+                          int32_t part, moi_array_fn load, moi_store **out);
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/number.h"
 #include "base/text.h"
 
-#define BLOCK_BYTES 262144
+#define BLOCK_BYTES 524288
 #define GUESS_MOST 32 /* classes that are guessed from numbers */
 
 typedef struct column {

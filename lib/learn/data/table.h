@@ -25,7 +25,7 @@ typedef struct moi_table_options {
     MOI_TEXT("path", "", "file of the rows; .gz too"), \
     MOI_TEXT("test", "", "file of the rows to test on"), \
     MOI_TEXT("target", "-1", \
-             "columns to predict, by name or place (-1: the last); empty: none"), \
+             "columns to predict, by name or place (-1: the last), or none"), \
     MOI_CHOICE("task", "auto", "auto|class|number", "what the target is"), \
     MOI_TEXT("drop", "", "columns to leave out, by name or place"), \
     MOI_TEXT("categorical", "", "columns whose numbers are categories"), \

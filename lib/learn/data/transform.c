@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * lib/learn/data/transform.c: a transform and what follows from its encoders. */
+ * lib/learn/data/transform.c: a transform and what follows from its
+ * encoders. */
 #include "learn/data/transform.h"
 
 #include <stdint.h>

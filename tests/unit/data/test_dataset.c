@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * tests/unit/data/test_dataset.c: data sets over host memory, views, reading. */
+ * tests/unit/data/test_dataset.c: data sets over host memory, and views. */
 #include <stdint.h>
 #include <string.h>
 
