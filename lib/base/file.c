@@ -165,8 +165,10 @@ static int32_t open_file(moi_reader *reader)
         int64_t start = files->seek(files->user, reader->fd, 0, SEEK_SET);
         if (start < 0)
             return fail_io(reader->path, "seeking", start);
+    } else if (reader->disk_size == -ESPIPE) {
+        reader->disk_size = INT64_MAX;
     } else {
-        reader->disk_size = INT64_MAX; /* a pipe */
+        return fail_io(reader->path, "seeking", reader->disk_size);
     }
     return detect(reader);
 }

@@ -37,7 +37,7 @@ int32_t moi_reader_read(moi_reader *reader, void *buf, int64_t count,
 int32_t moi_reader_need(moi_reader *reader, void *buf, int64_t count);
 
 /* Bytes handed out so far (of the unpacked content), and the size of the file
- * on disk: a bound on what its content can be worth. */
+ * on disk: a bound on what its content can be worth (INT64_MAX for a pipe). */
 int64_t moi_reader_offset(const moi_reader *reader);
 int64_t moi_reader_disk_size(const moi_reader *reader);
 

@@ -38,6 +38,11 @@ static void *counting(void *user, void *ptr, size_t old_size, size_t new_size)
         return NULL;
     }
     void *block = realloc(ptr, new_size);
+    if (block == NULL) { /* more than the machine has */
+        pthread_mutex_lock(&lock);
+        alive -= ptr == NULL;
+        pthread_mutex_unlock(&lock);
+    }
     if (block != NULL && new_size > old_size)
         memset((char *)block + old_size, 0xCD, new_size - old_size);
     return block;

@@ -106,7 +106,7 @@ static int32_t read_attribute(cursor *c, moi_table *table)
         return rc;
     if (is_word(type, length, "numeric") || is_word(type, length, "real") ||
         is_word(type, length, "integer"))
-        return moi_table_add(table, name, name_length, 0, 0);
+        return moi_table_add(table, name, name_length, 0, 1);
     if (is_word(type, length, "string") || is_word(type, length, "date"))
         return moi_table_add(table, name, name_length, 1, 0);
     return fail_line(c, "the type of a column is none of numeric, real, "

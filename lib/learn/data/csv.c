@@ -21,6 +21,29 @@ typedef struct layout {
     int64_t skip;
 } layout;
 
+/* Have at least the first record in the buffer. */
+static int32_t reach_record(moi_records *records)
+{
+    moi_records sample;
+    int32_t got = 0, rc = moi_records_reach(records);
+
+    while (!rc && !got) {
+        rc = moi_records_sample(records, &sample);
+        if (rc)
+            break;
+        rc = moi_records_next(&sample, &got);
+        moi_records_close(&sample);
+        /* Quotes may make no sense before the delimiter is known. */
+        if (rc == MOPT_EFORMAT)
+            return MOPT_OK;
+        if (!rc && !got && records->ended)
+            break;
+        if (!rc && !got)
+            rc = moi_records_more(records);
+    }
+    return rc;
+}
+
 /* Fields of the sample's first record if it and nearly all others have as
  * many, else 0. */
 static int32_t try_delimiter(const moi_records *records, char delimiter,
@@ -216,6 +239,8 @@ static int32_t read_table(moi_table *table, moi_records *records,
     int32_t got = 0, rc = skip_lines(records, l->skip);
 
     records->comment = l->comment;
+    if (!rc)
+        rc = reach_record(records);
     if (!rc)
         rc = set_delimiter(records, l->delimiter);
     if (!rc)

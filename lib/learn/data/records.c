@@ -26,9 +26,10 @@ void moi_trim(char **text, int64_t *length)
     *length = to - from;
 }
 
-/* Read on: move what is left to the front, make room, fill it. */
-static int32_t read_on(moi_records *r)
+/* Move what is left to the front, make room, fill it. */
+int32_t moi_records_more(moi_records *records)
 {
+    moi_records *r = records;
     int64_t got = 0;
     int32_t rc;
 
@@ -80,7 +81,7 @@ int32_t moi_records_open(mopt_context *ctx, const char *path,
         return rc;
     r->capacity = BUFFER;
     r->buffer = moi_alloc(ctx, r->capacity, 1);
-    rc = r->buffer ? read_on(r) : MOPT_ENOMEM;
+    rc = r->buffer ? moi_records_more(r) : MOPT_ENOMEM;
     if (rc) {
         moi_records_close(r);
         return rc;
@@ -137,7 +138,7 @@ static int32_t peek_line(moi_records *r, int64_t *length)
             *length = seen > 0 && !r->cut ? seen : -1;
             return MOPT_OK;
         }
-        rc = read_on(r);
+        rc = moi_records_more(r);
         if (rc)
             return rc;
     }
@@ -375,7 +376,7 @@ static int32_t next_quoted(moi_records *r, int32_t *got)
             *got = 0;
             return MOPT_OK;
         }
-        rc = read_on(r);
+        rc = moi_records_more(r);
         if (rc)
             return rc;
     }
@@ -413,23 +414,38 @@ static int32_t is_skipped(const moi_records *r, const char *text,
     return 1;
 }
 
+/* Step over blank lines and comments; the length of the line after them, or
+ * -1 at the end. */
+static int32_t skip_lines(moi_records *r, int64_t *length)
+{
+    for (;;) {
+        int32_t rc = peek_line(r, length);
+        if (rc || *length < 0)
+            return rc;
+        if (!is_skipped(r, r->buffer + r->at, *length))
+            return MOPT_OK;
+        step(r, *length);
+    }
+}
+
+int32_t moi_records_reach(moi_records *records)
+{
+    int64_t length;
+
+    return skip_lines(records, &length);
+}
+
 int32_t moi_records_next(moi_records *records, int32_t *got)
 {
     moi_records *r = records;
     int64_t length;
     char *text;
-    int32_t rc;
+    int32_t rc = skip_lines(r, &length);
 
     *got = 0;
-    for (;;) {
-        rc = peek_line(r, &length);
-        if (rc || length < 0)
-            return rc;
-        text = r->buffer + r->at;
-        if (!is_skipped(r, text, length))
-            break;
-        step(r, length);
-    }
+    if (rc || length < 0)
+        return rc;
+    text = r->buffer + r->at;
     r->line = r->next_line;
     if (has_quote(r, text, length))
         return next_quoted(r, got);

@@ -40,6 +40,12 @@ typedef struct moi_records {
 int32_t moi_records_open(mopt_context *ctx, const char *path,
                          moi_records *records);
 
+/* Step over blank lines and comments to the next record, if there is one. */
+int32_t moi_records_reach(moi_records *records);
+
+/* Read on, so that the buffer holds more of what is ahead. */
+int32_t moi_records_more(moi_records *records);
+
 /* A copy of what the buffer holds ahead, to look at first. */
 int32_t moi_records_sample(const moi_records *records, moi_records *sample);
 void moi_records_close(moi_records *records);

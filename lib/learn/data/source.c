@@ -153,7 +153,7 @@ static int64_t believable(const moi_reader *reader, int64_t bytes)
 {
     int64_t disk = moi_reader_disk_size(reader), trust;
 
-    trust = disk < INT64_MAX / 4 ? 4 * disk : disk;
+    trust = disk < INT64_MAX / 4 ? 4 * disk : 0; /* a pipe tells nothing */
     trust = trust < 65536 ? 65536 : trust;
     return bytes < trust ? bytes : trust;
 }

@@ -281,8 +281,9 @@ int32_t moi_table_begin(moi_table *t)
         t->features += t->columns[i].slot == IS_FEATURE;
     if (t->features == 0)
         return moi_fail(MOPT_EFORMAT, "%s: has %lld column%s, none of which "
-                        "is left as a feature; is source.delimiter right?",
-                        t->path, (long long)t->count,
+                        "is left as a feature; is source.delimiter right, or "
+                        "do lines have to be skipped (source.skip, "
+                        "source.comment)?", t->path, (long long)t->count,
                         t->count == 1 ? "" : "s");
     for (i = 0; i < t->count; i++) {
         column *c = &t->columns[i];
@@ -374,9 +375,9 @@ static int32_t refuse_text(const moi_field *f)
 {
     char text[48];
 
-    return moi_fail(MOPT_EFORMAT, "'%s' is no number, and this column held "
-                    "numbers so far; if it means a missing value, add it to "
-                    "source.missing; if these are categories, name the "
+    return moi_fail(MOPT_EFORMAT, "'%s' is no number, and this is a column "
+                    "of numbers so far; if it means a missing value, add it "
+                    "to source.missing; if these are categories, name the "
                     "column in source.categorical", excerpt(f, text));
 }
 

@@ -45,8 +45,8 @@ int32_t moi_table_create(mopt_context *ctx, const char *path,
                          const moi_table_options *options, moi_table **out);
 void moi_table_free(moi_table *table);
 
-/* Add a column; name NULL: it has none. declared: its categories are all
- * declared, in this order, and no other may come. */
+/* Add a column; name NULL: it has none. declared: the file says what it is:
+ * numbers, or categories that are all declared, in this order. */
 int32_t moi_table_add(moi_table *table, const char *name, int64_t length,
                       int32_t category, int32_t declared);
 

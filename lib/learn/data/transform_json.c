@@ -185,7 +185,9 @@ static int32_t read_names(mopt_context *ctx, const json_t *object,
     if (!list)
         return MOPT_OK;
     rc = moi_names_from_json(ctx, list, out);
-    if (!rc && out->count != count)
+    if (rc)
+        return moi_fail_at(rc, "transform: 'names': ");
+    if (out->count != count)
         rc = moi_fail(MOPT_EFORMAT, "transform: %lld names for %lld",
                       (long long)out->count, (long long)count);
     return rc;
@@ -226,7 +228,7 @@ static int32_t read_categories(mopt_transform *t, const json_t *object)
         t->encoders[j].category = 1;
         rc = moi_names_from_json(t->ctx, value, &t->encoders[j].categories);
         if (rc)
-            break;
+            return moi_fail_at(rc, "transform: 'categories': ");
     }
     return rc;
 }
