@@ -12,11 +12,12 @@ import tempfile
 
 GROUND = ("base", "backend")
 WEST = {"search/space": (),
-        "search/sampler": ("search/space",),
-        "search/pruner": ("search/space",),
-        "search/store": ("search/space",),
-        "search/study": ("search/space", "search/sampler", "search/pruner",
-                         "search/store")}
+        "search/trial": ("search/space",),
+        "search/sampler": ("search/space", "search/trial"),
+        "search/pruner": ("search/space", "search/trial"),
+        "search/store": ("search/space", "search/trial"),
+        "search/study": ("search/space", "search/trial", "search/sampler",
+                         "search/pruner", "search/store")}
 EAST = {"learn/data": (),
         "learn/format": (),
         "learn/nn": ("learn/data", "learn/format"),

@@ -76,7 +76,8 @@ class Handle:
 
     def __init__(self, pointer: Any) -> None:
         self._pointer = pointer
-        self._finalizer = weakref.finalize(self, type(self)._free, pointer)
+        self._finalizer: Any = weakref.finalize(
+            self, type(self)._free, pointer)
 
     @property
     def pointer(self) -> Any:
@@ -217,7 +218,8 @@ def long_call(function: Any, *arguments: Any, cancel: Any,
         return code, message() if code < 0 else ""
 
     if threading.current_thread() is not threading.main_thread():
-        return finish(*call(), calls, fine)
+        code, text = call()
+        return finish(code, text, calls, fine)
     result: list[Any] = []
     done = threading.Event()
 
@@ -242,7 +244,8 @@ def long_call(function: Any, *arguments: Any, cancel: Any,
         raise
     if isinstance(result[0], BaseException):
         raise result[0]
-    return finish(*result[0], calls, fine)
+    code, text = result[0]
+    return finish(code, text, calls, fine)
 
 
 def wait_or_abandon(done: threading.Event, keep: Any) -> None:

@@ -127,7 +127,7 @@ def _from_buffer(memory: memoryview, name: str) -> View:
                 memory.strides or (memory.itemsize,))
     if view.packed_rows():
         return view
-    return _of_bytes(bytearray(memory.tobytes()), format, memory.shape)
+    return _of_bytes(bytearray(memory.tobytes()), format, memory.shape or ())
 
 
 def _converted(memory: memoryview, name: str) -> View:
@@ -141,7 +141,8 @@ def _converted(memory: memoryview, name: str) -> View:
     except (struct.error, TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name}: elements of format '{memory.format}' are "
                         f"not supported ({error})") from None
-    return _of_bytes(bytearray(data.tobytes()), data.typecode, memory.shape)
+    return _of_bytes(bytearray(data.tobytes()), data.typecode,
+                     memory.shape or ())
 
 
 def _copy_strided(view: View) -> View:
@@ -237,7 +238,7 @@ def _from_dlpack(item: Any, name: str) -> View:
 def _from_numbers(items: Any, name: str) -> View:
     """Nested sequences: whole numbers as int64, others as double."""
     try:
-        rows = [row if isinstance(row, (int, float)) or hasattr(
+        rows: list[Any] = [row if isinstance(row, (int, float)) or hasattr(
             row, "__float__") and not hasattr(row, "__len__") else list(row)
             for row in items]
     except TypeError:
@@ -284,7 +285,8 @@ def floats(item: Any, name: str) -> View:
     if not found.packed():
         found = _copy_strided(found)
     raw = ctypes.string_at(found.address, found.count * found.size)
-    numbers = memoryview(raw).cast(found.format)
+    format: Any = found.format
+    numbers = memoryview(raw).cast(format)
     return _of_bytes(bytearray(array.array("f", numbers).tobytes()), "f",
                      found.shape)
 

@@ -85,11 +85,11 @@ class Dataset(Handle):
                                 _PARTS[part]))
 
     def _shape(self) -> tuple[int, int, int, int]:
-        sizes = [ctypes.c_int64() for _ in range(3)]
+        rows, features, targets = (ctypes.c_int64() for _ in range(3))
         kind = ctypes.c_int32()
-        check(c.mopt_dataset_shape(self.pointer, *sizes, kind))
-        rows, features, targets = (size.value for size in sizes)
-        return rows, features, targets, kind.value
+        check(c.mopt_dataset_shape(self.pointer, rows, features, targets,
+                                   kind))
+        return rows.value, features.value, targets.value, kind.value
 
     def __len__(self) -> int:
         return self._shape()[0]

@@ -108,7 +108,7 @@ class Model(Handle):
         if isinstance(x, Dataset):
             out = Array((len(x), width))
             arguments = (x.pointer, out.pointer, out.count)
-            function = c.mopt_model_predict_dataset
+            function: Any = c.mopt_model_predict_dataset
         else:
             x = floats(x, "x")
             inputs = self.describe()["inputs"]

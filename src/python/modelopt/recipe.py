@@ -48,6 +48,15 @@ class Recipe(Handle):
         check(c.mopt_recipe_set(self.pointer, utf8(path),
                                 json.dumps(value).encode()))
 
+    def apply(self, params: Mapping[str, Any]) -> Recipe:
+        """The recipe of one trial: every domain replaced by its value."""
+        recipe = type(self).__new__(type(self))
+        Handle.__init__(recipe, create(
+            c.mopt_recipe_apply, c.mopt_recipe, self.pointer,
+            json_in(params)))
+        recipe._context = self._context
+        return recipe
+
     def to_dict(self) -> dict[str, Any]:
         """The recipe with its defaults."""
         return json_out(c.mopt_recipe_to_json, self.pointer)

@@ -101,7 +101,7 @@ class Trial(Handle):
     def __init__(self, pointer: Any, borrowed: bool = False) -> None:
         if borrowed:  # the library frees it, this object only ends
             self._pointer = pointer
-            self._finalizer = weakref.finalize(self, bool)
+            self._finalizer = weakref.finalize(self, lambda: None)
         else:
             super().__init__(pointer)
         self._params: dict[str, Any] | None = None

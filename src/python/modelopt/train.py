@@ -61,8 +61,12 @@ class Trainer(Handle):
         if function is None:
             return c.mopt_trainer_fn()
         calls, me = self._calls, weakref.ref(self)
-        return c.mopt_trainer_fn(
-            lambda _, __: calls.run(lambda: function(me()), _END))
+
+        def call(_: Any, __: Any) -> int:
+            trainer = me()
+            assert function is not None and trainer is not None
+            return calls.run(lambda: function(trainer), _END)
+        return c.mopt_trainer_fn(call)
 
     def on_step(self, function: Callable[[Trainer], Any] | None) -> None:
         """Call a function after each step. It may raise Stopped or Pruned to

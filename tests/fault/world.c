@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ * tests/fault/world.c: see world.h. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+mopt_config *the_config(world *w, const char *kind)
+{
+    static const char *const kinds[] = {"context", "data", "layer.dense",
+                                        "study", "group", "train"};
+    for (int i = 0; i < 6; i++) {
+        if (strcmp(kinds[i], kind) != 0)
+            continue;
+        mopt_config **config = &w->configs[i];
+        if (*config != NULL)
+            return *config;
+        kit_ok(mopt_config_create(w->ctx, kind, config));
+        if (i == 1)
+            kit_ok(mopt_config_set_json(
+                *config, "{\"source\": {\"type\": \"linear\", \"count\": 40}, "
+                         "\"split\": {\"test\": 0.25, \"validation\": 0.25}}"));
+        if (i == 2)
+            kit_ok(mopt_config_set_json(*config, "{\"units\": 2}"));
+        if (i == 3)
+            kit_ok(mopt_config_set_json(*config, "{\"trials\": 3}"));
+        if (i == 5)
+            kit_ok(mopt_config_set_json(
+                *config, "{\"epochs\": 1, \"batch_size\": 4}"));
+        return *config;
+    }
+    ck_abort_msg("no kind %s", kind);
+    return NULL;
+}
+
+mopt_dataset *the_data(world *w)
+{
+    if (w->data == NULL)
+        kit_ok(mopt_dataset_from_memory(
+            w->ctx, ROWS, FEATURES, w->x, MOPT_F32, 0, w->labels, MOPT_I32, 1,
+            CLASSES, NULL, NULL, &w->data));
+    return w->data;
+}
+
+mopt_transform *the_transform(world *w)
+{
+    if (w->transform == NULL)
+        kit_ok(mopt_transform_fit(the_data(w), the_config(w, "data"),
+                                  &w->transform));
+    return w->transform;
+}
+
+mopt_model *the_model(world *w)
+{
+    if (w->model == NULL) {
+        kit_ok(mopt_model_create(w->ctx, LAYERS, FEATURES, CLASSES,
+                                 &w->model));
+        kit_ok(mopt_model_init(w->model, 1));
+    }
+    return w->model;
+}
+
+mopt_model *the_stack(world *w)
+{
+    if (w->stack == NULL) {
+        kit_ok(mopt_model_build(w->ctx, FEATURES, &w->stack));
+        kit_ok(mopt_model_add_dense(w->stack, 3, "relu"));
+    }
+    return w->stack;
+}
+
+mopt_space *the_space(world *w)
+{
+    if (w->space == NULL)
+        kit_ok(mopt_space_from_json(w->ctx, SPACE, &w->space));
+    return w->space;
+}
+
+mopt_study *the_study(world *w)
+{
+    if (w->study == NULL) {
+        kit_ok(mopt_study_create(w->ctx, the_space(w), the_config(w, "study"),
+                                 &w->study));
+        mopt_trial *first = NULL;
+        double value = 1;
+        kit_ok(mopt_study_ask(w->study, &first));
+        kit_ok(mopt_study_tell(w->study, first, MOPT_TRIAL_COMPLETE, &value,
+                               NULL));
+        mopt_trial_free(first);
+    }
+    return w->study;
+}
+
+mopt_trial *the_trial(world *w)
+{
+    if (w->trial == NULL)
+        kit_ok(mopt_study_ask(the_study(w), &w->trial));
+    return w->trial;
+}
+
+mopt_trial *the_told(world *w)
+{
+    if (w->finished == NULL)
+        kit_ok(mopt_study_best(the_study(w), &w->finished));
+    return w->finished;
+}
+
+mopt_trainer *the_trainer(world *w)
+{
+    if (w->trainer == NULL)
+        kit_ok(mopt_trainer_create(w->ctx, the_model(w), the_data(w), NULL,
+                                   the_config(w, "train"), &w->trainer));
+    return w->trainer;
+}
+
+mopt_recipe *the_recipe(world *w)
+{
+    if (w->recipe == NULL)
+        kit_ok(mopt_recipe_parse(w->ctx, RECIPE, NULL, &w->recipe));
+    return w->recipe;
+}
+
+mopt_result *the_result(world *w)
+{
+    if (w->result == NULL)
+        kit_ok(mopt_recipe_run(the_recipe(w), NULL, NULL, NULL, &w->result));
+    return w->result;
+}
+
+static void file_study(world *w, const char *path)
+{
+    mopt_config *config = NULL;
+    if (w->filed != NULL)
+        return;
+    kit_ok(mopt_config_create(w->ctx, "study", &config));
+    kit_ok(mopt_config_set_text(config, "storage", path));
+    kit_ok(mopt_study_create(w->ctx, the_space(w), config, &w->filed));
+    mopt_config_free(config);
+}
+
+const char *the_file(world *w, int which)
+{
+    static const char *const names[] = {"m.safetensors", "s.db", "c.state",
+                                        "r.json"};
+    const char *path = kit_path(names[which]);
+    if (which == FILE_MODEL)
+        kit_ok(mopt_model_save(the_model(w), path));
+    else if (which == FILE_STUDY)
+        file_study(w, path);
+    else if (which == FILE_CHECKPOINT)
+        kit_ok(mopt_trainer_save(the_trainer(w), path));
+    else
+        kit_write(path, RECIPE, strlen(RECIPE));
+    return path;
+}
+
+int32_t an_objective(void *user, mopt_trial *trial, double *values)
+{
+    (void)user;
+    return mopt_trial_get_float(trial, "b", values);
+}
+
+int32_t a_watcher(void *user, mopt_trial *trial)
+{
+    (void)user;
+    (void)trial;
+    return MOPT_OK;
+}
+
+int32_t a_hook(void *user, mopt_trainer *trainer)
+{
+    (void)user;
+    (void)trainer;
+    return MOPT_OK;
+}
+
+int32_t a_term(void *user, int64_t rows, int64_t outputs, const int64_t *index,
+               const float *output, float *grad, double *loss)
+{
+    (void)user;
+    (void)index;
+    grad[rows * outputs - 1] += 0;
+    *loss += output[0];
+    return MOPT_OK;
+}
+
+void a_log(void *user, int32_t level, const char *component,
+           const char *message)
+{
+    (void)user;
+    (void)level;
+    (void)component;
+    (void)message;
+}
+
+static int32_t a_product(void *user, int32_t trans_a, int32_t trans_b,
+                         int64_t m, int64_t n, int64_t k, float alpha,
+                         const float *a, int64_t lda, const float *b,
+                         int64_t ldb, float beta, float *c, int64_t ldc)
+{
+    (void)user, (void)trans_a, (void)trans_b, (void)m, (void)n, (void)k;
+    (void)alpha, (void)a, (void)lda, (void)b, (void)ldb, (void)beta, (void)c;
+    (void)ldc;
+    return MOPT_EBACKEND;
+}
+
+const mopt_backend a_backend = {
+    .struct_size = sizeof(mopt_backend),
+    .abi_version = MOPT_BACKEND_ABI,
+    .name = "mine",
+    .sgemm = a_product,
+};
+
+/* Fill what calls write to, so that a failed call is seen to have written. */
+static void reset(world *w)
+{
+    memset(w->made, 0, sizeof w->made);
+    for (int i = 0; i < 8; i++) {
+        w->doubles[i] = UNTOUCHED;
+        w->integers[i] = UNTOUCHED;
+        w->codes[i] = UNTOUCHED;
+    }
+}
+
+void refused(world *w, int32_t status, const char *function, const char *what)
+{
+    ck_assert_msg(status < 0, "%s(%s) returned %d, not an error", function,
+                  what, (int)status);
+    ck_assert_msg(mopt_last_code() == status,
+                  "%s(%s) returned %s, its message is of %s", function, what,
+                  mopt_status_name(status), mopt_status_name(mopt_last_code()));
+    for (int i = 0; i < 4; i++)
+        ck_assert_msg(w->made[i] == NULL, "%s(%s) failed, and set out",
+                      function, what);
+    for (int i = 0; i < 8; i++)
+        ck_assert_msg(w->doubles[i] == UNTOUCHED &&
+                          w->integers[i] == UNTOUCHED &&
+                          w->codes[i] == UNTOUCHED,
+                      "%s(%s) failed, and wrote a result", function, what);
+}
+
+void accepted(world *w, int32_t status, const char *function)
+{
+    char text[512] = "";
+    mopt_last_error(text, sizeof text, NULL);
+    ck_assert_msg(status >= 0, "%s with right arguments returned %s: %s",
+                  function, mopt_status_name(status), text);
+    (void)w;
+}
+
+world *world_begin(void)
+{
+    world *w = calloc(1, sizeof *w);
+    ck_assert_ptr_nonnull(w);
+    w->ctx = kit_begin();
+    kit_ok(mopt_cancel_create(w->ctx, &w->cancel));
+    w->endless = malloc(1000001);
+    ck_assert_ptr_nonnull(w->endless);
+    memset(w->endless, 'a', 1000000);
+    w->endless[1000000] = '\0';
+    for (int i = 0; i < ROWS * FEATURES; i++)
+        w->x[i] = (float)(i % 7) - 3;
+    for (int i = 0; i < ROWS; i++)
+        w->labels[i] = i % CLASSES;
+    w->rows[1] = 1;
+    w->fail_at = -1;
+    reset(w);
+    return w;
+}
+
+void world_end(world *w)
+{
+    mopt_result_free(w->result);
+    mopt_recipe_free(w->recipe);
+    mopt_trainer_free(w->trainer);
+    mopt_trial_free(w->finished);
+    mopt_trial_free(w->trial);
+    mopt_study_free(w->filed);
+    mopt_study_free(w->study);
+    mopt_space_free(w->space);
+    mopt_model_free(w->stack);
+    mopt_model_free(w->model);
+    mopt_transform_free(w->transform);
+    mopt_dataset_free(w->data);
+    for (int i = 0; i < 8; i++)
+        mopt_config_free(w->configs[i]);
+    mopt_cancel_free(w->cancel);
+    kit_end(w->ctx);
+    free(w->endless);
+    free(w);
+}
+
+void arm(world *w)
+{
+    w->asked = kit_allocations();
+    kit_fail_allocation(w->fail_at, w->fail_forever);
+}
+
+void disarm(world *w)
+{
+    w->asked = kit_allocations() - w->asked;
+    kit_fail_allocation(-1, 0);
+}
