@@ -16,7 +16,7 @@
 #include "learn/nn/model.h"
 #include "learn/nn/runner.h"
 
-/* ---- metrics by hand ---- */
+/* ---- losses and metrics by hand ---- */
 
 static moi_loss *loss_of(mopt_context *ctx, const char *name, int64_t outputs)
 {
@@ -25,17 +25,98 @@ static moi_loss *loss_of(mopt_context *ctx, const char *name, int64_t outputs)
     return loss;
 }
 
+START_TEST(losses)
+{
+    static const moi_real x[4] = {1, -2, 0.5f, 3};
+    static const moi_real t[4] = {0, 1, 0.25f, 0.5f};
+    static const int32_t y[2] = {0, 1};
+    static const struct {
+        const char *name;
+        double want;
+    } of_number[] = {
+        {"mse", (1 + 9 + 0.0625 + 6.25) / 4},
+        {"mae", (1 + 3 + 0.25 + 2.5) / 4},
+        {"huber", (0.5 + 2.5 + 0.03125 + 2) / 4},
+    };
+    mopt_context *ctx = kit_begin();
+    moi_loss *loss = NULL;
+    moi_real grad[4];
+    for (int32_t i = 0; i < 3; i++) {
+        loss = loss_of(ctx, of_number[i].name, 2);
+        ck_assert_double_eq_tol(
+            moi_loss_compute(loss, 2, 2, x, &(moi_targets){NULL, t}, grad),
+            of_number[i].want, 1e-6);
+        moi_loss_free(loss);
+    }
+    loss = loss_of(ctx, "cross_entropy", 2);
+    double a = log1p(exp(-3)), b = log1p(exp(-2.5)); /* of the two rows */
+    moi_targets labels = {y, NULL};
+    ck_assert_double_eq_tol(moi_loss_compute(loss, 2, 2, x, &labels, grad),
+                            (a + b) / 2, 1e-6);
+    ck_assert_double_eq_tol((double)grad[0], -0.5 / (1 + exp(3)), 1e-6);
+    ck_assert_double_eq(moi_loss_weight(loss, 2, &labels), 2);
+    moi_loss_free(loss);
+    loss = loss_of(ctx, "binary_cross_entropy", 1);
+    ck_assert_double_eq_tol(moi_loss_compute(loss, 2, 1, x, &labels, grad),
+                            (log1p(exp(1)) + log1p(exp(2))) / 2, 1e-6);
+    moi_loss_free(loss);
+    kit_end(ctx);
+}
+END_TEST
+
+/* Weights of classes divide, too: as many of them as the rows have. */
+START_TEST(class_weights)
+{
+    static const moi_key keys[] = {
+        MOI_VARIANT("loss", "mse", moi_loss_schemas, "a loss"),
+        MOI_KEYS_END,
+    };
+    static const moi_schema schema = {"test", "", keys};
+    static const char *const wrong[] = {"[1]", "[1, 2, 3]", "[1, -1]", "7",
+                                        "[0, 0]", "[1, \"2\"]", "[1, 1e13]"};
+    static const moi_real x[4] = {1, -2, 0.5f, 3};
+    static const int32_t y[2] = {0, 1};
+    mopt_context *ctx = kit_begin();
+    mopt_config *config = NULL;
+    moi_loss *loss = NULL;
+    moi_options options = {NULL, "loss."};
+    moi_targets labels = {y, NULL};
+    kit_ok(moi_config_new(ctx, &schema, &config));
+    options.config = config;
+    kit_ok(mopt_config_set_json(
+        config, "{\"loss\": {\"type\": \"cross_entropy\", "
+                "\"class_weights\": [1, 3]}}"));
+    kit_ok(moi_loss_create(ctx, moi_loss_find("cross_entropy"), &options, 2,
+                           &loss));
+    ck_assert_double_eq_tol(moi_loss_compute(loss, 2, 2, x, &labels, NULL),
+                            (log1p(exp(-3)) + 3 * log1p(exp(-2.5))) / 4, 1e-6);
+    ck_assert_double_eq(moi_loss_weight(loss, 2, &labels), 4);
+    moi_loss_free(loss);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        kit_ok(mopt_config_set_text(config, "loss.class_weights", wrong[i]));
+        kit_fails(moi_loss_create(ctx, moi_loss_find("cross_entropy"),
+                                  &options, 2, &loss), MOPT_EINVAL);
+        kit_says("loss.class_weights");
+    }
+    mopt_config_free(config);
+    kit_end(ctx);
+}
+END_TEST
+
 START_TEST(class_figures)
 {
-    /* Truth 0 0 1 1 2, said 0 1 1 1 0; class 3 never comes up. */
-    static const moi_real x[5][4] = {
-        {3, 1, 0, 0}, {0, 1, 0, 0}, {0, 2, 1, 0}, {0, 5, 0, 0}, {1, 0, 0, 0}};
+    /* Truth 0 0 1 1 2, said 0 1 1 1 3; class 4 never comes up. */
+    static const moi_real x[5][5] = {{3, 1, 0, 0, 0},
+                                     {0, 1, 0, 0, 0},
+                                     {0, 2, 1, 0, 0},
+                                     {0, 5, 0, 0, 0},
+                                     {0, 0, 0, 1, 0}};
     static const int32_t y[5] = {0, 0, 1, 1, 2};
     mopt_context *ctx = kit_begin();
-    moi_loss *loss = loss_of(ctx, "cross_entropy", 4);
+    moi_loss *loss = loss_of(ctx, "cross_entropy", 5);
     moi_metrics *m = NULL;
     double want = 0;
-    kit_ok(moi_metrics_create(ctx, loss, MOPT_TARGET_CLASS, 4, 4, 5,
+    kit_ok(moi_metrics_create(ctx, loss, MOPT_TARGET_CLASS, 5, 5, 5,
                               MOI_METRICS_AUC, NULL, &m));
     moi_metrics_finish(m);
     for (int64_t i = 0; i < moi_metrics_count(m); i++)
@@ -50,22 +131,23 @@ START_TEST(class_figures)
     }
     for (int64_t r = 0; r < 5; r++) {
         double sum = 0;
-        for (int64_t j = 0; j < 4; j++)
+        for (int64_t j = 0; j < 5; j++)
             sum += exp((double)x[r][j]);
         want += (log(sum) - (double)x[r][y[r]]) / 5;
     }
     ck_assert_double_eq_tol(moi_metrics_get(m, "loss"), want, 1e-6);
     ck_assert_double_eq_tol(moi_metrics_get(m, "accuracy"), 0.6, 1e-12);
     ck_assert_double_eq_tol(moi_metrics_get(m, "error"), 0.4, 1e-12);
-    /* Over classes 0, 1, 2: precision 1/2, 2/3, 0/0; recall 1/2, 1, 0. */
+    /* Over classes 0 .. 3: precision 1, 2/3, 0/0, 0; recall 1/2, 1, 0, 0/0. */
     ck_assert_double_eq_tol(moi_metrics_get(m, "macro_precision"),
-                            (0.5 + 2.0 / 3 + 0) / 3, 1e-12);
-    ck_assert_double_eq_tol(moi_metrics_get(m, "macro_recall"), 0.5, 1e-12);
+                            (1 + 2.0 / 3) / 4, 1e-12);
+    ck_assert_double_eq_tol(moi_metrics_get(m, "macro_recall"), 1.5 / 4,
+                            1e-12);
     ck_assert_double_eq_tol(moi_metrics_get(m, "macro_f1"),
-                            (0.5 + 0.8 + 0) / 3, 1e-12);
+                            (2.0 / 3 + 0.8) / 4, 1e-12);
     ck_assert_int_eq(moi_metrics_confusion(m, 0, 1), 1);
     ck_assert_int_eq(moi_metrics_confusion(m, 1, 1), 2);
-    ck_assert_int_eq(moi_metrics_confusion(m, 2, 0), 1);
+    ck_assert_int_eq(moi_metrics_confusion(m, 2, 3), 1);
     ck_assert(isnan(moi_metrics_get(m, "rmse")));
     moi_metrics_free(m);
     moi_loss_free(loss);
@@ -537,6 +619,8 @@ Suite *kit_suite(void)
 {
     Suite *suite = suite_create("nn_predict");
     TCase *metrics = tcase_create("metrics");
+    tcase_add_test(metrics, losses);
+    tcase_add_test(metrics, class_weights);
     tcase_add_test(metrics, class_figures);
     tcase_add_test(metrics, auc);
     tcase_add_test(metrics, number_figures);
