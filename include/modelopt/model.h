@@ -72,7 +72,7 @@ MOPT_API int32_t mopt_model_add_dense(mopt_model *model, int64_t units,
 /** Append dropout: in training each value is 0 with probability rate, the
  *  others are scaled by 1/(1-rate) (Srivastava et al. 2014, inverted form).
  *
- *  @param rate 0 <= rate < 1.
+ *  @param rate 0 <= rate < 1; rounded to a multiple of 1/65536.
  *  @return as mopt_model_add.
  *  Thread: one a handle. Since 0.1.
  */

@@ -12,7 +12,7 @@
 /* What a stream is for. Values are part of the results: never renumbered. */
 #define MOI_RNG_INIT 1     /* first weights, index = tensor */
 #define MOI_RNG_SHUFFLE 2  /* order of rows, index = epoch */
-#define MOI_RNG_DROPOUT 3  /* index = layer; position = step */
+#define MOI_RNG_DROPOUT 3  /* trial = step, index = layer; position = row */
 #define MOI_RNG_SPLIT 4    /* parts of a data set */
 #define MOI_RNG_SAMPLE 5   /* a sampler's draw, index = hash of the name */
 #define MOI_RNG_GENERATE 6 /* generated data, index = what */

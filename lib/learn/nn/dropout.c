@@ -2,11 +2,12 @@
  * lib/learn/nn/dropout.c: in training, zeros at random (Srivastava et al. 2014,
  * inverted form).
  *
- * Masks are words of the stream keyed by (seed, step, layer), at a place fixed
- * by the row: the same whoever computes a row, and nothing to keep. A group of
- * LANES blocks of Philox4x32-10 (base/rng.c) is drawn at once, word k of block
- * b being that of value k * LANES + b, so that the compiler makes vectors of
- * it. After relu no mask is kept: where a value was dropped or cut off, the
+ * Masks come from the stream keyed by (seed, step, layer), at a place fixed by
+ * the row: the same whoever computes a row, and nothing to keep. A row takes
+ * whole groups of LANES blocks of Philox4x32-10 (base/rng.c); word k of block b
+ * is number k * LANES + b of the group, so that the compiler makes vectors of
+ * it, and its halves serve two values: 16 bits make a rate precise to 1/65536.
+ * After relu no mask is kept: where a value was dropped or cut off, the
  * output is 0, and that tells the input gradient of the next layer all. */
 #include <string.h>
 
@@ -14,32 +15,37 @@
 #include "base/rng.h"
 #include "learn/nn/layer.h"
 
-#define LANES 16          /* blocks drawn at a time */
-#define GROUP (4 * LANES) /* words of them */
+#define LANES 16          /* blocks of a group: a vector of AVX-512 */
+#define GROUP (4 * LANES) /* words of them, for twice as many values */
+#define VALUES (2 * GROUP)
+#define AT_ONCE 4         /* groups drawn at a time, to hide latencies */
+#define BLOCKS (AT_ONCE * LANES)
 
 typedef struct settings {
-    double rate;
-    uint32_t below; /* words below are dropped: rate of 2^32 */
+    uint32_t below; /* numbers of 16 bits below are dropped */
     moi_real scale; /* of what stays */
 } settings;
 
 static int32_t infer(moi_layer *layer)
 {
     settings *s = layer->settings;
-    s->rate = moi_config_float(layer->config, "rate");
-    s->below = (uint32_t)(s->rate * 0x1p32);
-    s->scale = (moi_real)(1 / (1 - s->rate));
+    double rate = moi_config_float(layer->config, "rate");
+    s->below = (uint32_t)(rate * 0x1p16 + 0.5);
+    if (s->below > 0xFFFF)
+        s->below = 0xFFFF;
+    s->scale = (moi_real)(0x1p16 / (0x1p16 - s->below));
     layer->out = layer->in;
     return MOPT_OK;
 }
 
-/* Multipliers and Weyl constants: see base/rng.c. */
+/* The words of AT_ONCE groups from block first on. Multipliers and Weyl
+ * constants: see base/rng.c. */
 MOI_CLONES
 static void draw(const uint32_t key[2], const uint32_t counter[4],
-                 uint64_t first, uint32_t words[GROUP])
+                 uint64_t first, uint32_t words[AT_ONCE * GROUP])
 {
-    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
-    for (uint32_t i = 0; i < LANES; i++) {
+    uint32_t c0[BLOCKS], c1[BLOCKS], c2[BLOCKS], c3[BLOCKS];
+    for (uint32_t i = 0; i < BLOCKS; i++) {
         c0[i] = (uint32_t)(first + i);
         c1[i] = (uint32_t)((first + i) >> 32);
         c2[i] = counter[2];
@@ -47,7 +53,7 @@ static void draw(const uint32_t key[2], const uint32_t counter[4],
     }
     uint32_t k0 = key[0], k1 = key[1];
     for (int32_t round = 0; round < 10; round++) {
-        for (int32_t i = 0; i < LANES; i++) {
+        for (int32_t i = 0; i < BLOCKS; i++) {
             uint64_t p0 = (uint64_t)0xD2511F53u * c0[i];
             uint64_t p1 = (uint64_t)0xCD9E8D57u * c2[i];
             c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
@@ -58,37 +64,49 @@ static void draw(const uint32_t key[2], const uint32_t counter[4],
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    memcpy(words, c0, sizeof(c0));
-    memcpy(words + LANES, c1, sizeof(c1));
-    memcpy(words + 2 * LANES, c2, sizeof(c2));
-    memcpy(words + 3 * LANES, c3, sizeof(c3));
+    for (int32_t g = 0; g < AT_ONCE; g++) {
+        const size_t bytes = LANES * sizeof(uint32_t);
+        memcpy(words + g * GROUP, c0 + g * LANES, bytes);
+        memcpy(words + g * GROUP + LANES, c1 + g * LANES, bytes);
+        memcpy(words + g * GROUP + 2 * LANES, c2 + g * LANES, bytes);
+        memcpy(words + g * GROUP + 3 * LANES, c3 + g * LANES, bytes);
+    }
 }
 
+/* Values of a group: the first GROUP by the low halves of its words, the rest
+ * by the high ones. */
 MOI_CLONES
 static void drop(int64_t n, const uint32_t *words, uint32_t below,
                  moi_real scale, const moi_real *x, moi_real *y)
 {
-    for (int64_t j = 0; j < n; j++)
-        y[j] = words[j] < below ? 0 : scale * x[j];
+    int64_t low = n < GROUP ? n : GROUP;
+    for (int64_t j = 0; j < low; j++)
+        y[j] = (words[j] & 0xFFFF) < below ? 0 : scale * x[j];
+    for (int64_t j = low; j < n; j++)
+        y[j] = words[j - GROUP] >> 16 < below ? 0 : scale * x[j];
 }
 
-/* y = x with its mask applied. */
+/* y = x with its mask applied. The groups of all rows are one run of blocks. */
 static void apply(const moi_work *work, int64_t rows, const moi_pass *pass,
                   const moi_real *x, moi_real *y)
 {
     const settings *s = work->layer->settings;
-    int64_t n = work->in, groups = (n + GROUP - 1) / GROUP;
+    int64_t n = work->in, groups = (n + VALUES - 1) / VALUES;
+    int64_t first = pass->row * groups, row = 0, at = 0;
     moi_rng rng;
-    uint32_t words[GROUP];
+    uint32_t words[AT_ONCE * GROUP];
     moi_rng_init(&rng, pass->seed, (uint32_t)pass->step, MOI_RNG_DROPOUT,
                  (uint32_t)work->layer->index);
-    for (int64_t r = 0; r < rows; r++) {
-        uint64_t block = (uint64_t)((pass->row + r) * groups) * LANES;
-        for (int64_t j = 0; j < n; j += GROUP, block += LANES) {
-            int64_t count = n - j < GROUP ? n - j : GROUP;
-            draw(rng.key, rng.counter, block, words);
-            drop(count, words, s->below, s->scale, x + r * n + j,
-                 y + r * n + j);
+    for (int64_t g = 0; g < rows * groups; g++) {
+        if (g % AT_ONCE == 0)
+            draw(rng.key, rng.counter, (uint64_t)(first + g) * LANES, words);
+        int64_t count = n - at < VALUES ? n - at : VALUES;
+        drop(count, words + g % AT_ONCE * GROUP, s->below, s->scale,
+             x + row * n + at, y + row * n + at);
+        at += count;
+        if (at == n) {
+            at = 0;
+            row++;
         }
     }
 }

@@ -307,7 +307,9 @@ static void masks(mopt_context *ctx, double rate, int64_t rows, moi_pass pass,
 
 START_TEST(dropout_drops_its_share)
 {
-    static const double rates[] = {0, 0.1, 0.25, 0.5, 0.9};
+    /* Multiples of 1/65536, which a rate is rounded to. */
+    static const double rates[] = {0, 0x1999 / 65536.0, 0.25, 0.5,
+                                   0xE666 / 65536.0};
     static float out[100 * WIDE];
     mopt_context *ctx = kit_begin();
     double rate = rates[_i], sum = 0, dropped = 0, pairs = 0;
@@ -360,15 +362,16 @@ START_TEST(masks_are_philox)
     static float out[2 * WIDE];
     mopt_context *ctx = kit_begin();
     masks(ctx, 0.5, 2, (moi_pass){1, 99, 7, 0}, out);
-    int64_t groups = (WIDE + 63) / 64;
+    int64_t groups = (WIDE + 127) / 128;
     for (int64_t i = 0; i < 2 * WIDE; i++) {
         int64_t row = i / WIDE, at = i % WIDE;
         uint32_t words[4];
         moi_rng_init(&rng, 99, 7, MOI_RNG_DROPOUT, 0);
-        moi_rng_seek(&rng, (uint64_t)((row * groups + at / 64) * 16 +
+        moi_rng_seek(&rng, (uint64_t)((row * groups + at / 128) * 16 +
                                       at % 16));
         moi_rng_fill(&rng, words, 4);
-        int32_t kept = words[at % 64 / 16] >= 0x80000000u;
+        uint32_t word = words[at % 64 / 16];
+        int32_t kept = (at % 128 < 64 ? word & 0xFFFF : word >> 16) >= 0x8000;
         ck_assert_int_eq(out[i] != 0, kept);
     }
     kit_end(ctx);
