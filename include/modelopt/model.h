@@ -108,7 +108,8 @@ MOPT_API int32_t mopt_model_set_transform(mopt_model *model,
 
 /** Sizes and costs as JSON: "inputs", "outputs", "layers" (the description),
  *  "params", "bytes", "flops" (a row, forward; a multiply-add counts 2),
- *  "tensors" (names and shapes).
+ *  "target" (with a transform attached: "kind", "class" or "number"; "count";
+ *  "names" where the data had some; else null), "tensors" (names and shapes).
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
  *  Thread: one a handle; several readers are fine. Since 0.1. */
 MOPT_API int32_t mopt_model_describe(const mopt_model *model, char *buf,

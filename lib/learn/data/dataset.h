@@ -42,6 +42,8 @@ const char *moi_dataset_class_name(const mopt_dataset *data, int64_t index);
 
 /* Transforms as JSON, for model files; NULL without memory. */
 json_t *moi_transform_to_json(const mopt_transform *transform);
+/* Its member "target": "kind", "count", "names", and how to restore numbers. */
+json_t *moi_transform_target(const mopt_transform *transform);
 int32_t moi_transform_from_json(mopt_context *ctx, const json_t *json,
                                 mopt_transform **out);
 mopt_transform *moi_transform_hold(mopt_transform *transform);

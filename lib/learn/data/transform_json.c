@@ -83,7 +83,7 @@ static json_t *categories_json(const mopt_transform *t)
     return object;
 }
 
-static json_t *target_json(const mopt_transform *t)
+json_t *moi_transform_target(const mopt_transform *t)
 {
     const moi_names *names = t->target == MOPT_TARGET_CLASS
                                  ? &t->class_names : &t->target_names;
@@ -141,7 +141,7 @@ json_t *moi_transform_to_json(const mopt_transform *transform)
     int32_t rc = whole ? add_columns(transform, whole) : MOPT_ENOMEM;
 
     if (!rc)
-        rc = moi_json_add(whole, "target", target_json(transform));
+        rc = moi_json_add(whole, "target", moi_transform_target(transform));
     if (rc) {
         json_decref(whole);
         whole = NULL;

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "learn/data/dataset.h"
 #include "learn/nn/model_inside.h"
 
 /* What reading goes by. */
@@ -319,6 +320,18 @@ static int32_t add_figures(const mopt_model *model, json_t *object)
     return rc;
 }
 
+/* What the outputs mean, as the transform knows it. */
+static int32_t add_target(const mopt_model *model, json_t *object)
+{
+    json_t *target = model->transform != NULL
+                         ? moi_transform_target(model->transform)
+                         : json_null();
+    json_object_del(target, "center");
+    json_object_del(target, "scale");
+    json_object_del(target, "drop_unknown");
+    return moi_json_add(object, "target", target);
+}
+
 int32_t mopt_model_describe(const mopt_model *model, char *buf, size_t cap,
                             size_t *needed)
 {
@@ -331,6 +344,8 @@ int32_t mopt_model_describe(const mopt_model *model, char *buf, size_t cap,
     int32_t rc = object != NULL && tree != NULL && tensors != NULL
                      ? add_figures(model, object)
                      : MOPT_ENOMEM;
+    if (rc == MOPT_OK)
+        rc = add_target(model, object);
     for (int64_t i = 0; i < model->param_count && rc == MOPT_OK; i++)
         if (json_array_append_new(tensors,
                                   tensor_to_json(&model->params[i])) != 0)
