@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * src/cli/input.h: the arguments MODEL and DATA. */
+#ifndef CLI_INPUT_H
+#define CLI_INPUT_H
+
+#include "args.h"
+
+#define INPUT_PARTS "train|validation|test|all"
+
+/* A recipe's part of that name, a file's rows, or CSV on standard input ("-").
+ *
+ * part: NULL means test for a recipe, all rows for a file.
+ * set:  keys of kind "data" that the command line gives.
+ * bare: no column of a table need be the target. */
+int input_data(cli *c, const char *path, const char *part, const settings *set,
+               int bare, mopt_dataset **out);
+
+int input_model(cli *c, const char *path, mopt_model **out);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * src/cli/job.h: a recipe on its way from the command line to its result. */
+#ifndef CLI_JOB_H
+#define CLI_JOB_H
+
+#include "args.h"
+#include "progress.h"
+
+typedef struct job {
+    cli *c;
+    char *command;     /* as it was typed, quoted for a shell */
+    const char *path;  /* of the recipe; "-" is standard input */
+    settings set;
+    const char *model, *report; /* where to write; NULL: see below */
+    char *own_model;   /* the path that was chosen when none was given */
+    int no_model;
+    int dry_run;
+
+    mopt_recipe *recipe;
+    json_t *doc;       /* the recipe with its defaults */
+    char *own_storage; /* a study file of ours, removed when all is done */
+    int64_t total;     /* trials that the run is to have; 0: unknown */
+    json_t *trials;    /* all that have ended, earlier runs included */
+    int maximize;      /* the first objective */
+    int64_t failed;    /* trials of this run that failed */
+    progress *bar;
+    int32_t status;    /* of the run */
+    mopt_result *result;
+    json_t *told;      /* result as JSON */
+} job;
+
+/* What was typed, for the hint how to go on; before arguments are parsed. */
+char *job_command(const char *verb, int argc, char **argv);
+
+/* Read the recipe; replace what the command line replaces. */
+int job_read(job *j);
+int job_apply(job *j);
+
+/* How many trials the recipe is to have, 0 when unknown. */
+int64_t job_total(const job *j);
+
+/* Look whether the files to write can be written, before hours of work. */
+int job_check_outputs(job *j);
+
+/* Run it: progress, Ctrl-C, messages. Returns 0 when there is a result or the
+ * run was interrupted, else an exit code. */
+int job_run(job *j);
+
+/* Write model and report, print the result; returns the exit code. */
+int job_finish(job *j);
+
+void job_free(job *j);
+
+#endif
