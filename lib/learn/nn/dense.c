@@ -129,7 +129,7 @@ static int32_t backward(const moi_work *work, const moi_real *weights,
                                       work->dy, weights + work->offset[0],
                                       work->masks ? work->x : NULL, work->dx,
                                       work->scratch);
-    if (rc != MOPT_OK)
+    if (rc != MOPT_OK || work->frozen)
         return rc;
     return moi_dense_backward_weight(
         work->ctx, rows, work->in, work->out, work->x, work->dy,

@@ -234,6 +234,28 @@ void moi_plan_free(moi_plan *plan)
     moi_free(plan->ctx, plan);
 }
 
+static int32_t all_frozen(const moi_layer *layer, const int32_t *frozen)
+{
+    for (int64_t k = 0; k < layer->tensors; k++)
+        if (!frozen[layer->first + k])
+            return 0;
+    return 1;
+}
+
+void moi_plan_freeze(moi_plan *plan, const int32_t *frozen)
+{
+    int64_t lowest = plan->count;
+    for (int64_t i = plan->count - 1; i >= plan->lowest; i--) {
+        moi_work *work = &plan->works[i];
+        work->frozen = all_frozen(work->layer, frozen);
+        if (!work->frozen)
+            lowest = i;
+    }
+    plan->lowest = lowest;
+    if (lowest < plan->count)
+        plan->works[lowest].dx = NULL;
+}
+
 moi_real *moi_plan_input(moi_plan *plan)
 {
     return plan->input;
@@ -278,7 +300,8 @@ int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
         const moi_work *work = &plan->works[i];
         const moi_layer *layer = work->layer;
         rc = layer->kind->backward(work, weights, rows, pass, grads);
-        if (rc == MOPT_OK && on_grads != NULL && layer->tensors > 0)
+        if (rc == MOPT_OK && on_grads != NULL && layer->tensors > 0 &&
+            !work->frozen)
             rc = on_grads(user, layer->first, layer->tensors);
     }
     return rc;

@@ -27,6 +27,12 @@ int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,
                         int64_t max_rows, int32_t flags, moi_plan **out);
 void moi_plan_free(moi_plan *plan);
 
+/* Spare work for tensors that nobody changes: frozen[i] is not 0 for tensor i
+ * of the model. A layer whose tensors all are writes no gradients and is not
+ * reported; where all layers below are so, the backward pass ends. Once a
+ * plan. */
+void moi_plan_freeze(moi_plan *plan, const int32_t *frozen);
+
 /* Where the batch goes: [max_rows][inputs], packed for the rows in use. */
 moi_real *moi_plan_input(moi_plan *plan);
 

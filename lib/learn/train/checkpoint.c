@@ -564,7 +564,7 @@ static int32_t read_tensors(const mopt_trainer *t, const found *f,
 
 static void adopt(mopt_trainer *t, found *f)
 {
-    t->flags |= MOI_TRAINER_BEGUN;
+    moi_trainer_begin(t);
     t->flags &= ~(MOI_TRAINER_SETTLED | MOI_TRAINER_CLOSED);
     read_tensors(t, f, 1);
     t->now = f->now;

@@ -25,7 +25,7 @@ static double penalty(const mopt_trainer *t)
         const moi_param *p = moi_model_param(t->model, i);
         const moi_real *w = weights + p->offset;
 
-        if (!t->tuning[i].frozen && t->tuning[i].decay > 0)
+        if (!t->frozen[i] && t->tuning[i].decay > 0)
             sum += t->tuning[i].decay / 2 * moi_grads_dot(p->count, w, w);
     }
     return sum;
@@ -44,7 +44,7 @@ static double slope(const mopt_trainer *t)
         const moi_real *w = weights + p->offset, *g = grads + p->offset;
         double decay = t->tuning[i].decay;
 
-        if (!t->tuning[i].frozen)
+        if (!t->frozen[i])
             sum += t->tuning[i].rate *
                    (moi_grads_dot(p->count, g, g) +
                     2 * decay * moi_grads_dot(p->count, g, w) +

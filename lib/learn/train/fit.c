@@ -56,6 +56,16 @@ int32_t moi_trainer_break(mopt_trainer *t, int32_t code)
 
 /* ---- calls ---- */
 
+void moi_trainer_begin(mopt_trainer *t)
+{
+    if (t->flags & MOI_TRAINER_BEGUN)
+        return;
+    memcpy(t->kept, moi_model_weights(t->model),
+           (size_t)t->size * sizeof *t->kept);
+    moi_plan_freeze(t->worker.plan, t->frozen);
+    t->flags |= MOI_TRAINER_BEGUN;
+}
+
 static int32_t enter(mopt_trainer *t, mopt_cancel *cancel)
 {
     if (t->flags & MOI_TRAINER_RUNNING)
@@ -70,11 +80,7 @@ static int32_t enter(mopt_trainer *t, mopt_cancel *cancel)
     if (t->loss_weight <= 0 && !t->term_count)
         return moi_fail(MOPT_ESTATE, "nothing to learn from: the loss has no "
                                      "weight and no term was added to it");
-    if (!(t->flags & MOI_TRAINER_BEGUN)) {
-        memcpy(t->kept, moi_model_weights(t->model),
-               (size_t)t->size * sizeof *t->kept);
-        t->flags |= MOI_TRAINER_BEGUN;
-    }
+    moi_trainer_begin(t);
     if (t->flags & MOI_TRAINER_SETTLED)
         exchange(t);
     t->flags &= ~MOI_TRAINER_CLOSED;

@@ -196,6 +196,8 @@ static int32_t make_blocks(mopt_trainer *t)
         rc = TAKE(t, t->order, t->rows);
     if (!rc)
         rc = TAKE(t, t->tuning, moi_model_param_count(t->model));
+    if (!rc)
+        rc = TAKE(t, t->frozen, moi_model_param_count(t->model));
     return rc;
 }
 
@@ -240,6 +242,7 @@ void moi_trainer_clear(mopt_trainer *t)
     moi_free(ctx, t->origin);
     moi_free(ctx, t->order);
     moi_free(ctx, t->tuning);
+    moi_free(ctx, t->frozen);
     moi_free(ctx, t->history);
     moi_free(ctx, t->closing);
     moi_loss_free(t->loss);

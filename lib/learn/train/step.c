@@ -154,7 +154,7 @@ static int32_t update_tensor(mopt_trainer *t, int64_t i, double rate,
     /* Up to the next tensor there are zeros: no remainders to walk through. */
     int64_t count = (p->count + 15) & ~(int64_t)15;
 
-    if (tuning->frozen)
+    if (t->frozen[i])
         return MOPT_OK;
     for (int32_t k = 0; k < t->rule.states; k++)
         state[k] = t->state[k] + p->offset;
@@ -208,7 +208,7 @@ static int32_t gather(void *user, int64_t first, int64_t count)
     for (int64_t i = first; i < first + count; i++) {
         const moi_param *p = moi_model_param(t->model, i);
 
-        if (!t->tuning[i].frozen)
+        if (!t->frozen[i])
             moi_grads_add(p->count, t->worker.grads + p->offset,
                           t->total + p->offset);
     }
@@ -305,7 +305,7 @@ double moi_step_gradient_norm(const mopt_trainer *t)
     for (int64_t i = 0; i < count; i++) {
         const moi_param *p = moi_model_param(t->model, i);
 
-        if (!t->tuning[i].frozen)
+        if (!t->frozen[i])
             sum += moi_grads_dot(p->count, grads + p->offset,
                                  grads + p->offset);
     }

@@ -25,7 +25,7 @@ static void tune_group(mopt_trainer *t, const moi_group *group)
         if (moi_config_has(group->config, "weight_decay"))
             tuning->decay = moi_config_float(group->config, "weight_decay");
         if (moi_config_has(group->config, "frozen"))
-            tuning->frozen = moi_config_bool(group->config, "frozen");
+            t->frozen[i] = moi_config_bool(group->config, "frozen");
     }
 }
 

@@ -41,7 +41,6 @@ typedef struct moi_settings {
 typedef struct moi_tuning {
     double rate; /* multiplies the learning rate */
     double decay;
-    int32_t frozen;
 } moi_tuning;
 
 /* Settings for the tensors that match a pattern. */
@@ -116,6 +115,7 @@ struct mopt_trainer {
     double loss_weight;
 
     moi_tuning *tuning; /* [tensors of the model] */
+    int32_t *frozen;    /* the same: not 0 for those that stay as they are */
     moi_group *groups;
     int64_t group_count, group_room;
     moi_term *terms;
@@ -165,7 +165,10 @@ void moi_settings_read(moi_settings *set, const mopt_config *config);
 int32_t moi_trainer_lay_out(mopt_trainer *t);
 void moi_trainer_clear(mopt_trainer *t);
 
-/* fit.c: weights were spoilt: put the kept ones back. Returns code. */
+/* fit.c: settle groups and terms, before the first step. */
+void moi_trainer_begin(mopt_trainer *t);
+
+/* Weights were spoilt: put the kept ones back. Returns code. */
 int32_t moi_trainer_break(mopt_trainer *t, int32_t code);
 double moi_trainer_seconds(const mopt_trainer *t);
 int32_t moi_trainer_tell(mopt_trainer *t, const moi_listener *listener,

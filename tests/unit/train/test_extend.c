@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "learn/nn/plan.h"
 #include "school.h"
 
 static mopt_context *ctx;
@@ -87,6 +88,49 @@ START_TEST(groups_freeze)
     count = moves("layers.1.*", "{\"frozen\": true}", before, after);
     for (int64_t i = 0; i < count; i++)
         ck_assert(i >= 48 ? after[i] == 0 : after[i] == before[i]);
+}
+END_TEST
+
+/* What is frozen costs nothing: no gradient is written, and where all below
+ * is frozen the pass ends. */
+static int32_t note_tensors(void *user, int64_t first, int64_t count)
+{
+    for (int64_t i = first; i < first + count; i++)
+        *(int32_t *)user |= 1 << i;
+    return 0;
+}
+
+START_TEST(frozen_layers_cost_nothing)
+{
+    static const int32_t frozen[][4] = {
+        {0, 0, 0, 0}, {1, 1, 0, 0}, {0, 0, 1, 1}, {1, 1, 1, 1}, {1, 0, 0, 1}};
+    static const int32_t reported[] = {15, 12, 3, 0, 15};
+    float grads[256], *input, *pull;
+    moi_pass pass = {1, 0, 0, 0};
+    moi_plan *plan = NULL;
+    int32_t seen = 0;
+
+    for (int i = 0; i < 256; i++)
+        grads[i] = 77;
+    ck_assert_int_le(moi_model_size(model), 256);
+    kit_ok(moi_plan_create(ctx, model, 4, MOI_PLAN_TRAIN, &plan));
+    moi_plan_freeze(plan, frozen[_i]);
+    input = moi_plan_input(plan);
+    for (int i = 0; i < 4 * SCHOOL_FEATURES; i++)
+        input[i] = (float)(i % 7) - 3;
+    kit_ok(moi_plan_forward(plan, moi_model_weights(model), 4, &pass));
+    pull = moi_plan_output_grad(plan);
+    for (int i = 0; i < 4 * SCHOOL_CLASSES; i++)
+        pull[i] = 1;
+    kit_ok(moi_plan_backward(plan, moi_model_weights(model), 4, &pass, grads,
+                             note_tensors, &seen));
+    ck_assert_int_eq(seen, reported[_i]);
+    for (int64_t i = 0; i < 4; i++) {
+        const moi_param *p = moi_model_param(model, i);
+
+        ck_assert((grads[p->offset] == 77) == !(seen & 1 << i));
+    }
+    moi_plan_free(plan);
 }
 END_TEST
 
@@ -367,6 +411,7 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, groups_scale_the_rate);
     tcase_add_test(c, groups_freeze);
+    tcase_add_loop_test(c, frozen_layers_cost_nothing, 0, 5);
     tcase_add_test(c, groups_decay);
     tcase_add_test(c, biases_decay_when_asked);
     tcase_add_test(c, later_groups_win);
