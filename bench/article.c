@@ -3,7 +3,7 @@
  * limit of the machine.
  *
  * usage: bench_article [RUNS]
- *        bench_article --job NAME   one run of article or wide: its seconds, for
+ *        bench_article --job NAME   one run of article or wide, in seconds
  *                                   peers.py
  *
  * The job: 20,000 rows of 100 normal features, 100-128-64-10, relu, softmax,

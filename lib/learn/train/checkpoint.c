@@ -584,7 +584,7 @@ static void adopt(mopt_trainer *t, found *f)
 int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path)
 {
     mopt_trainer *t = trainer;
-    found f = {NULL};
+    found f = {.file = NULL};
     int32_t rc;
 
     if (!t || !path)
