@@ -40,10 +40,10 @@ const moi_product_isa *moi_product_isa_at(int64_t index);
 /* Floats of scratch that products of this depth (their k) take. */
 int64_t moi_product_scratch(int64_t depth);
 
-/* A packed panel of B: its width (3 vectors of 16) and its greatest depth,
- * 96 KiB; and the numbers of A that are used while they are in the cache, 512
+/* A packed panel of B: its width (4 vectors of 16) and its greatest depth,
+ * 128 KiB; and the numbers of A that are used while they are in the cache, 512
  * KiB: together well inside a second-level cache of 1 MiB. */
-#define MOI_PANEL_WIDTH 48
+#define MOI_PANEL_WIDTH 64
 #define MOI_PANEL_DEPTH 512
 #define MOI_BLOCK 131072
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lib/backend/product_avx2.c: products with AVX2 and FMA: tiles of 6 x 16. */
+ * lib/backend/product_avx2.c: products with AVX2 and FMA: tiles of 4 x 24. */
 #include "backend/product.h"
 
 #if defined(__x86_64__)
@@ -7,8 +7,8 @@
 
 #define TARGET __attribute__((target("avx2,fma")))
 #define LANES 8
-#define VECTORS 2
-#define ROWS 6
+#define VECTORS 3
+#define ROWS(vectors) ((vectors) > 2 ? 4 : 6)
 #define PACK_TAILS 1
 #define RUN moi_product_avx2
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lib/backend/product_avx512.c: products with AVX-512: tiles of 8 x 48. */
+ * lib/backend/product_avx512.c: products with AVX-512: tiles of 4 x 64. */
 #include "backend/product.h"
 
 #if defined(__x86_64__)
@@ -8,8 +8,8 @@
 #define TARGET \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define LANES 16
-#define VECTORS 3
-#define ROWS 8
+#define VECTORS 4
+#define ROWS(vectors) ((vectors) > 2 ? 4 : 8)
 #define PACK_TAILS 0
 #define RUN moi_product_avx512
 

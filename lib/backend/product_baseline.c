@@ -8,7 +8,7 @@
 #define TARGET
 #define LANES 4
 #define VECTORS 2
-#define ROWS 4
+#define ROWS(vectors) 4
 #define PACK_TAILS 1
 #define RUN moi_product_baseline
 

@@ -2,17 +2,19 @@
  * lib/backend/product_tile.h: the product, written once for all instruction
  * sets.
  *
- * C is made panel by panel (VECTORS vectors of columns), a panel tile by tile
- * (ROWS rows): a tile's sums stay in registers while k runs. Operands are read
+ * C is made panel by panel (up to VECTORS vectors of columns), a panel tile by
+ * tile (ROWS(vectors) rows): a tile's sums stay in registers while k runs. Operands are read
  * where they lie; a panel of B is packed only when B is transposed, or so large
- * that its rows would push each other out of the cache. A needs no packing:
- * it is read one number a row and step, which every cache level delivers.
+ * that its rows would push each other out of the cache, and then by its first
+ * tile, on the way. A needs no packing: it is read one number a row and step,
+ * which every cache level delivers.
  *
- * The file that includes this defines: TARGET, LANES, VECTORS, ROWS (at most
- * 8), RUN (name of the entry), the types vector and tail_mask, and on them
- * tail_of, load, load_tail, store, store_tail, splat, fused, add, at_least_0,
- * where_positive and pack_transposed; and PACK_TAILS, 1 where load_tail is
- * slow: panels with a tail are packed then, zeros behind it. */
+ * The file that includes this defines: TARGET, LANES, VECTORS (2 to 4),
+ * ROWS(vectors) (at most 8, largest for the fewest), RUN (name of the entry),
+ * the types vector and tail_mask, and on them tail_of, load, load_tail, store,
+ * store_tail, splat, fused, add, at_least_0, where_positive and
+ * pack_transposed; and PACK_TAILS, 1 where load_tail is slow: panels with a
+ * tail are packed then, with zeros behind it. */
 #include <stddef.h>
 
 #include "backend/product.h"
@@ -24,35 +26,40 @@
 typedef struct piece {
     const float *b; /* its first row of B, packed or not */
     int64_t ldb;
+    float *pack; /* where the first tile packs it to, or NULL */
+    const float *start; /* what row i begins with: C, bias, or NULL: 0 */
+    int64_t start_row;
     int64_t top, bottom, j, from, depth;
     int32_t first, last; /* of the pieces along k */
     int32_t whole;       /* the last vector is full */
     tail_mask tail;      /* its lanes in use */
 } piece;
 
+INLINE int32_t least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
 INLINE vector get(const float *p, int32_t partial, tail_mask tail)
 {
     return partial ? load_tail(p, tail) : load(p);
 }
 
-INLINE vector get_b(const float *b, int32_t partial, tail_mask tail)
+/* What the sums of a tile begin with. */
+INLINE void begin(const piece *part, int64_t i, int32_t rows, int32_t vectors,
+                  int32_t partial, vector *sum)
 {
-    return get(b, partial && !PACK_TAILS, tail);
-}
-
-/* What the sums of row i begin with: the sums so far, the bias, or 0. */
-INLINE void begin(const moi_product *product, const piece *part, int64_t i,
-                  int32_t vectors, int32_t partial, vector *sum)
-{
-    const float *from = product->bias;
-    if (!part->first)
-        from = product->c + i * product->ldc;
-    MOI_UNROLL for (int32_t v = 0; v < vectors; v++) {
-        if (from == NULL)
-            sum[v] = splat(0.0f);
-        else
-            sum[v] = get(from + part->j + v * LANES,
-                         partial && v == vectors - 1, part->tail);
+    const float *start = part->start;
+    if (start == NULL) {
+        MOI_UNROLL for (int32_t at = 0; at < rows * vectors; at++)
+            sum[at] = splat(0.0f);
+        return;
+    }
+    start += i * part->start_row;
+    MOI_UNROLL for (int32_t at = 0; at < rows * vectors; at++) {
+        const int32_t r = at / vectors, v = at % vectors;
+        sum[at] = get(start + r * part->start_row + v * LANES,
+                      partial && v == vectors - 1, part->tail);
     }
 }
 
@@ -91,24 +98,97 @@ INLINE void finish(const moi_product *product, const piece *part, int64_t i,
     }
 }
 
-/* Rows i .. i+rows-1 of a piece. rows, vectors and partial are constants where
+/* Column sums of B are made with the first rows of C, from one piece along k
+ * to the next. */
+INLINE int32_t has_sums(const moi_product *product, const piece *part)
+{
+    return product->sums != NULL && part->top == 0;
+}
+
+INLINE void begin_sums(const moi_product *product, const piece *part,
+                       int32_t vectors, vector *column)
+{
+    MOI_UNROLL for (int32_t v = 0; v < vectors; v++) {
+        column[v] = splat(0.0f);
+        if (has_sums(product, part) && !part->first)
+            column[v] = get(product->sums + part->j + v * LANES,
+                            v == vectors - 1, part->tail);
+    }
+}
+
+INLINE void put_sums(const moi_product *product, const piece *part,
+                     int32_t vectors, const vector *column)
+{
+    float *out = product->sums + part->j;
+    if (!has_sums(product, part))
+        return;
+    MOI_UNROLL for (int32_t v = 0; v < vectors - 1; v++)
+        store(out + v * LANES, column[v]);
+    store_tail(out + (vectors - 1) * LANES, column[vectors - 1], part->tail);
+}
+
+/* Column sums alone, for products of few rows. */
+INLINE void column_sums(const moi_product *product, const piece *part,
+                        int32_t vectors)
+{
+    vector column[VECTORS];
+    const float *b = part->b;
+    begin_sums(product, part, vectors, column);
+    for (int64_t p = part->depth; p > 0; p--, b += part->ldb) {
+        MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
+            column[v] = add(column[v], get(b + v * LANES, v == vectors - 1,
+                                           part->tail));
+    }
+    put_sums(product, part, vectors, column);
+}
+
+/* What a piece's first tile does beside its own work, while it has the rows of
+ * B in its hands: pack them, and add them up. */
+INLINE void open_row(const moi_product *product, float **pack,
+                     int32_t vectors, const vector *right, vector *column)
+{
+    if (*pack != NULL) {
+        MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
+            store(*pack + v * LANES, right[v]);
+        *pack += MOI_PANEL_WIDTH;
+    }
+    if (product->sums != NULL) {
+        MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
+            column[v] = add(column[v], right[v]);
+    }
+}
+
+/* Kinds of tiles: the last vector of each row is full; or it is cut, in B by
+ * its tail or by packed zeros; or by its tail anyway: the tile of the rows that
+ * are left over, and the first one of a piece. */
+#define FULL 0
+#define CUT 1
+#define CUT_REST 2
+#define CUT_FIRST 3
+
+/* Rows i .. i+rows-1 of a piece. rows, vectors and kind are constants where
  * this is called, so that the loops over them vanish. Three pointers reach
  * eight rows by the addresses base, base + stride, base + 2 stride. */
 INLINE void tile(const moi_product *product, const piece *part, int64_t i,
-                 int32_t rows, int32_t vectors, int32_t partial)
+                 int32_t rows, int32_t vectors, int32_t kind)
 {
-    vector sum[ROWS * VECTORS];
-    MOI_UNROLL for (int32_t r = 0; r < rows; r++)
-        begin(product, part, i + r, vectors, partial, sum + r * vectors);
+    vector sum[ROWS(1) * VECTORS], column[VECTORS];
+    begin(part, i, rows, vectors, kind, sum);
+    if (kind == CUT_FIRST)
+        begin_sums(product, part, vectors, column);
     const int64_t row = product->a_row, step = product->a_step;
+    const int32_t cut = kind > CUT || (kind == CUT && !PACK_TAILS);
     const float *a0 = product->a + i * row + part->from * step;
     const float *a3 = a0 + 3 * row, *a6 = a0 + 6 * row;
     const float *b = part->b;
+    float *packed = part->pack;
     for (int64_t p = part->depth; p > 0; p--) {
         vector right[VECTORS];
         MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
-            right[v] = get_b(b + v * LANES, partial && v == vectors - 1,
-                             part->tail);
+            right[v] = get(b + v * LANES, cut && v == vectors - 1,
+                           part->tail);
+        if (kind == CUT_FIRST)
+            open_row(product, &packed, vectors, right, column);
         MOI_UNROLL for (int32_t r = 0; r < rows; r++) {
             const float *at = r < 3 ? a0 + r * row
                 : r < 6 ? a3 + (r - 3) * row : a6 + (r - 6) * row;
@@ -123,152 +203,127 @@ INLINE void tile(const moi_product *product, const piece *part, int64_t i,
         b += part->ldb;
     }
     if (part->last)
-        finish(product, part, i, rows, vectors, partial, sum);
-    put(product, part, i, rows, vectors, partial, sum);
+        finish(product, part, i, rows, vectors, kind, sum);
+    put(product, part, i, rows, vectors, kind, sum);
+    if (kind == CUT_FIRST)
+        put_sums(product, part, vectors, column);
 }
 
-/* The rows that are left over from whole tiles. */
+/* The rows that are left over from whole tiles: fewer than one has. */
 INLINE void last_rows(const moi_product *product, const piece *part, int64_t i,
                       int32_t vectors)
 {
+    const int32_t most = ROWS(vectors) - 1;
     switch (part->bottom - i) {
-#if ROWS > 7
-    case 7: tile(product, part, i, 7, vectors, 1); break;
-    case 6: tile(product, part, i, 6, vectors, 1); break;
-#endif
-#if ROWS > 5
-    case 5: tile(product, part, i, 5, vectors, 1); break;
-    case 4: tile(product, part, i, 4, vectors, 1); break;
-#endif
-    case 3: tile(product, part, i, 3, vectors, 1); break;
-    case 2: tile(product, part, i, 2, vectors, 1); break;
-    case 1: tile(product, part, i, 1, vectors, 1); break;
+    case 7: tile(product, part, i, least(7, most), vectors, CUT_REST); break;
+    case 6: tile(product, part, i, least(6, most), vectors, CUT_REST); break;
+    case 5: tile(product, part, i, least(5, most), vectors, CUT_REST); break;
+    case 4: tile(product, part, i, least(4, most), vectors, CUT_REST); break;
+    case 3: tile(product, part, i, least(3, most), vectors, CUT_REST); break;
+    case 2: tile(product, part, i, 2, vectors, CUT_REST); break;
+    case 1: tile(product, part, i, 1, vectors, CUT_REST); break;
     default: break;
     }
 }
 
-/* Column sums of the piece of B. */
-INLINE void column_sums(const moi_product *product, const piece *part,
-                        int32_t vectors)
-{
-    float *out = product->sums + part->j;
-    vector sum[VECTORS];
-    MOI_UNROLL for (int32_t v = 0; v < vectors; v++) {
-        sum[v] = splat(0.0f);
-        if (!part->first)
-            sum[v] = get(out + v * LANES, v == vectors - 1, part->tail);
-    }
-    const float *b = part->b;
-    for (int64_t p = part->depth; p > 0; p--, b += part->ldb) {
-        MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
-            sum[v] = add(sum[v], get_b(b + v * LANES, v == vectors - 1,
-                                       part->tail));
-    }
-    MOI_UNROLL for (int32_t v = 0; v < vectors; v++) {
-        if (v == vectors - 1)
-            store_tail(out + v * LANES, sum[v], part->tail);
-        else
-            store(out + v * LANES, sum[v]);
-    }
-}
-
-INLINE void run_piece(const moi_product *product, const piece *part,
+/* The first tile packs where that is wanted; without a whole tile, nothing
+ * is. */
+INLINE void run_piece(const moi_product *product, piece *part,
                       int32_t vectors)
 {
+    const int32_t rows = ROWS(vectors);
     int64_t i = part->top;
+    if (i + rows <= part->bottom) {
+        tile(product, part, i, rows, vectors, CUT_FIRST);
+        i += rows;
+        if (part->pack != NULL) {
+            part->b = part->pack;
+            part->ldb = MOI_PANEL_WIDTH;
+        }
+    } else if (product->sums != NULL && i == 0) {
+        column_sums(product, part, vectors);
+    }
     if (part->whole) {
-        for (; i + ROWS <= part->bottom; i += ROWS)
-            tile(product, part, i, ROWS, vectors, 0);
+        for (; i + rows <= part->bottom; i += rows)
+            tile(product, part, i, rows, vectors, FULL);
     } else {
-        for (; i + ROWS <= part->bottom; i += ROWS)
-            tile(product, part, i, ROWS, vectors, 1);
+        for (; i + rows <= part->bottom; i += rows)
+            tile(product, part, i, rows, vectors, CUT);
     }
     last_rows(product, part, i, vectors);
-    if (product->sums != NULL && part->top == 0)
-        column_sums(product, part, vectors);
 }
 
 /* One function each: they are as large as the registers are many. */
-TARGET static __attribute__((noinline)) void
-run_1(const moi_product *product, const piece *part)
-{
-    run_piece(product, part, 1);
-}
-
-TARGET static __attribute__((noinline)) void
-run_2(const moi_product *product, const piece *part)
-{
-    run_piece(product, part, 2);
-}
-
+#define RUN_PIECE(vectors) \
+    TARGET static __attribute__((noinline)) void run_##vectors( \
+        const moi_product *product, piece *part) \
+    { \
+        run_piece(product, part, vectors); \
+    }
+RUN_PIECE(1)
+RUN_PIECE(2)
 #if VECTORS > 2
-TARGET static __attribute__((noinline)) void
-run_3(const moi_product *product, const piece *part)
-{
-    run_piece(product, part, 3);
-}
+RUN_PIECE(3)
 #endif
-
-/* Rows of B one behind the other, the width of the panel. */
-TARGET static void pack(const moi_product *product, piece *part,
-                        int64_t columns)
-{
-    const float *b = product->b;
-    float *to = product->scratch;
-    part->b = to;
-    part->ldb = MOI_PANEL_WIDTH;
-    if (product->trans_b) {
-        pack_transposed(b + part->j * product->ldb + part->from, product->ldb,
-                        columns, part->depth, to);
-        return;
-    }
-    b += part->from * product->ldb + part->j;
-    for (int64_t p = 0; p < part->depth; p++) {
-        int64_t j = 0;
-        for (; j + LANES <= columns; j += LANES)
-            store(to + j, load(b + j));
-        if (j < columns)
-            store(to + j, load_tail(b + j, part->tail));
-        b += product->ldb;
-        to += MOI_PANEL_WIDTH;
-    }
-}
+#if VECTORS > 3
+RUN_PIECE(4)
+#endif
 
 /* Is B so large, and used by so many tiles, that packing it pays? */
-static int32_t wants_pack(const moi_product *product)
+static int32_t is_large(const moi_product *product)
 {
-    return product->trans_b
-        || (product->m >= 8 * ROWS && product->k * product->ldb > 1 << 15);
+    return product->m >= 48 && product->k * product->ldb > 1 << 15;
 }
 
-TARGET static void run_panel(const moi_product *product, piece *part, int64_t columns)
+static void set_start(const moi_product *product, piece *part)
+{
+    part->start_row = part->first ? 0 : product->ldc;
+    part->start = part->first ? product->bias : product->c;
+    if (part->start != NULL)
+        part->start += part->j;
+}
+
+TARGET static void run_panel(const moi_product *product, piece *part,
+                             int64_t columns)
 {
     const int32_t vectors = (int32_t)((columns + LANES - 1) / LANES);
+    const int64_t ldb = product->ldb;
     part->whole = columns % LANES == 0;
     part->tail = tail_of(columns - (vectors - 1) * LANES);
-    part->b = product->b + part->from * product->ldb + part->j;
-    part->ldb = product->ldb;
-    if (wants_pack(product) || (PACK_TAILS && !part->whole))
-        pack(product, part, columns);
-    if (vectors == 1)
-        run_1(product, part);
-    else if (vectors == 2)
-        run_2(product, part);
+    part->pack = NULL;
+    set_start(product, part);
+    if (product->trans_b) {
+        pack_transposed(product->b + part->j * ldb + part->from, ldb, columns,
+                        part->depth, product->scratch);
+        part->b = product->scratch;
+        part->ldb = MOI_PANEL_WIDTH;
+    } else {
+        part->b = product->b + part->from * ldb + part->j;
+        part->ldb = ldb;
+        if (is_large(product) || (PACK_TAILS && !part->whole))
+            part->pack = product->scratch;
+    }
+    switch (vectors) {
+    case 1: run_1(product, part); break;
+    case 2: run_2(product, part); break;
 #if VECTORS > 2
-    else
-        run_3(product, part);
+    case 3: run_3(product, part); break;
 #endif
+#if VECTORS > 3
+    default: run_4(product, part); break;
+#endif
+    }
 }
 
-/* Panels as wide as there are registers for, but two of two vectors rather
- * than three and one. */
+/* Panels as wide as there are registers for; but not a last one of a single
+ * vector if it can be helped. */
 TARGET static void run_rows(const moi_product *product, piece *part)
 {
     int64_t columns = 0;
     for (part->j = 0; part->j < product->n; part->j += columns) {
         const int64_t left = product->n - part->j;
         columns = VECTORS * LANES;
-        if (VECTORS == 3 && left > columns && left <= columns + LANES)
+        if (VECTORS > 2 && left > columns && left <= columns + LANES)
             columns -= LANES;
         if (columns > left)
             columns = left;
@@ -289,8 +344,8 @@ TARGET void RUN(const moi_product *product)
         part.first = part.from == 0;
         part.last = part.from + part.depth == product->k;
         int64_t height = product->m + 1;
-        if (!wants_pack(product))
-            height = MOI_BLOCK / (part.depth + 1) / ROWS * ROWS;
+        if (!product->trans_b && !is_large(product))
+            height = MOI_BLOCK / (part.depth + 1) / 24 * 24;
         for (part.top = 0; part.top == 0 || part.top < product->m;
              part.top += height) {
             part.bottom = part.top + height;
