@@ -271,10 +271,9 @@ static int32_t check_span(const mopt_dataset *data, int64_t first,
 {
     if (first < 0 || count < 0 || first > data->rows ||
         count > data->rows - first)
-        return moi_fail(MOPT_EINVAL, "mopt_dataset_read: rows %lld to %lld "
-                        "are outside 0 .. %lld", (long long)first,
-                        (long long)(count < 0 ? first : first + count - 1),
-                        (long long)(data->rows - 1));
+        return moi_fail(MOPT_EINVAL, "mopt_dataset_read: %lld rows from row "
+                        "%lld on are not all in 0 .. %lld", (long long)count,
+                        (long long)first, (long long)(data->rows - 1));
     return MOPT_OK;
 }
 
