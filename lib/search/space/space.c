@@ -343,28 +343,6 @@ int32_t moi_space_holds(const mopt_space *space, const double *point)
     return 1;
 }
 
-int32_t moi_space_compatible(const mopt_space *old, const mopt_space *new)
-{
-    char a[MOI_DOMAIN_TEXT], b[MOI_DOMAIN_TEXT];
-    int64_t p, other;
-
-    for (p = 0; p < new->count; p++) {
-        const moi_param *param = &new->params[p];
-
-        other = moi_space_find(old, param->name);
-        if (other < 0 || moi_domain_compatible(&old->params[other].domain,
-                                               &param->domain))
-            continue;
-        return moi_fail(MOPT_EINVAL, "%s: the study has %s%s, which does not "
-                        "go with %s%s", param->name,
-                        moi_domain_text(&old->params[other].domain, a),
-                        old->params[other].domain.log ? " (log)" : "",
-                        moi_domain_text(&param->domain, b),
-                        param->domain.log ? " (log)" : "");
-    }
-    return MOPT_OK;
-}
-
 int32_t mopt_space_count(const mopt_space *space, int64_t *count)
 {
     moi_lattice *lattice = NULL;

@@ -71,9 +71,6 @@ int32_t moi_condition_holds(const moi_condition *condition, double value);
  * not is NaN? */
 int32_t moi_space_holds(const mopt_space *space, const double *point);
 
-/* May one study have both? The message names the parameter. */
-int32_t moi_space_compatible(const mopt_space *old, const mopt_space *new);
-
 /* The space as a document, NULL without memory. */
 json_t *moi_space_document(const mopt_space *space);
 

@@ -8,9 +8,10 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-extern const moi_store_kind moi_store_memory;
+extern const moi_store_kind moi_store_memory, moi_store_sqlite;
 
-/* By what a place begins with; the first that fits serves it. */
+/* By what a place begins with; the first that fits serves it, and the last
+ * fits all. "sqlite:///" is how Optuna writes a file. */
 static const struct {
     const char *prefix;
     int32_t whole; /* the place is the prefix and no more */
@@ -18,22 +19,23 @@ static const struct {
 } stores[] = {
     {"", 1, &moi_store_memory},
     {":memory:", 1, &moi_store_memory},
+    {"sqlite:///", 0, &moi_store_sqlite},
+    {"", 0, &moi_store_sqlite},
 };
 
 const moi_store_kind *moi_store_find(const char **place)
 {
+    size_t length;
     int64_t i;
 
-    for (i = 0; i < MOI_COUNT(stores); i++) {
-        const size_t length = strlen(stores[i].prefix);
-
-        if (strncmp(*place, stores[i].prefix, length) != 0 ||
-            (stores[i].whole && (*place)[length]))
-            continue;
-        *place += length;
-        return stores[i].kind;
+    for (i = 0;; i++) {
+        length = strlen(stores[i].prefix);
+        if (strncmp(*place, stores[i].prefix, length) == 0 &&
+            !(stores[i].whole && (*place)[length]))
+            break;
     }
-    return NULL;
+    *place += length;
+    return stores[i].kind;
 }
 
 int32_t moi_store_attach(moi_store *store, moi_history *history)
@@ -48,15 +50,16 @@ int32_t moi_store_pull(moi_store *store)
     return store->kind->pull ? store->kind->pull(store) : MOPT_OK;
 }
 
-int32_t moi_store_begin(moi_store *store, const mopt_cancel *cancel)
+int32_t moi_store_begin(moi_store *store, int32_t lasting,
+                        const mopt_cancel *cancel)
 {
-    return store->kind->begin ? store->kind->begin(store, cancel) : MOPT_OK;
+    return store->kind->begin ? store->kind->begin(store, lasting, cancel)
+                              : MOPT_OK;
 }
 
-int32_t moi_store_commit(moi_store *store, int32_t lasting)
+int32_t moi_store_commit(moi_store *store)
 {
-    return store->kind->commit ? store->kind->commit(store, lasting)
-                               : MOPT_OK;
+    return store->kind->commit ? store->kind->commit(store) : MOPT_OK;
 }
 
 void moi_store_rollback(moi_store *store)
@@ -110,5 +113,6 @@ void moi_study_head_clear(mopt_context *ctx, moi_study_head *head)
 {
     moi_free(ctx, head->name);
     moi_free(ctx, head->space);
+    mopt_space_free(head->found);
     memset(head, 0, sizeof(*head));
 }

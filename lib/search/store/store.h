@@ -19,6 +19,9 @@ typedef struct moi_study_head {
     int64_t objectives; /* 0: one, whatever is there */
     uint8_t maximize[MOI_OBJECTIVE_LIMIT];
     char *space; /* as JSON, or NULL */
+    /* An old study that was made without us tells no space: what its trials
+     * have had, without conditions; NULL otherwise. */
+    mopt_space *found;
 } moi_study_head;
 
 /* How to open a study. */
@@ -63,10 +66,14 @@ typedef struct moi_store_kind {
     int32_t (*attach)(moi_store *store, moi_history *history);
     /* Bring the history up to date, outside of a transaction. */
     int32_t (*pull)(moi_store *store);
-    /* Start a transaction, the history up to date. cancel may be NULL: then
-     * waiting for others has its own end. MOPT_ECANCELED. */
-    int32_t (*begin)(moi_store *store, const mopt_cancel *cancel);
-    int32_t (*commit)(moi_store *store, int32_t lasting);
+    /* Start a transaction, the history up to date. What is lasting survives a
+     * loss of power once it is committed, anything else the end of the
+     * process. cancel may be NULL: then waiting for others has its own end.
+     * MOPT_ECANCELED. */
+    int32_t (*begin)(moi_store *store, int32_t lasting,
+                     const mopt_cancel *cancel);
+    /* One that fails has rolled back. */
+    int32_t (*commit)(moi_store *store);
     void (*rollback)(moi_store *store);
     /* Send running trials of processes that have died back to waiting, outside
      * of a transaction, the history too; *live are those that somebody is
@@ -98,8 +105,9 @@ const moi_store_kind *moi_store_find(const char **place);
 
 int32_t moi_store_attach(moi_store *store, moi_history *history);
 int32_t moi_store_pull(moi_store *store);
-int32_t moi_store_begin(moi_store *store, const mopt_cancel *cancel);
-int32_t moi_store_commit(moi_store *store, int32_t lasting);
+int32_t moi_store_begin(moi_store *store, int32_t lasting,
+                        const mopt_cancel *cancel);
+int32_t moi_store_commit(moi_store *store);
 void moi_store_rollback(moi_store *store);
 int32_t moi_store_census(moi_store *store, int64_t *live);
 int32_t moi_store_add(moi_store *store, const moi_draft *draft, int64_t *id);

@@ -214,7 +214,7 @@ static int32_t ask_once(mopt_study *study, int64_t limit,
     int32_t rc = check_limit(study, limit);
 
     if (!rc)
-        rc = moi_store_begin(study->store, cancel);
+        rc = moi_store_begin(study->store, 0, cancel);
     if (rc)
         return rc;
     rc = moi_history_reserve(&study->history, study->history.count + 1);
@@ -234,7 +234,7 @@ static int32_t ask_once(mopt_study *study, int64_t limit,
         moi_store_rollback(study->store);
         return rc;
     }
-    rc = moi_store_commit(study->store, 0);
+    rc = moi_store_commit(study->store);
     if (rc)
         return rc;
     if (*row < 0)
@@ -326,8 +326,7 @@ static int32_t end_row(mopt_study *study, int64_t row,
     if (rc)
         moi_store_rollback(study->store);
     else
-        rc = moi_store_commit(study->store,
-                              ending->state != MOPT_TRIAL_WAITING);
+        rc = moi_store_commit(study->store);
     if (rc) {
         moi_free(study->ctx, reason);
         return rc;
@@ -342,7 +341,8 @@ int32_t moi_study_tell(mopt_study *study, int64_t row,
     int32_t rc;
 
     pthread_mutex_lock(&study->gate);
-    rc = moi_store_begin(study->store, cancel);
+    rc = moi_store_begin(study->store, study->lasting &&
+                         ending->state != MOPT_TRIAL_WAITING, cancel);
     if (!rc && study->history.state[row] != MOPT_TRIAL_RUNNING) {
         moi_store_rollback(study->store);
         rc = moi_fail(MOPT_ESTATE, "trial %lld does not run: it was told "
@@ -461,7 +461,7 @@ static int32_t add_waiting(mopt_study *study, char *fixed, moi_extra *extra)
     const moi_draft draft = {MOPT_TRIAL_WAITING, 0, NULL, fixed};
     moi_history *history = &study->history;
     int64_t id, row;
-    int32_t rc = moi_store_begin(study->store, NULL);
+    int32_t rc = moi_store_begin(study->store, study->lasting, NULL);
 
     if (rc)
         return rc;
@@ -472,7 +472,7 @@ static int32_t add_waiting(mopt_study *study, char *fixed, moi_extra *extra)
         moi_store_rollback(study->store);
         return rc;
     }
-    rc = moi_store_commit(study->store, 1);
+    rc = moi_store_commit(study->store);
     if (rc)
         return rc;
     moi_history_lock(history);

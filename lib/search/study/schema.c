@@ -8,6 +8,9 @@ static const moi_key keys[] = {
     MOI_TEXT("name", "study", "name of the study in its file"),
     MOI_TEXT("storage", "", "file that the study lives in; empty for memory"),
     MOI_BOOL("resume", 0, "go on with a study that is there already"),
+    MOI_CHOICE("durability", "power", "power|process",
+               "what a told trial survives: a loss of power (one flush of the "
+               "disk a trial), or the end of the process"),
     MOI_TEXT("direction", "minimize",
              "'minimize' or 'maximize', one an objective, with commas"),
     MOI_INT("seed", 0, 0, 9007199254740992.0, "seed of all that is random"),

@@ -94,13 +94,18 @@ static int32_t open_store(mopt_study *study, const mopt_space *space,
 }
 
 /* The study's own space: a copy of the caller's, or what the study was made
- * with, or an empty one. */
+ * with, or what its trials show. */
 static int32_t take_space(mopt_study *study, const mopt_space *space,
-                          const moi_study_head *head)
+                          moi_study_head *head)
 {
     study->can_sample = space || head->space;
     if (space)
         return moi_space_copy(space, &study->space);
+    if (head->found) {
+        study->space = head->found;
+        head->found = NULL;
+        return MOPT_OK;
+    }
     if (head->space)
         return mopt_space_from_json(study->ctx, head->space, &study->space);
     return mopt_space_create(study->ctx, &study->space);
@@ -165,6 +170,8 @@ static int32_t build(mopt_study *study, const mopt_space *space,
     study->seed = (uint64_t)moi_config_int(config, "seed");
     study->trials = moi_config_int(config, "trials");
     study->workers = (int32_t)moi_config_int(config, "workers");
+    study->lasting =
+        strcmp(moi_config_text(config, "durability"), "power") == 0;
     study->timeout = moi_config_float(config, "timeout");
     if ((rc = open_store(study, space, config, head)) ||
         (rc = take_space(study, space, head)) ||
@@ -470,7 +477,8 @@ int32_t mopt_study_set_note(mopt_study *study, const char *key,
     key_copy = moi_strdup(study->ctx, key);
     json_copy = moi_strdup(study->ctx, json);
     pthread_mutex_lock(&study->gate);
-    rc = key_copy && json_copy ? moi_store_begin(study->store, NULL)
+    rc = key_copy && json_copy ? moi_store_begin(study->store, study->lasting,
+                                               NULL)
                                : MOPT_ENOMEM;
     if (!rc) {
         moi_history_lock(history);
@@ -481,7 +489,7 @@ int32_t mopt_study_set_note(mopt_study *study, const char *key,
         if (!rc)
             rc = moi_store_note(study->store, MOI_NOTE_STUDY, 0, key, json);
         if (!rc)
-            rc = moi_store_commit(study->store, 1);
+            rc = moi_store_commit(study->store);
         else
             moi_store_rollback(study->store);
     }

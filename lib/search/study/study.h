@@ -28,6 +28,7 @@ struct mopt_study {
     int32_t has_locks;
     moi_history history;
     moi_store *store;
+    int32_t lasting; /* what is told is to survive a loss of power */
     const moi_sampler_kind *sampler;
     void *sampler_state;
     const moi_pruner_kind *pruner;
@@ -76,9 +77,5 @@ void moi_study_give_back(mopt_study *study, int64_t row);
 /* The trial of a row as JSON, under the history's lock; NULL without
  * memory. */
 json_t *moi_trial_document(const moi_history *history, int64_t row);
-
-/* A text that should be JSON, as far as Python's is: NaN becomes null,
- * infinities the largest numbers; what is no JSON at all becomes a text. */
-json_t *moi_json_lenient(mopt_context *ctx, const char *text);
 
 #endif

@@ -54,9 +54,7 @@ static const moi_cell *find_cell(const mopt_trial *trial, const char *name)
     return NULL;
 }
 
-/* The domain and value of a parameter. The cells of a row stay as long as the
- * study: a trial that has a handle is reloaded only while it runs elsewhere.
- */
+/* The domain, to be freed, and the value of a parameter. */
 static int32_t find_value(const mopt_trial *trial, const char *name,
                           moi_domain *domain, double *value)
 {
@@ -64,7 +62,7 @@ static int32_t find_value(const mopt_trial *trial, const char *name,
     const moi_cell *cell;
     int64_t p = moi_space_find(study->space, name);
 
-    if (p >= 0) {
+    if (p >= 0 && !isnan(trial->params[p])) {
         *domain = study->space->params[p].domain;
         *value = trial->params[p];
         json_incref(domain->choices);
@@ -77,14 +75,13 @@ static int32_t find_value(const mopt_trial *trial, const char *name,
             json_incref(domain->choices);
         }
         moi_history_unlock(&trial->study->history);
-        if (!cell)
+        if (!cell && p < 0)
             return moi_space_need(study->space, name, &p);
+        if (!cell)
+            return moi_fail(MOPT_ESTATE, "%s: does not exist in trial %lld",
+                            name, (long long)trial->number);
     }
-    if (!isnan(*value))
-        return MOPT_OK;
-    moi_domain_free(domain);
-    return moi_fail(MOPT_ESTATE, "%s: does not exist in trial %lld", name,
-                    (long long)trial->number);
+    return MOPT_OK;
 }
 
 /* The value as the user sees it; a new reference. */
@@ -271,7 +268,7 @@ static int32_t open_row(mopt_trial *trial, moi_extra **extra)
     int32_t rc;
 
     pthread_mutex_lock(&study->gate);
-    rc = moi_store_begin(study->store, NULL);
+    rc = moi_store_begin(study->store, 0, NULL);
     if (rc) {
         pthread_mutex_unlock(&study->gate);
         return rc;
@@ -301,7 +298,7 @@ static int32_t open_row(mopt_trial *trial, moi_extra **extra)
 static int32_t close_row(mopt_study *study, int32_t rc)
 {
     if (!rc)
-        return moi_store_commit(study->store, 0);
+        return moi_store_commit(study->store);
     moi_store_rollback(study->store);
     return rc;
 }

@@ -12,6 +12,8 @@ int32_t moi_history_init(moi_history *history, mopt_context *ctx,
                          const mopt_space *space, int64_t objectives,
                          const uint8_t *maximize)
 {
+    pthread_mutexattr_t kind;
+
     memset(history, 0, sizeof(*history));
     history->ctx = ctx;
     history->space = space;
@@ -20,7 +22,10 @@ int32_t moi_history_init(moi_history *history, mopt_context *ctx,
     history->params = moi_calloc(ctx, space->count, sizeof(double *));
     if (!history->params)
         return MOPT_ENOMEM;
-    pthread_mutex_init(&history->lock, NULL);
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&history->lock, &kind);
+    pthread_mutexattr_destroy(&kind);
     return MOPT_OK;
 }
 
@@ -241,6 +246,7 @@ int64_t moi_history_best(const moi_history *history)
 
     for (row = 0; row < history->count; row++)
         if (history->state[row] == MOPT_TRIAL_COMPLETE &&
+            !isnan(history->values[row * history->objectives]) &&
             (best < 0 || better(history, row, best)))
             best = row;
     return best;

@@ -77,6 +77,7 @@ int32_t moi_history_init(moi_history *history, mopt_context *ctx,
                          const uint8_t *maximize);
 void moi_history_clear(moi_history *history);
 
+/* The lock may be taken again by who holds it. */
 void moi_history_lock(moi_history *history);
 void moi_history_unlock(moi_history *history);
 
@@ -133,5 +134,9 @@ void moi_note_put(mopt_context *ctx, moi_note *notes, int64_t *count,
 void moi_clean_text(char *text);
 
 void moi_notes_free(mopt_context *ctx, moi_note *notes, int64_t count);
+
+/* A text that should be JSON, as far as Python's is: NaN becomes null,
+ * infinities the largest numbers; what is no JSON at all becomes a text. */
+json_t *moi_json_lenient(mopt_context *ctx, const char *text);
 
 #endif

@@ -3,7 +3,34 @@
 #include "study_kit.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+static int32_t on_disk;
+static int32_t files;
+
+void study_on_disk(int32_t yes)
+{
+    on_disk = yes;
+}
+
+/* The config with a new file as its storage. */
+static char *with_storage(const char *json)
+{
+    json_t *config = json_loads(json, 0, NULL);
+    char name[32], *text;
+
+    ck_assert_ptr_nonnull(config);
+    snprintf(name, sizeof(name), "study%d.db", files++);
+    if (!json_object_get(config, "storage"))
+        json_object_set_new(config, "storage", json_string(kit_path(name)));
+    /* Flushing the disk is what takes long; test_sqlite does it. */
+    if (!json_object_get(config, "durability"))
+        json_object_set_new(config, "durability", json_string("process"));
+    text = json_dumps(config, 0);
+    json_decref(config);
+    return text;
+}
 
 mopt_space *study_space(mopt_context *ctx)
 {
@@ -25,13 +52,15 @@ int32_t study_try(mopt_context *ctx, const mopt_space *space,
                   const char *json, mopt_study **out)
 {
     mopt_config *config = NULL;
+    char *text = on_disk ? with_storage(json) : NULL;
     int32_t rc = mopt_config_create(ctx, "study", &config);
 
     if (rc == MOPT_OK)
-        rc = mopt_config_set_json(config, json);
+        rc = mopt_config_set_json(config, text ? text : json);
     if (rc == MOPT_OK)
         rc = mopt_study_create(ctx, space, config, out);
     mopt_config_free(config);
+    free(text);
     return rc;
 }
 

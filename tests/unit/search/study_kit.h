@@ -9,6 +9,9 @@
  * 64 by 8, from so many layers on. */
 mopt_space *study_space(mopt_context *ctx);
 
+/* Let studies that name no storage live in a new file each. */
+void study_on_disk(int32_t yes);
+
 /* Create a study with a config given as JSON. */
 mopt_study *study_open(mopt_context *ctx, const mopt_space *space,
                        const char *config);

@@ -19,6 +19,13 @@ static void setup(void)
 {
     ctx = kit_begin();
     space = study_space(ctx);
+    study_on_disk(0);
+}
+
+static void setup_disk(void)
+{
+    setup();
+    study_on_disk(1);
 }
 
 static void teardown(void)
@@ -397,12 +404,11 @@ START_TEST(misuse)
 }
 END_TEST
 
-Suite *kit_suite(void)
+static void add_tests(Suite *suite, const char *name, void (*begin)(void))
 {
-    Suite *suite = suite_create("optimize");
-    TCase *tc = tcase_create("optimize");
+    TCase *tc = tcase_create(name);
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, begin, teardown);
     tcase_add_loop_test(tc, same_trials_for_any_workers, 0, 4);
     tcase_add_test(tc, outcomes_are_kept);
     tcase_add_loop_test(tc, answers_end_the_search, 0, 8);
@@ -414,5 +420,13 @@ Suite *kit_suite(void)
     tcase_add_test(tc, many_threads);
     tcase_add_test(tc, misuse);
     suite_add_tcase(suite, tc);
+}
+
+Suite *kit_suite(void)
+{
+    Suite *suite = suite_create("optimize");
+
+    add_tests(suite, "memory", setup);
+    add_tests(suite, "disk", setup_disk);
     return suite;
 }

@@ -230,7 +230,6 @@ START_TEST(json_both_ways)
     kit_ok(moi_space_copy(space, &back));
     kit_ok(mopt_space_to_json(back, buf, sizeof(buf), &needed));
     ck_assert_str_eq(buf, example);
-    kit_ok(moi_space_compatible(space, back));
     mopt_space_free(back);
 }
 END_TEST
@@ -307,6 +306,7 @@ START_TEST(deep_and_wide_documents)
     mopt_space *s = NULL;
     int32_t i;
 
+    ck_assert_ptr_nonnull(json);
     at += sprintf(at, "{");
     for (i = 0; i < depth; i++)
         at += sprintf(at, "\"p%d\": {\"int\": [1, 2], "

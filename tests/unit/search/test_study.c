@@ -15,6 +15,13 @@ static void setup(void)
 {
     ctx = kit_begin();
     space = study_space(ctx);
+    study_on_disk(0);
+}
+
+static void setup_disk(void)
+{
+    setup();
+    study_on_disk(1);
 }
 
 static void teardown(void)
@@ -501,12 +508,11 @@ START_TEST(misuse)
 }
 END_TEST
 
-Suite *kit_suite(void)
+static void add_tests(Suite *suite, const char *name, void (*begin)(void))
 {
-    Suite *suite = suite_create("study");
-    TCase *tc = tcase_create("study");
+    TCase *tc = tcase_create(name);
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, begin, teardown);
     tcase_add_test(tc, ask_and_tell);
     tcase_add_test(tc, typed_reading);
     tcase_add_test(tc, absent_parameters);
@@ -520,5 +526,13 @@ Suite *kit_suite(void)
     tcase_add_test(tc, apply_to_a_config);
     tcase_add_test(tc, misuse);
     suite_add_tcase(suite, tc);
+}
+
+Suite *kit_suite(void)
+{
+    Suite *suite = suite_create("study");
+
+    add_tests(suite, "memory", setup);
+    add_tests(suite, "disk", setup_disk);
     return suite;
 }
