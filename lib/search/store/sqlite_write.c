@@ -294,7 +294,8 @@ static int32_t look(moi_sqlite *self, census *result)
         read_text(statement, 3, worker.room, sizeof(worker.room));
         worker.pid = sqlite3_column_int64(statement, 4);
         worker.started = sqlite3_column_int64(statement, 5);
-        if (moi_worker_look(self->head.ctx, &self->self, &worker) != MOI_WORKER_DEAD) {
+        if (moi_worker_look(self->head.ctx, &self->self, &worker) !=
+            MOI_WORKER_DEAD) {
             result->live++;
             continue;
         }
