@@ -58,25 +58,39 @@ static int32_t check_section(const mopt_recipe *recipe, const char *section,
 
 /* --- Slots -------------------------------------------------------------- */
 
-/* Some values belong to all trials: where the data come from and how they are
- * split, and keys that say so themselves. */
-static int32_t check_place(const moi_slot *slot)
+const char *const moi_recipe_shared[] = {
+    "source", "base", "split", "test_mask", "test_mask_column", NULL,
+};
+
+/* Is the key, or one that it stands in, the same for all trials? */
+static int32_t is_shared(const char *section, const char *key)
 {
-    static const char *const kept[] = {"data.source", "data.split"};
-    for (int64_t i = 0; i < MOI_COUNT(kept); i++) {
-        size_t length = strlen(kept[i]);
-        if (strncmp(slot->name, kept[i], length) == 0 &&
-            (slot->name[length] == '\0' || slot->name[length] == '.'))
-            return moi_fail(MOPT_EINVAL, "%s: this cannot be searched: all "
-                            "trials learn from the same rows", slot->name);
+    if (strcmp(section, "data") != 0)
+        return 0;
+    if (*key == '\0')
+        return 1; /* the section as a whole */
+    for (int64_t i = 0; moi_recipe_shared[i] != NULL; i++) {
+        size_t length = strlen(moi_recipe_shared[i]);
+        if (strncmp(key, moi_recipe_shared[i], length) == 0 &&
+            (key[length] == '\0' || key[length] == '.'))
+            return 1;
     }
-    const char *key = strchr(slot->name, '.');
-    for (int64_t i = 0; key != NULL && moi_schema_kinds[i] != NULL; i++) {
+    return 0;
+}
+
+/* Some values belong to all trials: of the data, and what says so itself. */
+static int32_t check_place(const moi_slot *slot, const char *section)
+{
+    const char *key = slot->name + strlen(section);
+    if (*key == '.')
+        key++;
+    if (is_shared(section, key))
+        return moi_fail(MOPT_EINVAL, "%s: this cannot be searched: all trials "
+                        "learn from the same rows", slot->name);
+    for (int64_t i = 0; moi_schema_kinds[i] != NULL; i++) {
         const moi_schema *schema = moi_schema_kinds[i];
-        if (strncmp(slot->name, schema->name, strlen(schema->name)) != 0 ||
-            slot->name[strlen(schema->name)] != '.')
-            continue;
-        const moi_key *found = moi_schema_key(schema, key + 1);
+        const moi_key *found = strcmp(schema->name, section) == 0
+                                   ? moi_schema_key(schema, key) : NULL;
         if (found != NULL && (found->flags & MOI_KEY_FIXED))
             return moi_fail(MOPT_EINVAL, "%s: this cannot be searched",
                             slot->name);
@@ -97,7 +111,7 @@ static const char *section_of(const moi_slot *slot)
 static int32_t check_slot(const mopt_recipe *recipe, int64_t i)
 {
     const moi_slot *slot = &recipe->slots.items[i];
-    int32_t rc = check_place(slot);
+    int32_t rc = check_place(slot, section_of(slot));
     if (rc != MOPT_OK)
         return rc;
     json_t *samples = moi_slot_samples(slot);

@@ -282,6 +282,10 @@ static int32_t fill_section(const mopt_recipe *recipe, const char *section,
     const json_t *said = json_object_get(recipe->doc, section);
     json_t *rest = without_slots(said), *full = NULL;
     mopt_config *config = NULL;
+    if (moi_slot_is(said)) { /* the section as a whole is searched */
+        json_decref(rest);
+        return MOPT_OK;
+    }
     if (rest == NULL)
         return moi_fail(MOPT_ENOMEM, "no memory for the recipe");
     int32_t rc = make(recipe, rest, &config);

@@ -19,6 +19,10 @@ struct mopt_recipe {
 /* Sections with slots, NULL-terminated: "data", "model", "train". */
 extern const char *const moi_recipe_searched[];
 
+/* Keys of "data" that cannot be searched: where the rows come from and how
+ * they are split is the same for all trials. NULL-terminated. */
+extern const char *const moi_recipe_shared[];
+
 /* A recipe over a document, checked as a whole; doc gets a new reference. */
 int32_t moi_recipe_new(mopt_context *ctx, json_t *doc, const char *base,
                        mopt_recipe **out);

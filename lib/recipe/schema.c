@@ -18,7 +18,16 @@ static const moi_schema *kind(const char *name)
     return moi_schema_kinds[i];
 }
 
-/* A domain: one of three forms. */
+/* What no table of keys says, as it stands in the schema. */
+static const char frame[] =
+    "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\","
+    " \"title\": \"libmodelopt recipe\","
+    " \"description\": \"data, model and training, any value of which may be"
+    " searched\","
+    " \"$comment\": \"made by mopt_recipe_schema\","
+    " \"type\": \"object\", \"required\": [\"data\", \"model\"],"
+    " \"additionalProperties\": false, \"properties\": {}, \"$defs\": {}}";
+
 static const char domain[] =
     "{\"description\": \"a value to search: its name is its path\","
     " \"anyOf\": ["
@@ -55,6 +64,30 @@ static const char when[] =
     " \"minProperties\": 1, \"properties\": {\"min\": {\"type\": \"number\"},"
     " \"max\": {\"type\": \"number\"}}}]}}";
 
+static const char objectives[] =
+    "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 8,"
+    " \"description\": \"what is optimised; the first ranks the trials\","
+    " \"items\": {\"anyOf\": [{\"$ref\": \"#/$defs/metric\"},"
+    "{\"type\": \"object\", \"required\": [\"metric\"],"
+    " \"additionalProperties\": false, \"properties\": {"
+    "\"metric\": {\"$ref\": \"#/$defs/metric\"}, \"direction\":"
+    " {\"enum\": [\"max\", \"min\", \"maximize\", \"minimize\"]}}}]}}";
+
+static const char constraints[] =
+    "{\"type\": \"array\", \"maxItems\": 16,"
+    " \"description\": \"bounds that a model has to keep\","
+    " \"items\": {\"type\": \"object\", \"required\": [\"metric\"],"
+    " \"minProperties\": 2, \"additionalProperties\": false,"
+    " \"properties\": {\"metric\": {\"$ref\": \"#/$defs/metric\"},"
+    " \"min\": {\"type\": \"number\"}, \"max\": {\"type\": \"number\"}}}}";
+
+static const char seed[] =
+    "{\"type\": \"integer\", \"minimum\": 0, \"description\":"
+    " \"for the split, the training and the search, where they have none of"
+    " their own\"}";
+
+static const char text[] = "{\"type\": \"string\"}";
+
 /* Names of all measures, as an enum; short ones too. NULL without memory. */
 static json_t *measure_names(void)
 {
@@ -68,29 +101,6 @@ static json_t *measure_names(void)
     return json_pack("{so}", "enum", names);
 }
 
-static json_t *objectives(void)
-{
-    return json_pack(
-        "{ss ss si si s{s[{ss}{ss s[s] sb s{s{ss}s{s[ssss]}}}]}}",
-        "type", "array", "description",
-        "what is optimised; the first one ranks the trials", "minItems", 1,
-        "maxItems", MOI_GOALS_MAX, "items", "anyOf", "$ref", "#/$defs/metric",
-        "type", "object", "required", "metric", "additionalProperties", 0,
-        "properties", "metric", "$ref", "#/$defs/metric", "direction", "enum",
-        "max", "min", "maximize", "minimize");
-}
-
-static json_t *constraints(void)
-{
-    return json_pack(
-        "{ss ss si s{ss s[s] si sb s{s{ss}s{ss}s{ss}}}}", "type", "array",
-        "description", "bounds that a model has to keep", "maxItems",
-        MOI_LIMITS_MAX / 2, "items", "type", "object", "required", "metric",
-        "minProperties", 2, "additionalProperties", 0, "properties", "metric",
-        "$ref", "#/$defs/metric", "min", "type", "number", "max", "type",
-        "number");
-}
-
 /* The keys of a study, but for the direction that the objectives have. */
 static json_t *search_section(void)
 {
@@ -99,10 +109,35 @@ static json_t *search_section(void)
     return section;
 }
 
+/* Keys of data that all trials share have no domains. */
+static json_t *data_section(void)
+{
+    json_t *section = moi_schema_to_json(kind("data"), 1);
+    json_t *plain = moi_schema_to_json(kind("data"), 0);
+    json_t *properties = json_object_get(section, "properties");
+    for (int64_t i = 0; moi_recipe_shared[i] != NULL; i++) {
+        const char *key = moi_recipe_shared[i];
+        if (json_object_set(properties, key,
+                            json_object_get(json_object_get(plain,
+                                                            "properties"),
+                                            key)) != 0) {
+            json_decref(section);
+            section = NULL;
+            break;
+        }
+    }
+    json_decref(plain);
+    return section;
+}
+
+static int32_t add_text(json_t *object, const char *key, const char *json)
+{
+    return moi_json_add(object, key, json_loads(json, 0, NULL));
+}
+
 static int32_t add_sections(json_t *properties)
 {
-    int32_t rc = moi_json_add(properties, "data",
-                              moi_schema_to_json(kind("data"), 1));
+    int32_t rc = moi_json_add(properties, "data", data_section());
     if (rc == MOPT_OK)
         rc = moi_json_add(properties, "model", moi_model_schema(1));
     if (rc == MOPT_OK)
@@ -111,31 +146,21 @@ static int32_t add_sections(json_t *properties)
     if (rc == MOPT_OK)
         rc = moi_json_add(properties, "search", search_section());
     if (rc == MOPT_OK)
-        rc = moi_json_add(properties, "objectives", objectives());
+        rc = add_text(properties, "objectives", objectives);
     if (rc == MOPT_OK)
-        rc = moi_json_add(properties, "constraints", constraints());
+        rc = add_text(properties, "constraints", constraints);
     if (rc == MOPT_OK)
-        rc = moi_json_add(
-            properties, "seed",
-            json_pack("{sssiss}", "type", "integer", "minimum", 0,
-                      "description", "for every section that has none of its "
-                      "own: the split, the training, the search"));
+        rc = add_text(properties, "seed", seed);
     if (rc == MOPT_OK)
-        rc = moi_json_add(properties, "description",
-                          json_pack("{ssss}", "type", "string", "description",
-                                    "for people"));
-    if (rc == MOPT_OK)
-        rc = moi_json_add(properties, "$schema",
-                          json_pack("{ss}", "type", "string"));
-    return rc;
+        rc = add_text(properties, "description", text);
+    return rc == MOPT_OK ? add_text(properties, "$schema", text) : rc;
 }
 
 static int32_t add_defs(json_t *defs)
 {
-    int32_t rc = moi_json_add(defs, "domain",
-                              json_loads(domain, 0, NULL));
+    int32_t rc = add_text(defs, "domain", domain);
     if (rc == MOPT_OK)
-        rc = moi_json_add(defs, "when", json_loads(when, 0, NULL));
+        rc = add_text(defs, "when", when);
     return rc == MOPT_OK ? moi_json_add(defs, "metric", measure_names()) : rc;
 }
 
@@ -144,14 +169,7 @@ int32_t mopt_recipe_schema(mopt_context *ctx, char *buf, size_t cap,
 {
     if (ctx == NULL)
         return moi_fail_null("mopt_recipe_schema", "ctx");
-    json_t *schema = json_pack(
-        "{ssssssssssb s[ss] s{} s{}}", "$schema",
-        "https://json-schema.org/draft/2020-12/schema", "title",
-        "libmodelopt recipe", "description",
-        "data, model and training, any value of which may be searched",
-        "type", "object", "$comment", "made by mopt_recipe_schema",
-        "additionalProperties", 0, "required", "data", "model", "properties",
-        "$defs");
+    json_t *schema = json_loads(frame, 0, NULL);
     int32_t rc = schema == NULL ? MOPT_ENOMEM
                                 : add_sections(json_object_get(schema,
                                                                "properties"));

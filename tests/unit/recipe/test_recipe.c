@@ -89,13 +89,20 @@ static void lacks(const char *text, const char *piece)
     ck_assert_msg(strstr(text, piece) == NULL, "\"%s\" in %s", piece, text);
 }
 
+static const char *json_of(const mopt_recipe *recipe)
+{
+    static char text[65536];
+    kit_ok(mopt_recipe_to_json(recipe, text, sizeof text, NULL));
+    return text;
+}
+
 /* The recipe of some params, as JSON. */
 static const char *applied(const char *json, const char *params)
 {
-    static char text[65536];
     mopt_recipe *recipe = parse(json), *one = NULL;
+    const char *text;
     kit_ok(mopt_recipe_apply(recipe, params, &one));
-    kit_ok(mopt_recipe_to_json(one, text, sizeof text, NULL));
+    text = json_of(one);
     mopt_recipe_free(one);
     mopt_recipe_free(recipe);
     return text;
@@ -206,6 +213,25 @@ START_TEST(whole_lists_may_be_chosen)
                         "\"when\": {\"model.layers\": 1}}");
     has(applied(json, "{\"model.layers\": 1, \"model.layers[1][0].units\": "
                       "5}"), "\"units\": 5");
+}
+END_TEST
+
+START_TEST(whole_sections_may_be_chosen)
+{
+    const char *json =
+        "{" DATA ", \"model\": {\"choice\": [{\"layers\": [{\"type\": "
+        "\"dense\"}]}, {\"layers\": [{\"type\": \"dropout\", \"rate\": "
+        "{\"float\": [0.1, 0.2]}}, {\"type\": \"dense\"}]}]}, \"train\": "
+        "{\"choice\": [{\"epochs\": 3}, {\"epochs\": {\"int\": [4, 9]}}]}}";
+    const char *space = space_of(json);
+    has(space, "\"model\": {\"choice\": [0, 1]}");
+    has(space, "\"model[1].layers[0].rate\"");
+    has(space, "\"train[1].epochs\"");
+    has(applied(json, "{\"model\": 0, \"train\": 1, \"train[1].epochs\": "
+                      "5}"), "\"epochs\": 5");
+    mopt_recipe *recipe = parse(json);
+    has(json_of(recipe), "\"train\": {\"choice\": [{\"epochs\": 3}");
+    mopt_recipe_free(recipe);
 }
 END_TEST
 
@@ -406,6 +432,8 @@ START_TEST(what_cannot_be_searched)
     refuse("{\"data\": {\"source\": \"linear\", \"split\": {\"validation\": "
            "{\"float\": [0.1, 0.2]}}}, " MODEL "}", MOPT_EINVAL,
            "data.split.validation: ", "cannot be searched");
+    refuse("{\"data\": {\"choice\": [{\"source\": \"linear\"}]}, " MODEL "}",
+           MOPT_EINVAL, "data: ", "cannot be searched");
     refuse(with_train("\"max_steps\": {\"int\": [1, 2]}"), MOPT_EINVAL,
            "train.max_steps: ", "cannot be searched");
     refuse(with("\"search\": {\"trials\": {\"int\": [1, 2]}}"), MOPT_EINVAL,
@@ -515,13 +543,6 @@ START_TEST(limits_of_size)
 END_TEST
 
 /* --- Changing ----------------------------------------------------------- */
-
-static const char *json_of(const mopt_recipe *recipe)
-{
-    static char text[65536];
-    kit_ok(mopt_recipe_to_json(recipe, text, sizeof text, NULL));
-    return text;
-}
 
 START_TEST(set_changes_values)
 {
@@ -704,6 +725,7 @@ Suite *kit_suite(void)
     tcase_add_test(names, null_leaves_out);
     tcase_add_test(names, an_option_may_be_a_domain);
     tcase_add_test(names, whole_lists_may_be_chosen);
+    tcase_add_test(names, whole_sections_may_be_chosen);
     tcase_add_test(names, repetitions_have_their_own);
     tcase_add_test(names, repetitions_may_share);
     tcase_add_test(names, a_fixed_count_unrolls_too);
