@@ -252,7 +252,7 @@ json_t *moi_slot_samples(const moi_slot *slot)
                          (json_int_t)domain->high);
     double between = domain->step > 0
                          ? moi_domain_value(domain, domain->count / 2)
-                         : domain->low + golden * (domain->high - domain->low);
+                         : domain->low * (1 - golden) + domain->high * golden;
     return json_pack("[fff]", domain->low, between, domain->high);
 }
 

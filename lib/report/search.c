@@ -11,7 +11,7 @@
 #define CURVES_MAX 80   /* lines that a chart of curves still shows apart */
 #define PLOTS_MAX 24    /* parameters with a plot of their own */
 #define ROWS_MAX 250    /* trials in the table */
-#define COLUMNS_MAX 9   /* parameters with a column of their own */
+#define COLUMNS_MAX 7   /* parameters with a column each; more share one */
 
 static const json_t *trial_at(const moi_page *page, size_t i)
 {
@@ -289,7 +289,6 @@ static void column_heads(moi_page *page)
     const json_t *goals = moi_page_at(page, "aims.objectives");
     const char *name;
     json_t *domain;
-    int32_t columns = 0;
     moi_text_add(&page->out, "<thead><tr><th>trial</th><th>state</th>");
     for (size_t i = 0; i < json_array_size(goals); i++) {
         moi_text_add(&page->out, "<th class=\"n\">");
@@ -297,12 +296,14 @@ static void column_heads(moi_page *page)
                        json_object_get(json_array_get(goals, i), "metric"));
         moi_text_add(&page->out, "</th>");
     }
-    json_object_foreach((json_t *)page->space, name, domain) {
-        if (columns++ >= COLUMNS_MAX)
-            break;
-        moi_text_add(&page->out, "<th>");
-        moi_html_path(&page->out, moi_page_short(page, name));
-        moi_text_add(&page->out, "</th>");
+    if (json_object_size(page->space) > COLUMNS_MAX) {
+        moi_text_add(&page->out, "<th>parameters</th>");
+    } else {
+        json_object_foreach((json_t *)page->space, name, domain) {
+            moi_text_add(&page->out, "<th>");
+            moi_html_path(&page->out, moi_page_short(page, name));
+            moi_text_add(&page->out, "</th>");
+        }
     }
     moi_text_add(&page->out, "<th class=\"n\">time</th></tr></thead>\n");
 }
@@ -318,16 +319,33 @@ static void value_cells(moi_page *page, const json_t *trial)
     }
 }
 
+/* All parameters of a trial in one cell. */
+static void param_list(moi_page *page, const json_t *params)
+{
+    const char *name, *gap = "";
+    json_t *value;
+    moi_text_add(&page->out, "<td class=\"list\">");
+    json_object_foreach((json_t *)params, name, value) {
+        moi_text_addf(&page->out, "%s<span>", gap);
+        moi_html_path(&page->out, moi_page_short(page, name));
+        moi_text_add(&page->out, "</span> ");
+        moi_html_value(&page->out, value);
+        gap = " · ";
+    }
+    moi_text_add(&page->out, "</td>");
+}
+
 static void param_cells(moi_page *page, const json_t *trial)
 {
     const json_t *params = json_object_get(trial, "params");
     const char *name;
     json_t *domain;
-    int32_t columns = 0;
+    if (json_object_size(page->space) > COLUMNS_MAX) {
+        param_list(page, params);
+        return;
+    }
     json_object_foreach((json_t *)page->space, name, domain) {
         const json_t *value = json_object_get(params, name);
-        if (columns++ >= COLUMNS_MAX)
-            break;
         moi_text_add(&page->out, "<td>");
         if (value != NULL)
             moi_html_value(&page->out, value);

@@ -57,7 +57,7 @@ void moi_html_value(moi_text *out, const json_t *value)
     if (json_is_string(value)) {
         moi_html_text(out, json_string_value(value));
     } else if (json_is_real(value)) {
-        moi_html_number(out, json_real_value(value), 6);
+        moi_html_number(out, json_real_value(value), 5);
     } else if (json_is_null(value) || value == NULL) {
         moi_text_add(out, "–");
     } else {

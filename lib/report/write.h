@@ -12,7 +12,7 @@ void moi_html_text(moi_text *out, const char *text);
 /* Add a number with at most digits significant digits. */
 void moi_html_number(moi_text *out, double value, int32_t digits);
 
-/* Add a value as people write it: texts without quotes, numbers in 6 digits. */
+/* Add a value as people write it: texts without quotes, numbers in 5 digits. */
 void moi_html_value(moi_text *out, const json_t *value);
 
 /* Add seconds as "1.2 ms", "3 min 20 s"; bytes as "85 KB". */
