@@ -9,10 +9,10 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backend/kernels.h"
+#include "base/cancel.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "learn/data/dataset.h"
@@ -44,9 +44,10 @@ typedef struct number_sum {
     double mean, spread;   /* of the truth, and its squared distances */
 } number_sum;
 
-/* A row's score for a class, and whether it is of it. */
+/* A row's score for a class, as a key that sorts like it, and whether the row
+ * is of that class. */
 typedef struct scored {
-    moi_real score;
+    uint32_t key;
     int32_t positive;
 } scored;
 
@@ -61,7 +62,7 @@ struct moi_metrics {
     int64_t *confusion;   /* [targets][targets], NULL: too many */
     moi_real *scores;     /* [capacity][outputs] for AUC */
     int32_t *labels;      /* [capacity] */
-    scored *sorted;       /* [capacity] */
+    scored *sorted;       /* [2][capacity], the second to sort with */
     number_sum *numbers;  /* [targets] */
     moi_real *output;     /* [outputs], probabilities of a row */
     float *values;        /* [2][targets], a row in its own unit */
@@ -90,7 +91,7 @@ static int32_t reserve_classes(moi_metrics *m)
         return rc;
     m->scores = moi_alloc(m->ctx, cells, sizeof(moi_real));
     m->labels = moi_alloc(m->ctx, m->capacity, sizeof(int32_t));
-    m->sorted = moi_alloc(m->ctx, m->capacity, sizeof(scored));
+    m->sorted = moi_alloc(m->ctx, m->capacity, 2 * sizeof(scored));
     return m->scores && m->labels && m->sorted ? MOPT_OK : MOPT_ENOMEM;
 }
 
@@ -282,13 +283,37 @@ static void finish_classes(moi_metrics *m)
     m->figures[RECALL] = recall / present;
 }
 
-/* NaN goes first: an order is all that sorting needs. */
-static int by_score(const void *a, const void *b)
+/* Bits of a float in the order of the numbers: NaN first, both zeros alike. */
+static uint32_t key_of(moi_real score)
 {
-    moi_real x = ((const scored *)a)->score, y = ((const scored *)b)->score;
-    if (isnan(x) || isnan(y))
-        return (isnan(y) != 0) - (isnan(x) != 0);
-    return (x > y) - (x < y);
+    float value = (float)score + 0.0f;
+    uint32_t bits;
+    if (isnan(value))
+        return 0;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits >> 31 ? ~bits : bits | 0x80000000u;
+}
+
+/* Sort n keys by 11 bits at a time, from the lowest; from and to take turns,
+ * the result is the one returned. */
+static const scored *sort(scored *from, scored *to, int64_t n)
+{
+    for (int32_t shift = 0; shift < 32; shift += 11) {
+        int64_t places[2048] = {0}, at = 0;
+        for (int64_t i = 0; i < n; i++)
+            places[from[i].key >> shift & 2047]++;
+        for (int64_t k = 0; k < 2048; k++) {
+            int64_t count = places[k];
+            places[k] = at;
+            at += count;
+        }
+        for (int64_t i = 0; i < n; i++)
+            to[places[from[i].key >> shift & 2047]++] = from[i];
+        scored *turn = from;
+        from = to;
+        to = turn;
+    }
+    return from;
 }
 
 /* AUC of one class against the rest; NaN if one side is empty. */
@@ -296,35 +321,39 @@ static double auc_of(moi_metrics *m, int64_t class, int64_t column)
 {
     double ranks = 0, positives = 0, rows = (double)m->rows;
     for (int64_t r = 0; r < m->rows; r++) {
-        m->sorted[r] = (scored){m->scores[r * m->outputs + column],
+        m->sorted[r] = (scored){key_of(m->scores[r * m->outputs + column]),
                                 m->labels[r] == class};
         positives += m->sorted[r].positive;
     }
-    qsort(m->sorted, (size_t)m->rows, sizeof(scored), by_score);
+    const scored *row = sort(m->sorted, m->sorted + m->capacity, m->rows);
     for (int64_t first = 0, end; first < m->rows; first = end) {
         double tied = 0;
-        for (end = first; end < m->rows &&
-                          by_score(&m->sorted[first], &m->sorted[end]) == 0;
+        for (end = first; end < m->rows && row[end].key == row[first].key;
              end++)
-            tied += m->sorted[end].positive;
+            tied += row[end].positive;
         ranks += tied * ((double)(first + 1 + end) / 2);
     }
     return (ranks - positives * (positives + 1) / 2) /
            (positives * (rows - positives));
 }
 
-static double auc(moi_metrics *m)
+static int32_t finish_auc(moi_metrics *m, const mopt_cancel *cancel)
 {
     double sum = 0, classes = 0;
-    if (m->targets == 2)
-        return auc_of(m, 1, m->outputs - 1);
-    for (int64_t c = 0; c < m->targets; c++) {
+    int32_t rc = MOPT_OK;
+    if (m->targets == 2) {
+        m->figures[AUC] = auc_of(m, 1, m->outputs - 1);
+        return MOPT_OK;
+    }
+    for (int64_t c = 0; c < m->targets && rc == MOPT_OK; c++) {
+        rc = moi_cancel_check(cancel);
         if (m->classes[c].truth == 0 || m->classes[c].truth == m->rows)
             continue;
         sum += auc_of(m, c, c);
         classes++;
     }
-    return sum / classes;
+    m->figures[AUC] = sum / classes;
+    return rc;
 }
 
 static void finish_numbers(moi_metrics *m)
@@ -345,20 +374,19 @@ static void finish_numbers(moi_metrics *m)
     m->figures[R2] = m->rows > 1 ? r2 / targets : NAN;
 }
 
-void moi_metrics_finish(moi_metrics *m)
+int32_t moi_metrics_finish(moi_metrics *m, const mopt_cancel *cancel)
 {
     for (int64_t i = 0; i < FIGURES; i++)
         m->figures[i] = NAN;
     if (m->rows == 0)
-        return;
+        return MOPT_OK;
     m->figures[LOSS] = m->loss_sum / m->weight_sum;
     if (m->target != MOPT_TARGET_CLASS) {
         finish_numbers(m);
-        return;
+        return MOPT_OK;
     }
     finish_classes(m);
-    if (m->auc)
-        m->figures[AUC] = auc(m);
+    return m->auc ? finish_auc(m, cancel) : MOPT_OK;
 }
 
 /* ---- reading ---- */

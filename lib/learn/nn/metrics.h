@@ -35,8 +35,9 @@ void moi_metrics_add(moi_metrics *metrics, int64_t rows,
                      const moi_real *output, const moi_targets *targets);
 
 /* Work the figures out from what was added. A figure that does not exist (no
- * rows, AUC of one class) is NaN. More may be added afterwards. */
-void moi_metrics_finish(moi_metrics *metrics);
+ * rows, AUC of one class) is NaN. More may be added afterwards. cancel may be
+ * NULL: only sorting for AUC takes long enough; MOPT_ECANCELED. */
+int32_t moi_metrics_finish(moi_metrics *metrics, const mopt_cancel *cancel);
 
 /* The figures of the last finish, by number and by name (NaN if the name is
  * not among them). */

@@ -2,7 +2,6 @@
  * lib/learn/nn/predict.c: outputs for rows, and how good they are. */
 #include <inttypes.h>
 
-#include "base/cancel.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "learn/nn/metrics.h"
@@ -202,8 +201,7 @@ static int32_t measure(evaluation *e, const mopt_cancel *cancel)
             moi_dataset_numbers(e->data, e->index, count, e->numbers);
         moi_metrics_add(e->metrics, count, e->output, &targets);
     }
-    moi_metrics_finish(e->metrics);
-    return moi_cancel_check(cancel);
+    return moi_metrics_finish(e->metrics, cancel);
 }
 
 int32_t mopt_model_evaluate(const mopt_model *model, const mopt_dataset *data,

@@ -102,7 +102,7 @@ static int32_t validate(mopt_trainer *t)
             moi_metrics_add(t->metrics, count, moi_plan_output(t->judge),
                             &targets);
     }
-    moi_metrics_finish(t->metrics);
+    moi_metrics_finish(t->metrics, NULL);
     return rc;
 }
 

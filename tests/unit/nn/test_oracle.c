@@ -161,7 +161,7 @@ static moi_metrics *measure(mopt_context *ctx, const char *kind,
         moi_targets piece = {labels + r, numbers + r * n};
         moi_metrics_add(m, count, output + r * n, &piece);
     }
-    moi_metrics_finish(m);
+    moi_metrics_finish(m, NULL);
     ck_assert_int_eq(kit_allocations(), asked);
     return m;
 }

@@ -118,7 +118,7 @@ START_TEST(class_figures)
     double want = 0;
     kit_ok(moi_metrics_create(ctx, loss, MOPT_TARGET_CLASS, 5, 5, 5,
                               MOI_METRICS_AUC, NULL, &m));
-    moi_metrics_finish(m);
+    moi_metrics_finish(m, NULL);
     for (int64_t i = 0; i < moi_metrics_count(m); i++)
         ck_assert_msg(isnan(moi_metrics_value(m, i)), "no rows: %s",
                       moi_metrics_name(m, i));
@@ -127,7 +127,7 @@ START_TEST(class_figures)
         for (int64_t r = 0; r < 5; r++)
             moi_metrics_add(m, 1, x[r], &(moi_targets){y + r, NULL});
         moi_metrics_add(m, 0, x[0], &(moi_targets){y, NULL});
-        moi_metrics_finish(m);
+        moi_metrics_finish(m, NULL);
     }
     for (int64_t r = 0; r < 5; r++) {
         double sum = 0;
@@ -163,7 +163,7 @@ static double auc_of(mopt_context *ctx, int64_t rows, const moi_real *x,
     kit_ok(moi_metrics_create(ctx, loss, MOPT_TARGET_CLASS, 2, 1, rows,
                               MOI_METRICS_AUC, NULL, &m));
     moi_metrics_add(m, rows, x, &(moi_targets){y, NULL});
-    moi_metrics_finish(m);
+    moi_metrics_finish(m, NULL);
     double auc = moi_metrics_get(m, "auc");
     moi_metrics_free(m);
     moi_loss_free(loss);
@@ -200,7 +200,7 @@ START_TEST(number_figures)
                               &m));
     for (int64_t r = 0; r < 4; r += 2)
         moi_metrics_add(m, 2, x[r], &(moi_targets){NULL, y[r]});
-    moi_metrics_finish(m);
+    moi_metrics_finish(m, NULL);
     ck_assert_double_eq_tol(moi_metrics_get(m, "loss"), 26.0 / 8, 1e-12);
     ck_assert_double_eq_tol(moi_metrics_get(m, "mse"), 26.0 / 8, 1e-12);
     ck_assert_double_eq_tol(moi_metrics_get(m, "rmse"), sqrt(26.0 / 8), 1e-12);
