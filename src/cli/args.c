@@ -318,11 +318,15 @@ static const option *find_short(const tables *t, char letter)
     return NULL;
 }
 
+static const char *verb_name(const tables *t)
+{
+    return t->c->verb ? t->c->verb->name : "";
+}
+
 static int unknown(const tables *t, const char *name, size_t n)
 {
     char word[48];
     const char *near;
-    const char *verb = t->c->verb;
 
     snprintf(word, sizeof word, "%.*s", (int)n, name);
     near = args_nearest(word, name_at, t);
@@ -332,7 +336,7 @@ static int unknown(const tables *t, const char *name, size_t n)
                         near);
     return cli_fail(t->c, EXIT_USAGE,
                     "unknown option '--%s'; 'modelopt help%s%s' lists them",
-                    word, verb ? " " : "", verb ? verb : "");
+                    word, t->c->verb ? " " : "", verb_name(t));
 }
 
 /* Act on an option without a value. */
@@ -386,7 +390,7 @@ static int parse_short(tables *t, int argc, char **argv, int *i)
             return cli_fail(t->c, EXIT_USAGE,
                             "unknown option '-%c'; 'modelopt help%s%s' lists "
                             "them", *at, t->c->verb ? " " : "",
-                            t->c->verb ? t->c->verb : "");
+                            verb_name(t));
         if (is_flag(o)) {
             int code = flag(t, o);
 
@@ -418,8 +422,10 @@ static int looks_like_option(const char *arg)
 /* Help for the verb if it was asked for, else the count of arguments. */
 static int check_count(tables *t, int count, int low, int high, char **argv)
 {
-    const command *v = cli_command(t->c->verb);
+    const command *v = t->c->verb;
 
+    if (!v)
+        return ARGS_GO;
     if (t->help)
         return args_help(t->c, v, t->own);
     if (count < low)
@@ -537,7 +543,9 @@ int args_help(cli *c, const command *v, const option *options)
     for (const char *line = v->examples; *line;) {
         size_t n = strcspn(line, "\n");
 
-        printf("  %.*s\n", (int)n, line);
+        fputs("  ", stdout);
+        fwrite(line, 1, n, stdout);
+        fputc('\n', stdout);
         line += n + (line[n] == '\n');
     }
     return EXIT_DONE;

@@ -25,7 +25,7 @@ struct progress;
 
 /* One run of the program. */
 typedef struct cli {
-    const char *verb; /* NULL before it is known */
+    const struct command *verb; /* NULL before it is known */
     int json;
     int quiet;
     int verbose; /* how often -v was given */
@@ -57,7 +57,6 @@ int verb_keys(cli *c, int argc, char **argv);
 int verb_help(cli *c, int argc, char **argv);
 
 extern const command cli_commands[]; /* ends with a name of NULL */
-const command *cli_command(const char *name);
 
 /* Print "modelopt: message" on stderr as one line; nothing when level is
  * above what -q and -v ask for (MOPT_LOG_*). */

@@ -12,7 +12,7 @@ static const char *verb_at(const void *list, size_t i)
     return ((const command *)list)[i].name;
 }
 
-const command *cli_command(const char *name)
+static const command *find(const char *name)
 {
     for (const command *v = cli_commands; name && v->name; v++)
         if (strcmp(v->name, name) == 0)
@@ -60,10 +60,10 @@ int verb_help(cli *c, int argc, char **argv)
             cli_print_json(c, json_object());
         return EXIT_DONE;
     }
-    v = cli_command(argv[0]);
+    v = find(argv[0]);
     if (!v)
         return unknown_verb(c, argv[0]);
-    c->verb = v->name;
+    c->verb = v;
     return v->run(c, 1, ask);
 }
 
@@ -91,10 +91,10 @@ static int run(cli *c, int argc, char **argv)
     if (used + 1 >= argc)
         return cli_fail(c, EXIT_USAGE,
                         "no verb; 'modelopt help' lists what can be done");
-    v = cli_command(argv[used + 1]);
+    v = find(argv[used + 1]);
     if (!v)
         return unknown_verb(c, argv[used + 1]);
-    c->verb = v->name;
+    c->verb = v;
     return v->run(c, argc - used - 2, argv + used + 2);
 }
 

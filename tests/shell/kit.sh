@@ -5,7 +5,7 @@
 # $1 is the program, $2 a Python 3. The current folder is an empty one of the
 # test's own.
 set -u
-program=$1
+program=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 python=$2
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
