@@ -506,7 +506,6 @@ int args_want_json(int argc, char **argv)
 static void help_option(const option *o)
 {
     char left[64];
-    const char *line = o->help;
     int n;
 
     if (o->letter)
@@ -519,11 +518,12 @@ static void help_option(const option *o)
         printf("%s\n%*s", left, HELP_COLUMN, "");
     else
         printf("%-*s", HELP_COLUMN, left);
-    for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        if (line != o->help)
+    for (const char *at = o->help; *at; at++) {
+        putchar(*at);
+        if (*at == '\n')
             printf("%*s", HELP_COLUMN, "");
-        printf("%.*s\n", (int)strcspn(line, "\n"), line);
     }
+    putchar('\n');
 }
 
 int args_help(cli *c, const command *v, const option *options)
