@@ -324,7 +324,8 @@ int32_t mopt_dataset_read(const mopt_dataset *data, int64_t first,
     targets = data->store->target == MOPT_TARGET_NUMBER
                   ? moi_dataset_targets(data) : 1;
     wide = moi_alloc(data->store->ctx,
-                     CHUNK * (features > targets ? features : targets),
+                     (count < CHUNK ? count : CHUNK) *
+                         (features > targets ? features : targets),
                      sizeof(*wide));
     if (!wide)
         return MOPT_ENOMEM;

@@ -148,12 +148,13 @@ START_TEST(test_glyphs_are_images)
     ck_assert_int_eq(targets, 10);
     ck_assert_int_eq(kind, MOPT_TARGET_CLASS);
     for (int i = 0; i < ROWS; i++) {
-        int ink = 0;
+        int ink = 0, bytes = 0;
         kit_ok(mopt_dataset_read(data, i, 1, x, &y));
         for (int j = 0; j < 784; j++) {
-            ck_assert(x[j] >= 0 && x[j] <= 255 && x[j] == floorf(x[j]));
+            bytes += x[j] >= 0 && x[j] <= 255 && x[j] == floorf(x[j]);
             ink += x[j] > 100;
         }
+        ck_assert_int_eq(bytes, 784);
         ck_assert_msg(ink >= 4 && ink <= 300, "row %d: ink %d", i, ink);
         counts[(int)y]++;
     }
@@ -226,8 +227,6 @@ START_TEST(test_wrong)
         {LINEAR(""), MOPT_PART_TEST, MOPT_ENOENT, "test_count is 0"},
         {GLYPHS(""), MOPT_PART_VALIDATION, MOPT_EINVAL, "part is 1"},
         {GLYPHS(""), 77, MOPT_EINVAL, "part is 77"},
-        {LINEAR(", \"count\": 1000000000, \"features\": 1000000"),
-         MOPT_PART_TRAIN, MOPT_ENOMEM, ""},
     };
     mopt_context *ctx = kit_begin();
     mopt_dataset *data = NULL;
