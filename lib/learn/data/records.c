@@ -256,8 +256,6 @@ static char *find_close(const moi_records *r, char *p, char quote,
             *escapes = 1;
             p++;
         } else if (*p == quote) {
-            if (p + 1 == end && !r->ended)
-                return NULL; /* the next byte decides */
             if (p + 1 == end || p[1] != quote)
                 return p;
             *escapes = 1;
@@ -288,7 +286,7 @@ static int32_t read_quoted(moi_records *r, char **at, int32_t *rc)
                   *close != r->delimiter; close++)
         ;
     if (close == end && !r->ended)
-        return MORE;
+        return MORE; /* what follows decides, be it only a second quote */
     if (close < end && *close != '\n' && *close != r->delimiter &&
         !(r->delimiter == ' ' && is_blank(close[-1]))) {
         *rc = moi_fail(MOPT_EFORMAT, "%s, line %lld, field %lld: text goes on "

@@ -363,6 +363,28 @@ START_TEST(test_digest)
 }
 END_TEST
 
+/* No byte of a row is left out. */
+START_TEST(test_digest_sees_every_byte)
+{
+    mopt_context *ctx = kit_begin();
+    uint64_t digests[81];
+
+    for (int at = 0; at <= 80; at++) {
+        mopt_dataset *data = NULL;
+        uint8_t row[80] = {0};
+        if (at < 80)
+            row[at] = 1;
+        kit_ok(mopt_dataset_from_memory(ctx, 1, 80, row, MOPT_U8, 0, NULL, 0,
+                                        0, 0, NULL, NULL, &data));
+        digests[at] = moi_dataset_digest(data);
+        mopt_dataset_free(data);
+        for (int i = 0; i < at; i++)
+            ck_assert_uint_ne(digests[at], digests[i]);
+    }
+    kit_end(ctx);
+}
+END_TEST
+
 /* Gathering in any order gives what reading gives. */
 START_TEST(test_gather)
 {
@@ -498,6 +520,7 @@ Suite *kit_suite(void)
     tcase_add_test(tests, test_describe);
     tcase_add_test(tests, test_gaps);
     tcase_add_test(tests, test_digest);
+    tcase_add_test(tests, test_digest_sees_every_byte);
     tcase_add_test(tests, test_gather);
     tcase_add_test(tests, test_threads);
     tcase_add_test(tests, test_no_memory);

@@ -109,6 +109,48 @@ START_TEST(test_stratified_tight)
 }
 END_TEST
 
+/* Classes of the validation rows, for classes of the given sizes. */
+static void validation_counts(const int *sizes, int classes, int64_t rows,
+                              const char *json, int64_t *counts)
+{
+    mopt_context *ctx = kit_begin();
+    mopt_dataset *data = NULL, *validation = NULL;
+    mopt_config *config = data_config(ctx, json);
+    uint8_t y[100];
+    int seen[ROWS] = {0}, at = 0;
+
+    for (int c = 0; c < classes; c++)
+        for (int i = 0; i < sizes[c]; i++, at++) {
+            y[at] = labels[at] = (uint8_t)c;
+            numbers[at] = (float)at;
+        }
+    kit_ok(mopt_dataset_from_memory(ctx, rows, 1, numbers, MOPT_F32, 0, y,
+                                    MOPT_U8, 1, 0, NULL, NULL, &data));
+    kit_ok(mopt_dataset_split(data, config, NULL, &validation, NULL));
+    mark(validation, seen, counts);
+    mopt_dataset_free(validation);
+    mopt_config_free(config);
+    mopt_dataset_free(data);
+    kit_end(ctx);
+}
+
+/* 4.2, 2.1 and 0.7 rows: the largest remainder gets the row that is left. A
+ * class of three keeps one to train on, though 2.7 of them were due. */
+START_TEST(test_remainders)
+{
+    static const int three[] = {60, 30, 10}, two[] = {97, 3};
+    int64_t counts[CLASSES];
+
+    validation_counts(three, 3, 100, "{\"split.validation\": 7}", counts);
+    ck_assert_int_eq(counts[0], 4);
+    ck_assert_int_eq(counts[1], 2);
+    ck_assert_int_eq(counts[2], 1);
+    validation_counts(two, 2, 100, "{\"split.validation\": 90}", counts);
+    ck_assert_int_eq(counts[0], 88);
+    ck_assert_int_eq(counts[1], 2);
+}
+END_TEST
+
 /* Without shuffling the parts follow each other, training first. */
 START_TEST(test_in_order)
 {
@@ -313,6 +355,7 @@ Suite *kit_suite(void)
 
     tcase_add_test(tests, test_stratified);
     tcase_add_test(tests, test_stratified_tight);
+    tcase_add_test(tests, test_remainders);
     tcase_add_test(tests, test_in_order);
     tcase_add_test(tests, test_seeds);
     tcase_add_test(tests, test_empty_parts_are_null);

@@ -24,6 +24,7 @@ static const char *const plain[][2] = {
     {"1|0.5|no\n-2|30|yes\n0|4|no\n", ""},
     {"1 0.5 no\n-2   30 yes \n 0  4\tno\n", ""},
     {"\"1\";\"0.5\";\"no\"\n-2;30;\"yes\"\n0;4;no\n", ""},
+    {"\"1\" 0.5  \"no\"\n-2 30\t\"yes\" \n 0 \"4\" no\n", ""},
     {"1:0.5:no\n-2:30:yes\n0:4:no\n", ", \"delimiter\": \":\""},
     {"1\t0.5\tno\n-2\t30\tyes\n0\t4\tno\n", ", \"delimiter\": \"tab\""},
     {" 1 ,\t0.5, no\n-2 , 30,yes \n0,4 ,no\n", ""},
@@ -114,6 +115,35 @@ START_TEST(test_long_fields)
     ck_assert_float_eq(label[0], 0);
     ck_assert_float_eq(label[1], 1);
     mopt_dataset_free(data);
+    free(text);
+    kit_end(ctx);
+}
+END_TEST
+
+/* Every kind of byte at the end of the buffer: records are long, and shifted
+ * by a byte from file to file. */
+START_TEST(test_buffer_ends)
+{
+    enum { LONG = 262144 };
+    static const char tail[] = "\",\"x\"\"y\" ,\"a,\nb\"\r\n2,z,\"c\"\n";
+    mopt_context *ctx = kit_begin();
+    char *text = malloc(LONG + 100);
+
+    ck_assert_ptr_nonnull(text);
+    for (int shift = 0; shift < 32; shift++) {
+        mopt_dataset *data = NULL;
+        float y[2];
+        memset(text, 'q', LONG);
+        text[0] = '"';
+        strcpy(text + LONG - shift, tail);
+        kit_ok(data_csv(ctx, text, ", \"header\": \"no\"", &data));
+        kit_ok(mopt_dataset_read(data, 0, 2, NULL, y));
+        ck_assert_float_eq(y[0], 0);
+        ck_assert_float_eq(y[1], 1);
+        data_says(data, "[\"x\\\"y\", \"z\"]");
+        data_says(data, "[\"a,\\nb\", \"c\"]");
+        mopt_dataset_free(data);
+    }
     free(text);
     kit_end(ctx);
 }
@@ -522,6 +552,7 @@ Suite *kit_suite(void)
                         (int)(sizeof plain / sizeof plain[0]));
     tcase_add_test(tests, test_quotes);
     tcase_add_test(tests, test_long_fields);
+    tcase_add_test(tests, test_buffer_ends);
     tcase_add_test(tests, test_missing);
     tcase_add_test(tests, test_categories);
     tcase_add_test(tests, test_latin_names);
