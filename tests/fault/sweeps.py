@@ -136,7 +136,7 @@ ALLOWED = {
     ("*", "code"): ANY,
     # Texts that may be anything, or whose wrongness only a file system knows.
     ("*", "path"): ['"\\xff\\xfe"'], ("mopt_recipe_set", "path"): [],
-    ("*", "storage"): ['"\\xff\\xfe"'],
+    ("*", "storage"): ['""', '"\\xff\\xfe"'],
     ("*", "base"): ["NULL", '""', '"\\xff\\xfe"', "w->endless"],
     # Kept with ? for what is no UTF-8.
     ("*", "reason"): ["NULL", '""', '"\\xff\\xfe"', "w->endless"],

@@ -135,6 +135,7 @@ static void file_study(world *w, const char *path)
         return;
     kit_ok(mopt_config_create(w->ctx, "study", &config));
     kit_ok(mopt_config_set_text(config, "storage", path));
+    kit_ok(mopt_config_set_bool(config, "resume", 1));
     kit_ok(mopt_study_create(w->ctx, the_space(w), config, &w->filed));
     mopt_config_free(config);
 }

@@ -279,6 +279,8 @@ class Training(unittest.TestCase):
         with self.assertRaises(ValueError):
             modelopt.Trainer(modelopt.Model(LAYERS, inputs=3, outputs=2),
                              self.train)
+        with self.assertRaisesRegex(TypeError, "train: a Dataset is needed"):
+            modelopt.Trainer(self.model, [[1, 2]])
         with self.assertRaises(TypeError):
             modelopt.Trainer(self.model, self.train, None,
                              modelopt.Config("train"), epochs=3)

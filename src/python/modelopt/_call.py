@@ -104,9 +104,15 @@ def create(function: Any, kind: Any, *arguments: Any) -> Any:
     return out
 
 
-def pointer_of(item: Any) -> Any:
-    """The pointer of a handle, None for None."""
-    return None if item is None else item.pointer
+def pointer_of(item: Any, kind: type[Handle], name: str,
+               none: bool = False) -> Any:
+    """The pointer of an argument that is to be a handle of a class."""
+    if item is None and none:
+        return None
+    if not isinstance(item, kind):
+        raise TypeError(f"{name}: a {kind.__name__} is needed, "
+                        f"not {type(item).__name__}")
+    return item.pointer
 
 
 class Calls:

@@ -73,7 +73,7 @@ def default_context() -> Context:
 
 def context_of(context: Context | None) -> Any:
     """The pointer of a context, or of the default one."""
-    return (context or default_context()).pointer
+    return pointer_of(context or default_context(), Context, "context")
 
 
 def version() -> tuple[int, int, int]:
@@ -177,7 +177,8 @@ class Token:
 
     def __init__(self, cancel: Cancel | None,
                  context: Context | None) -> None:
-        self.pointer = pointer_of(cancel) or inherited_cancel()
+        self.pointer = pointer_of(cancel, Cancel, "cancel", True) \
+            or inherited_cancel()
         self.handle = cancel
         if not self.pointer:
             self.handle = Cancel(context)

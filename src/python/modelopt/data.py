@@ -8,7 +8,7 @@ import itertools
 from typing import Any, Mapping
 
 from . import _bindings as c
-from ._call import Handle, check, create, json_out
+from ._call import Handle, check, create, json_out, pointer_of
 from .arrays import FLOATS, Array, View, view
 from .core import Config, Context, as_config, context_of, int64
 
@@ -206,10 +206,11 @@ class Transform(Handle):
         config = config or Config("data", settings)
         transform = cls.__new__(cls)
         Handle.__init__(transform, create(
-            c.mopt_transform_fit, c.mopt_transform, train.pointer,
-            config.pointer))
+            c.mopt_transform_fit, c.mopt_transform,
+            pointer_of(train, Dataset, "train"), config.pointer))
         return transform
 
     def apply(self, data: Dataset) -> Dataset:
         return Dataset._wrap(create(c.mopt_transform_apply, c.mopt_dataset,
-                                    self.pointer, data.pointer))
+                                    self.pointer,
+                                    pointer_of(data, Dataset, "data")))

@@ -8,10 +8,13 @@ from typing import Any, Mapping, Sequence
 
 from . import _bindings as c
 from ._call import (Handle, check, copy_out, create, json_in, json_out,
-                    long_call, utf8)
+                    long_call, pointer_of, utf8)
 from .arrays import Array, floats
 from .core import Cancel, Config, Context, Token, context_of, int64
 from .data import Dataset, Transform
+
+# Operations of a prediction that is over before a thread for it has started.
+_QUICK = 10**7
 
 
 class Model(Handle):
@@ -36,12 +39,14 @@ class Model(Handle):
                          int64("outputs", outputs))
         super().__init__(out)
         self._context = context
+        self._known: tuple[int, int, int] | None = None
 
     @classmethod
     def _wrap(cls, pointer: Any, context: Context | None) -> Model:
         model = cls.__new__(cls)
         Handle.__init__(model, pointer)
         model._context = context
+        model._known = None
         return model
 
     @classmethod
@@ -58,11 +63,13 @@ class Model(Handle):
         """Append a layer: add("dense", units=64, activation="relu")."""
         config = Config(f"layer.{layer}", settings, context=self._context)
         check(c.mopt_model_add(self.pointer, config.pointer))
+        self._known = None
 
     def add_dense(self, units: int, activation: str | None = None) -> None:
         check(c.mopt_model_add_dense(
             self.pointer, int64("units", units),
             None if activation is None else utf8(activation)))
+        self._known = None
 
     def add_dropout(self, rate: float) -> None:
         check(c.mopt_model_add_dropout(self.pointer, rate))
@@ -78,7 +85,8 @@ class Model(Handle):
     def set_transform(self, transform: Transform | None) -> None:
         """What turns raw columns into this model's inputs."""
         check(c.mopt_model_set_transform(
-            self.pointer, None if transform is None else transform.pointer))
+            self.pointer,
+            pointer_of(transform, Transform, "transform", True)))
 
     def describe(self) -> dict[str, Any]:
         """Inputs, outputs, layers, params, bytes, flops, tensors."""
@@ -103,24 +111,33 @@ class Model(Handle):
 
     def predict(self, x: Any, *, cancel: Cancel | None = None) -> Array:
         """Outputs [rows][outputs], for an array of inputs or a data set."""
-        width = self.describe()["outputs"]
-        token = Token(cancel, self._context)
+        inputs, outputs, flops = self._sizes()
+        function: Any = c.mopt_model_predict
         if isinstance(x, Dataset):
-            out = Array((len(x), width))
+            out = Array((len(x), outputs))
             arguments = (x.pointer, out.pointer, out.count)
-            function: Any = c.mopt_model_predict_dataset
+            function = c.mopt_model_predict_dataset
         else:
             x = floats(x, "x")
-            inputs = self.describe()["inputs"]
             if x.shape and x.count != x.shape[0] * inputs:
                 raise ValueError(f"x: {x.count // max(x.shape[0], 1)} "
                                  f"inputs a row, the model has {inputs}")
-            out = Array((x.shape[0], width))
+            out = Array((x.shape[0], outputs))
             arguments = (x.pointer, x.shape[0], out.pointer)
-            function = c.mopt_model_predict
-        long_call(function, self.pointer, *arguments, token.pointer,
-                  cancel=token.pointer, keep=(self, x, token.handle))
+        if cancel is None and len(out) * flops < _QUICK:
+            check(function(self.pointer, *arguments, None))
+        else:
+            token = Token(cancel, self._context)
+            long_call(function, self.pointer, *arguments, token.pointer,
+                      cancel=token.pointer, keep=(self, x, out, token.handle))
         return out
+
+    def _sizes(self) -> tuple[int, int, int]:
+        """Inputs, outputs, and operations a row; fixed once weights are."""
+        if self._known is None:
+            about = self.describe()
+            self._known = (about["inputs"], about["outputs"], about["flops"])
+        return self._known
 
     def evaluate(self, data: Dataset, loss: str | None = None, *,
                  cancel: Cancel | None = None) -> dict[str, Any]:
@@ -134,7 +151,7 @@ class Model(Handle):
             found.append(text)
             return code
 
-        long_call(measure, self.pointer, data.pointer,
+        long_call(measure, self.pointer, pointer_of(data, Dataset, "data"),
                   None if loss is None else utf8(loss), token.pointer,
                   cancel=token.pointer, keep=(self, data, token.handle))
         return json.loads(found[0])

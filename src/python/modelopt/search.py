@@ -157,7 +157,8 @@ class Trial(Handle):
     def apply(self, config: Config) -> int:
         """Set in a config the parameters that are its keys; how many were."""
         out = ctypes.c_int64()
-        check(c.mopt_trial_apply(self.pointer, config.pointer, out))
+        check(c.mopt_trial_apply(self.pointer, pointer_of(
+            config, Config, "config"), out))
         return out.value
 
     def set_note(self, key: str, value: Any) -> None:
@@ -194,7 +195,7 @@ class Study(Handle):
         config = as_config("study", config or settings, context)
         super().__init__(create(
             c.mopt_study_create, c.mopt_study, context_of(context),
-            pointer_of(space), config.pointer))
+            pointer_of(space, Space, "space", True), config.pointer))
         self._context = context
         self._stop = False
         self._objectives = 0
@@ -213,7 +214,8 @@ class Study(Handle):
             numbers = _numbers(value, self._count_objectives())
             values = (ctypes.c_double * len(numbers))(*numbers)
         check(c.mopt_study_tell(
-            self.pointer, trial.pointer, _state(state), values,
+            self.pointer, pointer_of(trial, Trial, "trial"), _state(state),
+            values,
             None if reason is None else utf8(reason)))
 
     def enqueue(self, params: Mapping[str, Any]) -> None:

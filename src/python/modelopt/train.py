@@ -42,7 +42,9 @@ class Trainer(Handle):
         config = as_config("train", config or settings, context)
         super().__init__(create(
             c.mopt_trainer_create, c.mopt_trainer, context_of(context),
-            model.pointer, train.pointer, pointer_of(validation),
+            pointer_of(model, Model, "model"),
+            pointer_of(train, Dataset, "train"),
+            pointer_of(validation, Dataset, "validation", True),
             config.pointer))
         self._context = context
         self._calls = Calls()
