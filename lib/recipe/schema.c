@@ -130,6 +130,26 @@ static json_t *data_section(void)
     return section;
 }
 
+/* In a recipe a layer may be a domain too, and repetitions may share. */
+static json_t *model_section(void)
+{
+    json_t *section = moi_model_schema(1);
+    json_t *layers = json_object_get(json_object_get(section, "properties"),
+                                     "layers");
+    json_t *forms = json_object_get(json_object_get(layers, "items"), "anyOf");
+    for (size_t i = 0; i < json_array_size(forms); i++) {
+        json_t *properties = json_object_get(json_array_get(forms, i),
+                                             "properties");
+        if (json_object_get(properties, "repeat") != NULL)
+            json_object_set_new(properties, "share",
+                                json_pack("{ssss}", "type", "boolean",
+                                          "description", "the same values in "
+                                          "every repetition"));
+    }
+    json_array_append_new(forms, json_pack("{ss}", "$ref", "#/$defs/domain"));
+    return section;
+}
+
 static int32_t add_text(json_t *object, const char *key, const char *json)
 {
     return moi_json_add(object, key, json_loads(json, 0, NULL));
@@ -139,7 +159,7 @@ static int32_t add_sections(json_t *properties)
 {
     int32_t rc = moi_json_add(properties, "data", data_section());
     if (rc == MOPT_OK)
-        rc = moi_json_add(properties, "model", moi_model_schema(1));
+        rc = moi_json_add(properties, "model", model_section());
     if (rc == MOPT_OK)
         rc = moi_json_add(properties, "train",
                           moi_schema_to_json(kind("train"), 1));

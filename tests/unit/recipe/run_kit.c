@@ -111,11 +111,13 @@ const json_t *at(const json_t *json, const char *key,
 
 void same_weights(const mopt_model *a, const mopt_model *b)
 {
-    static char text[2][1 << 16];
-    kit_ok(mopt_model_describe(a, text[0], sizeof text[0], NULL));
-    kit_ok(mopt_model_describe(b, text[1], sizeof text[1], NULL));
-    ck_assert_str_eq(text[0], text[1]);
-    json_t *json = json_loads(text[0], 0, NULL);
+    static char text[1 << 16];
+    kit_ok(mopt_model_describe(a, text, sizeof text, NULL));
+    json_t *json = json_loads(text, 0, NULL);
+    kit_ok(mopt_model_describe(b, text, sizeof text, NULL));
+    json_t *other = json_loads(text, 0, NULL);
+    ck_assert(json_equal(at(json, "layers", NULL), at(other, "layers", NULL)));
+    json_decref(other);
     const json_t *tensors = json_object_get(json, "tensors");
     int64_t count = 0;
     for (size_t i = 0; i < json_array_size(tensors); i++) {
