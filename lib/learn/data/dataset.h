@@ -27,6 +27,11 @@ mopt_transform *moi_dataset_transform(const mopt_dataset *data);
 void moi_dataset_gather(const mopt_dataset *data, const int64_t *rows,
                         int64_t count, moi_real *x);
 
+/* Have some of these rows brought near: they are gathered next, after work
+ * that leaves the memory alone. Nothing else changes. */
+void moi_dataset_fetch(const mopt_dataset *data, const int64_t *rows,
+                       int64_t count);
+
 /* Their targets: classes[count], or numbers[count][targets]. */
 void moi_dataset_classes(const mopt_dataset *data, const int64_t *rows,
                          int64_t count, int32_t *classes);

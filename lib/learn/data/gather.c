@@ -153,6 +153,26 @@ void moi_dataset_gather(const mopt_dataset *data, const int64_t *rows,
     convert(&g, store->type, x);
 }
 
+/* What a second-level cache holds beside the work itself. */
+#define NEXT_BATCH 65536
+
+void moi_dataset_fetch(const mopt_dataset *data, const int64_t *rows,
+                       int64_t count)
+{
+    const moi_store *store = data->store;
+    int64_t bytes = store->width * moi_type_size(store->type), i, k;
+
+    if (bytes > NEXT_BATCH)
+        return;
+    for (i = 0; i < count && i * bytes < NEXT_BATCH; i++) {
+        const char *at = (const char *)store->cells +
+                         moi_dataset_row(data, rows[i]) * store->stride;
+
+        for (k = 0; k < bytes; k += 64)
+            __builtin_prefetch(at + k, 0, 2);
+    }
+}
+
 void moi_dataset_classes(const mopt_dataset *data, const int64_t *rows,
                          int64_t count, int32_t *classes)
 {

@@ -237,6 +237,16 @@ static double batch_weight(const batch *b, moi_worker *w)
     return weight;
 }
 
+/* Let the rows behind a chunk come near while it is worked on. */
+static void fetch_next(const batch *b, int64_t at, int64_t rows)
+{
+    const mopt_trainer *t = b->t;
+    int64_t left = t->rows - t->now.row - at - rows;
+
+    moi_dataset_fetch(t->train, b->index + at + rows,
+                      left < rows ? left : rows);
+}
+
 /* Work the batch out, chunk by chunk; with its gradient unless hook is NULL.
  * A loss that is no number ends it: the caller looks at that. */
 static int32_t work(batch *b, moi_grads_fn hook)
@@ -257,6 +267,7 @@ static int32_t work(batch *b, moi_grads_fn hook)
         b->pass.row = at;
         moi_dataset_gather(t->train, b->index + at, rows,
                            moi_plan_input(w->plan));
+        fetch_next(b, at, rows);
         rc = moi_cancel_check(t->cancel);
         if (!rc)
             rc = moi_plan_forward(w->plan, weights, rows, &b->pass);
