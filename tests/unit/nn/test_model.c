@@ -34,7 +34,7 @@ START_TEST(a_tree_is_expanded)
         "{\"type\": \"dense\", \"bias\": false}]}", 5, 3, &model));
     static const char want[] = /* longer than Check's messages may be */
         "{\"inputs\": 5, \"outputs\": 3, \"params\": 156, \"bytes\": 624, "
-        "\"flops\": 312, \"layers\": ["
+        "\"flops\": 312, \"target\": null, \"layers\": ["
         "{\"type\": \"dense\", \"units\": 8, \"activation\": \"relu\"}, "
         "{\"type\": \"dropout\", \"rate\": 0.25}, "
         "{\"type\": \"dense\", \"units\": 4, \"activation\": {\"type\": "
