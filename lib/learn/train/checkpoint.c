@@ -574,7 +574,6 @@ static void adopt(mopt_trainer *t, found *f)
     t->history_room = f->now.epoch * t->columns;
     f->history = NULL;
     t->broken = MOPT_OK;
-    t->ordered = -1;
     t->norm = 0;
     t->saved = t->now.seconds;
     t->saved_step = t->now.step;

@@ -83,7 +83,6 @@ static int32_t enter(mopt_trainer *t, mopt_cancel *cancel)
     moi_trainer_begin(t);
     if (t->flags & MOI_TRAINER_SETTLED)
         exchange(t);
-    t->flags &= ~MOI_TRAINER_CLOSED;
     t->flags |= MOI_TRAINER_RUNNING;
     t->started = moi_clock_seconds();
     t->cancel = cancel;
@@ -178,6 +177,9 @@ int32_t mopt_trainer_step(mopt_trainer *trainer, double *loss)
 
     if (!t)
         return moi_fail_null("mopt_trainer_step", "trainer");
+    if (at_limit(t) && !full(t) && !t->broken &&
+        !(t->flags & MOI_TRAINER_RUNNING))
+        return MOPT_EXHAUSTED; /* and the best weights stay where they are */
     rc = enter(t, NULL);
     if (rc)
         return rc;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "learn/nn/plan.h"
+#include "learn/train/trainer.h"
 #include "school.h"
 
 static mopt_context *ctx;
@@ -131,6 +131,24 @@ START_TEST(frozen_layers_cost_nothing)
         ck_assert((grads[p->offset] == 77) == !(seen & 1 << i));
     }
     moi_plan_free(plan);
+}
+END_TEST
+
+START_TEST(trainers_tell_their_plan)
+{
+    mopt_trainer *t = school_trainer(ctx, model, train, NULL, "{}");
+    const float *grads = moi_step_gradient(t);
+
+    add_group(t, "layers.0.*", "{\"frozen\": true}");
+    kit_ok(mopt_trainer_step(t, NULL));
+    for (int64_t i = 0; i < 2; i++) {
+        const moi_param *frozen = moi_model_param(model, i);
+
+        for (int64_t k = 0; k < frozen->count; k++)
+            ck_assert(grads[frozen->offset + k] == 0);
+    }
+    ck_assert(grads[moi_model_param(model, 3)->offset] != 0);
+    mopt_trainer_free(t);
 }
 END_TEST
 
@@ -297,6 +315,86 @@ START_TEST(terms_add_to_the_loss)
 }
 END_TEST
 
+/* Chunks of a batch with a term add up to the whole, at any weight. */
+START_TEST(terms_of_chunks_add_up)
+{
+    static const char *const json[] = {
+        "{\"batch_size\": 60, \"epochs\": 3, \"optimizer\": {\"type\": "
+        "\"sgd\", \"learning_rate\": 0.1}}",
+        "{\"batch_size\": 60, \"epochs\": 3, \"optimizer\": {\"type\": "
+        "\"sgd\", \"learning_rate\": 0.1}, \"chunk\": 13, \"loss\": {\"type\": "
+        "\"cross_entropy\", \"class_weights\": [1, 2, 0.5]}}",
+        "{\"batch_size\": 60, \"epochs\": 3, \"optimizer\": {\"type\": "
+        "\"sgd\", \"learning_rate\": 0.1}, \"loss\": {\"type\": "
+        "\"cross_entropy\", \"class_weights\": [1, 2, 0.5]}}",
+    };
+    float *to[] = {before, before, after};
+    double loss[3];
+    int64_t count = 0;
+
+    for (int i = 0; i < 3; i++) {
+        mopt_model *net = school_model(ctx, SCHOOL_CLASSES, 0);
+        mopt_trainer *t = school_trainer(ctx, net, train, NULL, json[i]);
+        pull p = {0, 0, 0, 0};
+
+        kit_ok(mopt_trainer_add_loss(t, 0.7, towards_one, &p, NULL));
+        kit_ok(mopt_trainer_fit(t, NULL));
+        loss[i] = school_get(t, "loss");
+        count = school_weights(net, to[i]);
+        mopt_trainer_free(t);
+        mopt_model_free(net);
+    }
+    for (int64_t i = 0; i < count; i++)
+        ck_assert_double_eq_tol(before[i], after[i], 1e-5);
+    ck_assert_double_eq_tol(loss[1], loss[2], 1e-6);
+    ck_assert_double_gt(fabs(loss[0] - loss[2]), 1e-3);
+}
+END_TEST
+
+/* Each epoch sees every row once, in an order of its own. */
+typedef struct diary {
+    int64_t at, rows[2 * SCHOOL_ROWS];
+} diary;
+
+static int32_t write_rows(void *user, int64_t rows, int64_t outputs,
+                          const int64_t *index, const float *output,
+                          float *grad, double *loss)
+{
+    diary *d = user;
+
+    (void)outputs, (void)output, (void)grad, (void)loss;
+    memcpy(d->rows + d->at, index, (size_t)rows * sizeof *index);
+    d->at += rows;
+    return 0;
+}
+
+START_TEST(epochs_are_shuffled)
+{
+    diary d = {0, {0}};
+    int64_t same = 0, in_turn = 0;
+    mopt_trainer *t = school_trainer(ctx, model, train, NULL,
+                                     "{\"epochs\": 2, \"batch_size\": 9}");
+
+    kit_ok(mopt_trainer_add_loss(t, 1, write_rows, &d, NULL));
+    kit_ok(mopt_trainer_fit(t, NULL));
+    mopt_trainer_free(t);
+    for (int epoch = 0; epoch < 2; epoch++) {
+        int32_t seen[SCHOOL_ROWS] = {0};
+
+        for (int i = 0; i < SCHOOL_ROWS; i++)
+            seen[d.rows[epoch * SCHOOL_ROWS + i]]++;
+        for (int i = 0; i < SCHOOL_ROWS; i++)
+            ck_assert_int_eq(seen[i], 1);
+    }
+    for (int i = 0; i < SCHOOL_ROWS; i++) {
+        same += d.rows[i] == d.rows[SCHOOL_ROWS + i];
+        in_turn += d.rows[i] == i;
+    }
+    ck_assert_int_lt(same, SCHOOL_ROWS / 4);
+    ck_assert_int_lt(in_turn, SCHOOL_ROWS / 4);
+}
+END_TEST
+
 START_TEST(terms_misused)
 {
     pull p = {0, 0, 0, 17};
@@ -412,12 +510,15 @@ Suite *kit_suite(void)
     tcase_add_test(c, groups_scale_the_rate);
     tcase_add_test(c, groups_freeze);
     tcase_add_loop_test(c, frozen_layers_cost_nothing, 0, 5);
+    tcase_add_test(c, trainers_tell_their_plan);
     tcase_add_test(c, groups_decay);
     tcase_add_test(c, biases_decay_when_asked);
     tcase_add_test(c, later_groups_win);
     tcase_add_test(c, groups_misused);
     tcase_add_loop_test(c, terms_alone, 0, 2);
     tcase_add_test(c, terms_add_to_the_loss);
+    tcase_add_test(c, terms_of_chunks_add_up);
+    tcase_add_test(c, epochs_are_shuffled);
     tcase_add_test(c, terms_misused);
     tcase_add_test(c, unlabelled_rows);
     tcase_add_loop_test(c, steps_allocate_nothing, 0, 12);

@@ -133,9 +133,18 @@ START_TEST(resumed_bits)
 }
 END_TEST
 
-START_TEST(resumed_chunks_and_groups)
+START_TEST(resumed_chunks)
 {
     interrupted("{\"batch_size\": 20, \"chunk\": 7}", 14);
+}
+END_TEST
+
+/* Patience is not born again. */
+START_TEST(resumed_patience)
+{
+    interrupted("{\"early_stopping\": {\"patience\": 3}, \"epochs\": 200, "
+                "\"optimizer\": {\"learning_rate\": 0.05}}",
+                2 + _i);
 }
 END_TEST
 
@@ -586,7 +595,8 @@ Suite *kit_suite(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, resumed_bits, 0, OPTIMIZERS * SCHEDULES);
-    tcase_add_test(c, resumed_chunks_and_groups);
+    tcase_add_test(c, resumed_chunks);
+    tcase_add_loop_test(c, resumed_patience, 0, 8);
     tcase_add_test(c, five_and_five);
     tcase_add_test(c, steps_and_more_steps);
     tcase_add_test(c, resuming_over_something_else);

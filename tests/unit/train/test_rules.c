@@ -345,6 +345,20 @@ START_TEST(state_is_flushed)
 }
 END_TEST
 
+/* Of a constant gradient the variance is 0, or by rounding less. */
+START_TEST(no_root_of_less_than_nothing)
+{
+    bench b;
+
+    begin(&b, "{\"optimizer\": {\"type\": \"rmsprop\", \"centered\": true}}");
+    for (int i = 0; i < SIZE; i++)
+        b.g[i] = 0.1f * (float)(i + 1);
+    for (int t = 1; t <= 5000; t++)
+        step(&b, t, 1e-9, 0);
+    ck_assert_int_eq(moi_spoilt(SIZE, b.w), 0);
+}
+END_TEST
+
 START_TEST(settings_that_do_not_go_together)
 {
     moi_optimizer rule;
@@ -550,6 +564,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(rules, zeros_stay, 0, count);
     tcase_add_loop_test(rules, spoilt_gradients_are_told, 0, count);
     tcase_add_loop_test(rules, state_is_flushed, 0, count);
+    tcase_add_test(rules, no_root_of_less_than_nothing);
     tcase_add_test(rules, settings_that_do_not_go_together);
     tcase_add_test(rules, sums_and_clipping);
     suite_add_tcase(suite, rules);

@@ -90,6 +90,7 @@ START_TEST(early_stopping)
         "{\"early_stopping\": {\"patience\": 4}, " OVERFIT "}");
 
     kit_ok(mopt_trainer_fit(t, NULL));
+    kit_fails(mopt_trainer_step(t, NULL), MOPT_EXHAUSTED);
     ck_assert_double_eq(school_get(t, "epoch"),
                         school_get(t, "best.epoch") + 4);
     ck_assert_double_lt(school_get(t, "epoch"), 60);
@@ -103,11 +104,47 @@ START_TEST(small_changes_are_none)
 {
     mopt_trainer *t = school_trainer(
         ctx, model, train, validation,
-        "{\"early_stopping\": {\"patience\": 2, \"min_delta\": 100}, " OVERFIT
-        "}");
+        "{\"early_stopping\": {\"patience\": 2, \"min_delta\": 100}, "
+        "\"optimizer\": {\"learning_rate\": 0.005}}");
 
     kit_ok(mopt_trainer_fit(t, NULL));
     ck_assert_double_eq(school_get(t, "epoch"), 3);
+    ck_assert_double_gt(school_get(t, "best.epoch"), 1); /* all the same */
+    mopt_trainer_free(t);
+    t = school_trainer(ctx, model, train, validation,
+                       "{\"early_stopping\": {\"patience\": 4}, \"epochs\": "
+                       "50, \"optimizer\": {\"learning_rate\": 1e-30}}");
+    kit_ok(mopt_trainer_fit(t, NULL)); /* no change is none either */
+    ck_assert_double_eq(school_get(t, "epoch"), 5);
+    mopt_trainer_free(t);
+}
+END_TEST
+
+/* The schedule hears of the monitored figure, and which way is up. */
+START_TEST(a_plateau_of_accuracy)
+{
+    mopt_trainer *t = school_trainer(
+        ctx, model, train, validation,
+        "{\"monitor\": \"validation.accuracy\", \"epochs\": 30, "
+        "\"schedule\": {\"type\": \"reduce_on_plateau\", \"patience\": 0, "
+        "\"factor\": 0.9}, \"optimizer\": {\"learning_rate\": 0.01}}");
+    double best = 0, rate = 0.01;
+    int64_t better = 0;
+
+    for (int i = 0; i < 30; i++) {
+        double accuracy;
+
+        kit_ok(mopt_trainer_step(t, NULL));
+        ck_assert_double_eq_tol(school_get(t, "learning_rate"), rate, 1e-12);
+        accuracy = school_get(t, "validation.accuracy");
+        if (accuracy > best * (1 + 1e-4)) {
+            best = accuracy;
+            better += i > 0;
+        } else {
+            rate *= 0.9;
+        }
+    }
+    ck_assert_int_gt(better, 0);
     mopt_trainer_free(t);
 }
 END_TEST
@@ -143,8 +180,9 @@ START_TEST(steps_are_limited)
     ck_assert_double_eq(school_get(t, "epoch"), 2);
     /* The part of an epoch that was left over is judged too. */
     ck_assert_double_eq_tol(judged(), school_get(t, "best.loss"), 1e-6);
-    ck_assert_ptr_nonnull(strstr(school_history(t), "\"step\": 7"));
     kit_fails(mopt_trainer_step(t, NULL), MOPT_EXHAUSTED);
+    ck_assert_double_eq_tol(judged(), school_get(t, "best.loss"), 1e-6);
+    ck_assert_ptr_nonnull(strstr(school_history(t), "\"step\": 7"));
     mopt_trainer_free(t);
 
     t = school_trainer(ctx, model, train, validation,
@@ -412,6 +450,7 @@ START_TEST(divergence_is_rolled_back)
     mopt_trainer *t = school_trainer(ctx, net, data, data, json[_i]);
     int64_t count;
 
+    kit_ok(mopt_trainer_save(t, kit_path("start.safetensors")));
     kit_fails(mopt_trainer_fit(t, NULL), MOPT_EDIVERGED);
     kit_says("step");
     count = school_weights(net, after);
@@ -420,6 +459,8 @@ START_TEST(divergence_is_rolled_back)
     kit_fails(mopt_trainer_fit(t, NULL), MOPT_EDIVERGED);
     kit_fails(mopt_trainer_step(t, NULL), MOPT_EDIVERGED);
     kit_fails(mopt_trainer_save(t, kit_path("bad.safetensors")), MOPT_ESTATE);
+    kit_ok(mopt_trainer_resume(t, kit_path("start.safetensors")));
+    kit_ok(mopt_trainer_step(t, NULL)); /* a checkpoint leads on */
     mopt_trainer_free(t);
     mopt_model_free(net);
     mopt_dataset_free(data);
@@ -517,6 +558,7 @@ Suite *kit_suite(void)
     tcase_add_test(c, last_weights_stay_when_asked);
     tcase_add_test(c, early_stopping);
     tcase_add_test(c, small_changes_are_none);
+    tcase_add_test(c, a_plateau_of_accuracy);
     tcase_add_test(c, a_monitor_may_rise);
     tcase_add_test(c, steps_are_limited);
     tcase_add_test(c, time_is_limited);
