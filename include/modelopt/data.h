@@ -40,14 +40,24 @@ typedef struct mopt_transform mopt_transform;
  *  The key "source" is a variant: "idx", "csv", "arff", "npy", "glyphs",
  *  "linear"; each brings its own keys ("source.path", "source.labels",
  *  "source.count", "source.seed", ...; mopt_config_describe lists them).
+ *  Relative paths start from the folder "base". With "test_mask", the file
+ *  marks the rows of the test part by 1 in its column "test_mask_column", and
+ *  MOPT_PART_TRAIN gives the others.
+ *
+ *  A table comes with its columns as they are: numbers, categories as codes,
+ *  NaN for a missing value; a transform makes it ready for a model.
  *
  *  @param config kind "data".
  *  @param part   MOPT_PART_TRAIN for the main file; MOPT_PART_TEST for the
- *                separate test file that some sources name ("source.test").
+ *                separate test file that some sources name ("source.test"),
+ *                or other rows of a generator ("source.test_count").
  *  @param out    receives the data set; the caller frees it.
- *  @return MOPT_OK; MOPT_EINVAL; MOPT_ENOENT (no such file, or the source has
- *          no such part); MOPT_EIO; MOPT_EFORMAT (the message gives file and
- *          line, row or offset); MOPT_ERANGE (too large); MOPT_ENOMEM.
+ *  @return MOPT_OK; MOPT_EINVAL (a NULL, another part or kind of config, a
+ *          column or class that is not in the file); MOPT_EKEY (a key of
+ *          another source was set); MOPT_ENOENT (no such file, or the source
+ *          has no such part); MOPT_EIO; MOPT_EFORMAT (the message gives file
+ *          and line, row or offset); MOPT_EUNSUPPORTED (sparse ARFF);
+ *          MOPT_ERANGE (too large); MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_dataset_load(mopt_context *ctx,
@@ -56,20 +66,28 @@ MOPT_API int32_t mopt_dataset_load(mopt_context *ctx,
 
 /** Wrap the host's memory without a copy.
  *
+ *  @param rows     at least 1.
+ *  @param features numbers a row, at least 1.
  *  @param x        features [rows][features], element (i, j) at byte
- *                  i*x_stride + j*size of x_type.
+ *                  i*x_stride + j*size of x_type; NaN is a missing value,
+ *                  other numbers are at most 3.4e38 in size.
  *  @param x_type   MOPT_F32 .. MOPT_BOOL.
- *  @param x_stride bytes from row to row; 0 means packed.
+ *  @param x_stride bytes from row to row, a multiple of the element's size;
+ *                  0 means packed; rows may overlap.
  *  @param y        targets: classes [rows] of an integer type, or numbers
  *                  [rows][targets] of MOPT_F32 or MOPT_F64, packed; NULL for
  *                  unlabelled data.
  *  @param y_type   element type of y: an integer type makes a class target,
  *                  a float type a number target.
  *  @param targets  numbers a row (1 for classes).
- *  @param classes  number of classes, 0 to take the largest label + 1.
+ *  @param classes  number of classes up to 2^24, 0 to take the largest label
+ *                  + 1.
+ *  @param user     handed to destroy.
  *  @param destroy  called with user when the last view is freed; may be NULL.
- *  @return MOPT_OK, MOPT_EINVAL (also a label outside 0 .. classes-1: the
- *          message gives the row), MOPT_ERANGE, MOPT_ENOMEM.
+ *  @param out      receives the data set; the caller frees it.
+ *  @return MOPT_OK, MOPT_EINVAL (also a label outside 0 .. classes-1 and a
+ *          number that is too large: the message gives the row), MOPT_ERANGE
+ *          (rows times bytes overflow), MOPT_ENOMEM.
  *  x and y must live and not change until destroy is called. On an error
  *  destroy is not called. Thread: any. Since 0.1.
  */
@@ -107,8 +125,11 @@ MOPT_API int32_t mopt_dataset_describe(const mopt_dataset *data, char *buf,
  *  the numbers [count][targets].
  *
  *  @param first, count rows of this view.
+ *  A table straight from a file gives codes of categories, and NaN for
+ *  missing values; transformed data give what a model sees.
+ *
  *  @param x, y   receive the values; either may be NULL.
- *  @return MOPT_OK, MOPT_EINVAL (outside the view, or no target).
+ *  @return MOPT_OK, MOPT_EINVAL (outside the view, or no target), ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_dataset_read(const mopt_dataset *data, int64_t first,
@@ -117,12 +138,16 @@ MOPT_API int32_t mopt_dataset_read(const mopt_dataset *data, int64_t first,
 /** Cut a data set into train, validation and test views.
  *
  *  Keys of the config's kind "data": "split.validation", "split.test" (shares
- *  0 .. <1, or rows when >= 1), "split.stratify", "split.shuffle",
- *  "split.seed".
+ *  0 .. <1, or rows when >= 1), "split.stratify" (each class in proportion,
+ *  largest remainders first; training keeps a row of every class where it
+ *  can), "split.shuffle" (otherwise the parts follow each other, training
+ *  first), "split.seed".
  *
+ *  @param config kind "data".
  *  @param train, validation, test receive views; each may be NULL; a part of
  *                 no rows is returned as NULL.
- *  @return MOPT_OK, MOPT_EINVAL (nothing left to train on), MOPT_ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL (a part of more rows than there are, or nothing
+ *          left to train on), MOPT_EKEY (as mopt_dataset_load), MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_dataset_split(const mopt_dataset *data,
@@ -135,6 +160,9 @@ MOPT_API int32_t mopt_dataset_split(const mopt_dataset *data,
  *  training; shuffled by seed, classes balanced when stratify is not 0.
  *
  *  @param train, validation receive views; either may be NULL.
+ *  @param folds, fold     2 .. rows, and 0 .. folds-1.
+ *  @param seed            the same seed gives the same folds.
+ *  @param train, validation receive views; either may be NULL.
  *  @return MOPT_OK, MOPT_EINVAL (folds < 2 or > rows, fold outside), ENOMEM.
  *  Thread: any. Since 0.1.
  */
@@ -145,6 +173,9 @@ MOPT_API int32_t mopt_dataset_fold(const mopt_dataset *data, int64_t folds,
 
 /** A view of some rows, in the order given; a row may come more than once.
  *
+ *  @param rows  [count] numbers of rows of this view.
+ *  @param count at least 1.
+ *  @param out   receives the view; the caller frees it.
  *  @return MOPT_OK, MOPT_EINVAL (a row outside), MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
@@ -152,14 +183,22 @@ MOPT_API int32_t mopt_dataset_select(const mopt_dataset *data,
                                      const int64_t *rows, int64_t count,
                                      mopt_dataset **out);
 
-/** Learn from a training part how to turn its columns into inputs: fill
- *  missing values, one-hot categories, standardise ("scale" of the config:
- *  "none", "standard", "minmax", "unit"), and numbers of the target
- *  ("scale_target").
+/** Learn from a training part how to turn its columns into inputs.
+ *
+ *  Keys of the config's kind "data": "scale" of numbers ("none", "standard",
+ *  "global", "minmax", "unit", "auto"; a missing one becomes the mean),
+ *  "missing_indicator" (an input more that tells so), "max_categories" (one
+ *  input for each of the most frequent categories of a column, and one for
+ *  "missing" if that occurs), "scale_target" (target numbers to mean 0 and
+ *  deviation 1), "unknown_class" (what apply does with a class that these rows
+ *  do not have).
  *
  *  @param train  the only rows that are looked at.
  *  @param config kind "data".
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ENOMEM.
+ *  @param out    receives the transform; the caller frees it.
+ *  @return MOPT_OK, MOPT_EINVAL (also data that have been transformed already,
+ *          or no column with a value), MOPT_EKEY (as mopt_dataset_load),
+ *          MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_transform_fit(const mopt_dataset *train,
@@ -168,8 +207,16 @@ MOPT_API int32_t mopt_transform_fit(const mopt_dataset *train,
 
 /** Apply a fitted transform; the result is ready for a model.
  *
+ *  Columns and classes are matched by name where both sides have names, else
+ *  by place. Categories that training never saw give 0 in all their inputs.
+ *  Numbers where training had categories mean the category of that value, or
+ *  of that place if the categories are no numbers.
+ *
+ *  @param data as loaded, not transformed yet.
+ *  @param out  receives a new data set; the caller frees it.
  *  @return MOPT_OK, MOPT_EINVAL (other columns than the transform was fitted
- *          on: the message names the first), MOPT_ENOMEM.
+ *          on: the message names the first; a class that training never saw,
+ *          unless "unknown_class" was "drop"), MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_transform_apply(const mopt_transform *transform,
