@@ -24,7 +24,7 @@ static void common_options(cli *c, option list[COMMON])
         {"quiet", 'q', OPTION_FLAG, NULL, &c->quiet,
          "errors and results only", NULL, 0, 0},
         {"verbose", 'v', OPTION_COUNT, NULL, &c->verbose,
-         "tell more; twice: tell everything", NULL, 0, 0},
+         "tell more; -vv: every epoch; -vvv: everything", NULL, 0, 0},
         {"help", 'h', OPTION_FLAG, NULL, NULL, "show this page", NULL, 0, 0},
         {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
     };

@@ -25,7 +25,7 @@ static void say_line(cli *c, int32_t level, char *text)
     progress_show(c->live);
 }
 
-/* -q shows errors, nothing adds warnings, -v information, -vv all. */
+/* -q shows errors, nothing adds warnings, -v what happens. */
 static int32_t wanted_level(const cli *c)
 {
     if (c->quiet)
@@ -145,11 +145,14 @@ static void on_log(void *user, int32_t level, const char *component,
     cli_say(user, level, "%s: %s", component, message);
 }
 
-static const char *level_name(int32_t level)
+/* The library tells every epoch, which is more than -v asks for. */
+static const char *library_level(const cli *c)
 {
-    const char *names[] = {"error", "warn", "info", "debug"};
-
-    return names[level - MOPT_LOG_ERROR];
+    if (c->quiet)
+        return "error";
+    return c->verbose > 2   ? "debug"
+           : c->verbose > 1 ? "info"
+                            : "warn";
 }
 
 /* The process is ours, so OpenBLAS may be told to leave the cores to the
@@ -163,8 +166,7 @@ static int32_t fill_config(const cli *c, mopt_config *config)
     if (rc == MOPT_OK && c->backend)
         rc = mopt_config_set_text(config, "backend", c->backend);
     if (rc == MOPT_OK)
-        rc = mopt_config_set_text(config, "log_level",
-                                  level_name(wanted_level(c)));
+        rc = mopt_config_set_text(config, "log_level", library_level(c));
     return rc;
 }
 

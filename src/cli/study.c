@@ -87,10 +87,10 @@ static int act_show(cli *c, const request *r, view *v)
 
     (void)r;
     if (c->json) {
-        json_object_del(v->json, "trials");
         json_object_set(v->json, "best",
                         v->best < 0 ? json_null()
                                     : (json_t *)(uintptr_t)best_trial(v));
+        json_object_del(v->json, "trials");
     } else {
         fprintf(c->out.file, "study  %s\ngoal   %s\ntrials %s\n",
                 name ? name : "", directions ? directions : "",

@@ -7,6 +7,7 @@ slow r.json
 # start ARGUMENT...: the program in the background; waits for two trials.
 start() {
     said="modelopt $*"
+    : >err
     "$program" "$@" -v >out 2>err &
     process=$!
     tries=0

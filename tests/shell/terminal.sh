@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # tests/shell/terminal.sh: the bar and colours are for terminals only.
 . "$(dirname "$0")/kit.sh"
-recipe r.json
+slow r.json
 escape=$(printf '\033')
 
 # on_terminal WORD...: the program on a terminal of 70 columns; what it shows
@@ -16,7 +16,7 @@ on_terminal() {
 }
 command -v script >/dev/null || skip "no script(1) to make a terminal with"
 
-on_terminal search r.json --no-model
+on_terminal search r.json --no-model --trials 2
 code_is 0
 has shown "trials"
 has shown "%"
@@ -32,23 +32,23 @@ for line in re.split(r"[\r\n]+", text):
         assert len(line) <= 70, line
 PY
 
-NO_COLOR=1 on_terminal search r.json --no-model
+NO_COLOR=1 on_terminal search r.json --no-model --trials 2
 has shown "%"
 has_not shown "${escape}[1m"
-TERM=dumb on_terminal search r.json --no-model
+TERM=dumb on_terminal search r.json --no-model --trials 2
 has_not shown "$escape"
 has_not shown "%"
-LC_ALL=C on_terminal search r.json --no-model
-has shown "[---"
-on_terminal search r.json --no-model --no-progress
+LC_ALL=C on_terminal search r.json --no-model --trials 2
+has shown "-]"
+on_terminal search r.json --no-model --trials 2 --no-progress
 has_not shown "% "
-on_terminal search r.json --no-model --quiet
+on_terminal search r.json --no-model --trials 2 --quiet
 has_not shown "left"
 on_terminal predict nowhere.safetensors
 has shown "no data"
 
 # Not on a terminal: no escapes, no bar; the result is the same.
-run search r.json --no-model -v
+run search r.json --no-model --trials 2 -v
 code_is 0
 has_not out "$escape"
 has_not err "$escape"
