@@ -38,19 +38,21 @@ MOPT_API void mopt_space_free(mopt_space *space);
  *
  *  @param name  unique, not empty, at most 512 bytes.
  *  @param flags MOPT_LINEAR or MOPT_LOG (low > 0).
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_EEXIST (the name is taken), ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EEXIST (the name is taken),
+ *          MOPT_ERANGE (a space has at most 16,384 parameters), MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_space_add_float(mopt_space *space, const char *name,
                                       double low, double high, int32_t flags);
 
-/** Add a real parameter low, low + step, ... up to high.
+/** Add a real parameter low, low + step, ... up to high, in decimals: [0, 1]
+ *  by 0.1 has eleven values, and the fourth is 0.3.
  *  @return as mopt_space_add_float. Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_space_add_float_step(mopt_space *space, const char *name,
                                            double low, double high,
                                            double step);
 
-/** Add an integer parameter.
+/** Add an integer parameter low, low + step, ... up to high, within 2^53 of 0.
  *
  *  @param step  > 0; 1 with MOPT_LOG.
  *  @param flags MOPT_LINEAR or MOPT_LOG (low >= 1).
@@ -80,7 +82,8 @@ MOPT_API int32_t mopt_space_add_choice(mopt_space *space, const char *name,
  *                for numbers.
  *  @return MOPT_OK, MOPT_EKEY (no such parameter), MOPT_EINVAL (a value that
  *          the parent cannot have; a parent that does not come before),
- *          MOPT_EFORMAT, MOPT_ENOMEM.
+ *          MOPT_EFORMAT, MOPT_ERANGE (256 on top of one another are the most),
+ *          MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_space_add_condition(mopt_space *space, const char *name,
@@ -96,7 +99,9 @@ MOPT_API int32_t mopt_space_to_json(const mopt_space *space, char *buf,
 /** Number of different points of the space.
  *
  *  @param count receives it; INT64_MAX when it is larger or infinite.
- *  @return MOPT_OK, MOPT_EINVAL. Thread: several readers. Since 0.1.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (parameters with conditions on
+ *          many unrelated ones at once), MOPT_ENOMEM.
+ *  Thread: several readers. Since 0.1.
  */
 MOPT_API int32_t mopt_space_count(const mopt_space *space, int64_t *count);
 

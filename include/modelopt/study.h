@@ -30,7 +30,7 @@ typedef struct mopt_trial mopt_trial;
  *  @param values [objectives], receives what is to be optimised.
  *  @return 0 (values are set), MOPT_PRUNED, MOPT_STOPPED (the trial is
  *          complete and the search ends), MOPT_ECANCELED (the trial goes back
- *          to waiting), a negative status (the trial failed, the search goes
+ *          to waiting and the search ends), a negative status (the trial failed, the search goes
  *          on); anything else ends the search with MOPT_ECALLBACK.
  */
 typedef int32_t (*mopt_objective_fn)(void *user, mopt_trial *trial,
@@ -48,17 +48,25 @@ typedef int32_t (*mopt_trial_fn)(void *user, mopt_trial *trial);
 
 /** Create a study, or open the one of that name in its file.
  *
- *  Keys of the config (kind "study"): "name", "storage" (a file; empty for
- *  memory), "resume", "direction" ("minimize", "maximize", or several with
- *  commas), "seed", "sampler" ("random", "grid"), "pruner" ("none",
- *  "median"), "duplicates" ("allow", "avoid"), "trials", "workers",
- *  "timeout"; mopt_config_describe lists them.
+ *  Keys of the config (kind "study"): "name", "storage" (a file, also written
+ *  "sqlite:///FILE"; empty for memory), "resume", "durability" ("power": what
+ *  was told survives a loss of power, "process": the end of the process),
+ *  "direction" ("minimize", "maximize", or several with commas), "seed",
+ *  "sampler" ("random", "grid"), "pruner" ("none", "median", "percentile",
+ *  "threshold", "patient"), "duplicates" ("allow", "avoid"), "trials",
+ *  "workers", "timeout"; mopt_config_describe lists them.
  *
- *  @param space  copied; NULL only to open an existing study for reading and
- *                telling.
+ *  Opening a study with a space sends the running trials of processes that
+ *  have died back to waiting, with their numbers and parameters.
+ *
+ *  @param space  copied; NULL to open an existing study as it is: with the
+ *                space that it was made with, or, if another program made it,
+ *                for reading and telling only.
  *  @param config NULL for the defaults. Read, not kept.
- *  @return MOPT_OK; MOPT_EINVAL; MOPT_EKEY; MOPT_EEXIST (the study is there
- *          and "resume" is false); MOPT_ENOENT (no space, no study);
+ *  @return MOPT_OK; MOPT_EINVAL (also: the space or the direction does not go
+ *          with the study's); MOPT_EKEY; MOPT_ERANGE (the grid or the
+ *          conditions are too large); MOPT_EEXIST (the study is there and
+ *          "resume" is false); MOPT_ENOENT (no space, no study);
  *          MOPT_ESTORE; MOPT_EFORMAT (not a study file); MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
@@ -72,8 +80,10 @@ MOPT_API void mopt_study_free(mopt_study *study);
 
 /** Ask for the next trial.
  *
- *  Its parameters depend on the seed and the trial's number alone (random,
- *  grid), so that they are the same for any number of workers.
+ *  Trials that wait come first, the lowest number before the others. The
+ *  parameters of a new one depend on the seed, its number and the parameters
+ *  of trials with lower numbers alone (random, grid), so that they are the
+ *  same for any number of workers.
  *
  *  @param out receives the trial; the caller frees it after telling.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_EXHAUSTED (grid done; no new point to
@@ -83,9 +93,15 @@ MOPT_API void mopt_study_free(mopt_study *study);
  */
 MOPT_API int32_t mopt_study_ask(mopt_study *study, mopt_trial **out);
 
-/** Tell how a trial ended. What was told is on disk when this returns.
+/** Tell how a trial ended. What was told is as lasting as "durability" says
+ *  when this returns. After MOPT_ESTORE or MOPT_ENOMEM the trial still runs,
+ *  and can be told again.
  *
- *  @param trial  from mopt_study_ask.
+ *  A trial that goes back to waiting keeps its number, parameters and notes;
+ *  its reports and constraints are forgotten.
+ *
+ *  @param trial  a running one of this study; from mopt_study_ask, or from
+ *                mopt_study_trial where the one who asked is gone.
  *  @param state  MOPT_TRIAL_COMPLETE, _PRUNED, _FAILED or _WAITING (to be asked
  *                again later).
  *  @param values [objectives] when complete; a NaN makes the trial failed.
@@ -102,7 +118,7 @@ MOPT_API int32_t mopt_study_tell(mopt_study *study, mopt_trial *trial,
 /** Let the next trial that is asked have given parameters.
  *
  *  @param params JSON object of parameter names and values; the others are
- *                sampled.
+ *                sampled, and those that do not exist beside them left out.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_EKEY, MOPT_EFORMAT, MOPT_ESTORE, ENOMEM.
  *  Thread: any. Since 0.1.
  */
@@ -187,9 +203,9 @@ MOPT_API int64_t mopt_trial_number(const mopt_trial *trial);
 /** State of a trial, MOPT_TRIAL_*, or -1 for NULL. Thread: any. Since 0.1. */
 MOPT_API int32_t mopt_trial_state(const mopt_trial *trial);
 
-/** Read a parameter. A categorical one is read by its index, as text (its JSON
- *  text unless it is a text), or, when its choices are numbers, as float or
- *  int. An integer may be read as float.
+/** Read a parameter. Any may be read as text (JSON, but for texts); a whole
+ *  number, true and false as int; any number as float. A categorical one is
+ *  read by its index, or as the choice it has.
  *
  *  @return MOPT_OK, MOPT_EKEY (no such parameter), MOPT_ESTATE (it does not
  *          exist in this trial), MOPT_EINVAL (NULL, or of another type),
@@ -213,7 +229,8 @@ MOPT_API int32_t mopt_trial_get_text(const mopt_trial *trial, const char *name,
 MOPT_API int32_t mopt_trial_apply(const mopt_trial *trial, mopt_config *config,
                                   int64_t *applied);
 
-/** Value of an objective of a complete trial.
+/** Value of an objective of a complete trial; of a pruned one with a single
+ *  objective, what it reported last.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE. Thread: one a handle.
  *  Since 0.1. */
 MOPT_API int32_t mopt_trial_value(const mopt_trial *trial, int64_t objective,
@@ -232,8 +249,10 @@ MOPT_API int32_t mopt_trial_report(mopt_trial *trial, int64_t step,
 
 /** Attach a note to a trial.
  *
+ *  @param key  not empty, at most 512 bytes; an old note of it is replaced.
  *  @param json any JSON value.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_EFORMAT, MOPT_ESTORE, MOPT_ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EFORMAT, MOPT_ESTATE (not running),
+ *          MOPT_ESTORE, MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trial_set_note(mopt_trial *trial, const char *key,
