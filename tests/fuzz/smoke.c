@@ -12,16 +12,16 @@
 #include "base/rng.h"
 #include "targets.h"
 
-#define MAX_INPUT 65536
+#define INPUT_SIZE 65536
 
-static uint8_t seed[MAX_INPUT], mutant[MAX_INPUT];
+static uint8_t seed[INPUT_SIZE], mutant[INPUT_SIZE];
 
 static size_t read_file(const char *path, uint8_t *bytes)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         return 0;
-    size_t size = fread(bytes, 1, MAX_INPUT, file);
+    size_t size = fread(bytes, 1, INPUT_SIZE, file);
     fclose(file);
     return size;
 }
@@ -46,7 +46,7 @@ static size_t edit(moi_rng *rng, uint8_t *bytes, size_t size)
         memmove(bytes + at, bytes + at + length, size - at - length);
         return size - length;
     case 3:
-        if (size + length > MAX_INPUT)
+        if (size + length > INPUT_SIZE)
             return size;
         memmove(bytes + at + length, bytes + at, size - at);
         return size + length;
