@@ -84,7 +84,11 @@ suite() {
     rm -f "$folder"/meson-logs/testlog*.json
     meson test -C "$folder" --no-rebuild --quiet "$@" >"$folder/suite.log" 2>&1
     for log in "$folder"/meson-logs/testlog*.json; do
-        [ -f "$log" ] || { failed=$((failed + 1)); tail "$folder/suite.log"; break; }
+        if [ ! -f "$log" ]; then
+            failed=$((failed + 1))
+            tail "$folder/suite.log"
+            break
+        fi
         suffix=${log##*/testlog}
         count "$folder" "${suffix%.json}"
     done
