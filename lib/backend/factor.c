@@ -2,16 +2,16 @@
  * lib/backend/factor.c: QR and Cholesky in blocks.
  *
  * LAPACK's own would do, but their bits depend on OpenBLAS's thread count, and
- * they allocate. Here a block of columns is factored column by column (Cholesky:
- * by LAPACKE, which stays on one thread at this size), and everything beyond it
- * is products. */
+ * they allocate. Here a block of columns is factored column by column
+ * (Cholesky: by LAPACKE, which stays on one thread at this size), and
+ * everything beyond it is products. */
 #include "backend/factor.h"
 
 #include <lapacke.h>
 #include <string.h>
 
 #define BLOCK 32 /* columns that are factored together */
-#define STRIP 64 /* columns that a block of reflectors is applied to at a time */
+#define STRIP 64 /* columns that a block of reflectors is applied to */
 
 static int64_t least(int64_t a, int64_t b)
 {

@@ -3,13 +3,12 @@
  * sets.
  *
  * C is made panel by panel (up to VECTORS vectors of columns), a panel tile by
- * tile (ROWS(vectors) rows): a tile's sums stay in registers while k runs. Operands are read
- * where they lie; a panel of B is packed only when B is transposed, or so large
- * that its rows would push each other out of the cache, and then by its first
- * tile, on the way. A needs no packing: it is read one number a row and step,
- * which every cache level delivers.
- *
- * The file that includes this defines: TARGET, LANES, VECTORS (2 to 4),
+ * tile (ROWS(vectors) rows), whose sums stay in registers while k runs. A panel
+ * of B is packed, by its first tile, only when B is transposed or so large that
+ * its rows would push each other out of the cache; all else is read where it
+ * lies. */
+
+/* The file that includes this defines: TARGET, LANES, VECTORS (2 to 4),
  * ROWS(vectors) (at most 8, largest for the fewest), RUN (name of the entry),
  * the types vector and tail_mask, and on them tail_of, load, load_tail, store,
  * store_tail, splat, fused, add, at_least_0, where_positive and

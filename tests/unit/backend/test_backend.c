@@ -163,10 +163,12 @@ START_TEST(large_products_have_the_same_bits_on_any_thread_count)
 {
     enum { M = 150, N = 131, K = 170 };
     mopt_context *ctx = with_backend("openblas");
-    float *a = malloc(sizeof(float) * M * K), *b = malloc(sizeof(float) * K * N);
+    float *a = malloc(sizeof(float) * M * K);
+    float *b = malloc(sizeof(float) * K * N);
     double *da = malloc(sizeof(double) * M * K);
     double *db = malloc(sizeof(double) * K * N);
-    float *c[2] = {malloc(sizeof(float) * M * N), malloc(sizeof(float) * M * N)};
+    float *c[2] = {malloc(sizeof(float) * M * N),
+                   malloc(sizeof(float) * M * N)};
     double *dc[2] = {malloc(sizeof(double) * M * N),
                      malloc(sizeof(double) * M * N)};
     moi_rng rng;
