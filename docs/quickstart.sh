@@ -22,12 +22,17 @@ fi
 build=${MODELOPT_BUILD:-$root/build}
 release=$build/release
 out=$build/quickstart
-recipe=docs/examples/quickstart.json
+recipe=docs/examples/glyphs.json
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
 # A path of ours, as short as the caller can use it.
-short() { printf '%s' "$here${1#"$root"/}"; }
+short() {
+    case $1 in
+    "$root"/*) printf '%s' "$here${1#"$root"/}" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
 
 cd "$root" || exit 1
 mkdir -p "$release" "$out" || die "cannot write into $build"

@@ -286,7 +286,7 @@ int verb_predict(cli *c, int argc, char **argv)
          "of a recipe: train, validation, test (the\n"
          "default), or all", INPUT_PARTS, 0, 0},
         {"set", 0, OPTION_SET, "KEY=VALUE", &q.set,
-         "how to read DATA, such as source.header=false;\n"
+         "how to read DATA, such as source.header=no;\n"
          "'modelopt keys data' lists the keys", NULL, 0, 0},
         {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
     };
