@@ -105,7 +105,7 @@ TARGET static void transpose_block(const float *from, int64_t stride,
     const tail_mask tail = tail_of(steps);
     vector r[16], t[16];
     if (columns == 16) {
-    MOI_UNROLL
+        MOI_UNROLL
         for (int32_t i = 0; i < 16; i++)
             r[i] = load_tail(from + i * stride, tail);
     } else {
@@ -114,7 +114,7 @@ TARGET static void transpose_block(const float *from, int64_t stride,
     }
     transpose(r, t);
     if (steps == 16) {
-    MOI_UNROLL
+        MOI_UNROLL
         for (int32_t i = 0; i < 16; i++)
             store(to + i * MOI_PANEL_WIDTH, t[i]);
     } else {

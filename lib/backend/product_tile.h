@@ -3,10 +3,11 @@
  * sets.
  *
  * C is made panel by panel (up to VECTORS vectors of columns), a panel tile by
- * tile (ROWS(vectors) rows), whose sums stay in registers while k runs. A panel
- * of B is packed, by its first tile, only when B is transposed or so large that
- * its rows would push each other out of the cache; all else is read where it
- * lies. */
+ * tile (ROWS(vectors) rows), whose sums stay in registers while k runs.
+ * Operands are read where they lie. B is packed when it is transposed; or, by
+ * the first tile of a panel on the way, when it is so large that its rows would
+ * push each other out of the cache. A is read one number a row and step, which
+ * every cache level delivers: it needs no packing. */
 
 /* The file that includes this defines: TARGET, LANES, VECTORS (2 to 4),
  * ROWS(vectors) (at most 8, largest for the fewest), RUN (name of the entry),
