@@ -30,8 +30,9 @@ typedef struct mopt_trial mopt_trial;
  *  @param values [objectives], receives what is to be optimised.
  *  @return 0 (values are set), MOPT_PRUNED, MOPT_STOPPED (the trial is
  *          complete and the search ends), MOPT_ECANCELED (the trial goes back
- *          to waiting and the search ends), a negative status (the trial failed, the search goes
- *          on); anything else ends the search with MOPT_ECALLBACK.
+ *          to waiting and the search ends), a negative status (the trial
+ *          failed, the search goes on); anything else ends the search with
+ *          MOPT_ECALLBACK.
  */
 typedef int32_t (*mopt_objective_fn)(void *user, mopt_trial *trial,
                                      double *values);
