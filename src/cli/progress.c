@@ -279,8 +279,10 @@ void progress_stop(progress *p)
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
     pthread_join(p->ticker, NULL);
-    if (p->c->err.tty)
+    if (p->c->err.tty) {
+        draw_bar(p); /* even a run too short for the thread shows its end */
         fputs("\r\033[K", p->c->err.file);
+    }
     fflush(p->c->err.file);
     p->c->live = NULL;
     pthread_cond_destroy(&p->wake);
