@@ -142,7 +142,7 @@ typedef struct state {
     float *w, *g, *m, *v;
 } state;
 
-__attribute__((optimize("O3"))) static void pass_over(void *user)
+static void pass_over(void *user)
 {
     const state *s = user;
     float *restrict w = s->w, *restrict m = s->m, *restrict v = s->v;
