@@ -94,8 +94,8 @@ static json_t *anything(void)
         "{\"float\": [0, 1]}", "{\"int\": [1, 2]}", "{\"choice\": [1, 2]}",
         "{\"float\": [1, 0]}", "{\"choice\": [{\"choice\": [1, 2]}, 3]}",
         "{\"repeat\": 3, \"layers\": []}", "{\"float\": [-1e308, 1e308]}",
-        "{\"repeat\": {\"int\": [0, 64]}, \"layers\": [{\"type\": \"dense\", "
-        "\"units\": {\"int\": [1, 9]}}]}", "{\"int\": [1, 9007199254740992]}",
+        ("{\"repeat\": {\"int\": [0, 64]}, \"layers\": [{\"type\": \"dense\", "
+         "\"units\": {\"int\": [1, 9]}}]}"), "{\"int\": [1, 9007199254740992]}",
         "{\"choice\": [1, 2], \"when\": {\"train.batch_size\": {\"min\": 8}}}",
     };
     size_t i = draw(sizeof things / sizeof *things);

@@ -60,8 +60,8 @@ START_TEST(same_trials_for_any_workers)
         "\"sampler\": \"random\"",
         "\"sampler\": \"random\", \"duplicates\": \"avoid\"",
         "\"sampler\": {\"type\": \"grid\", \"points\": 4}",
-        "\"sampler\": {\"type\": \"grid\", \"points\": 4, "
-        "\"shuffle\": true}",
+        ("\"sampler\": {\"type\": \"grid\", \"points\": 4, "
+         "\"shuffle\": true}"),
     };
     static const int workers[] = {1, 2, 8};
     char config[200], *texts[3];
