@@ -22,7 +22,7 @@ fi
 build=${MODELOPT_BUILD:-$root/build}
 release=$build/release
 out=$build/quickstart
-recipe=docs/examples/glyphs.json
+recipe=docs/examples/quickstart.json
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
