@@ -177,7 +177,7 @@ json_t *moi_slot_labels(const json_t *options)
 {
     size_t count = json_array_size(options);
     if (!moi_slot_compound(options))
-        return json_copy((json_t *)options);
+        return json_deep_copy(options);
     json_t *types = json_array(), *indices = json_array();
     int32_t told = 1, failed = 0;
     for (size_t i = 0; i < count && !failed; i++) {
