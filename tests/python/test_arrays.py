@@ -110,6 +110,12 @@ class Plain(unittest.TestCase):
                            "x")
         self.assertEqual(view.address, ctypes.addressof(memory))
         self.assertEqual(content(view), [[0, 1, 2], [3, 4, 5]])
+        owner = Interface(memory, typestr="<f4", shape=(6,))
+        gone = weakref.ref(owner)
+        view = arrays.view(owner, "x")
+        del owner
+        gc.collect()
+        self.assertIsNotNone(gone())
         view = arrays.view(Interface(memory, typestr="<f4", shape=(3, 2),
                                      strides=(4, 12)), "x")
         self.assertEqual(content(view), [[0, 3], [1, 4], [2, 5]])

@@ -10,6 +10,7 @@ import traceback
 import unittest
 
 import modelopt
+from modelopt import _call
 
 SPACE = {"x": {"float": [-5, 5]}, "n": {"int": [1, 3]},
          "act": {"choice": ["relu", 2, True, None]}}
@@ -335,6 +336,7 @@ class Trouble(unittest.TestCase):
             study = modelopt.Study(SPACE, trials=5)
             study.optimize(lambda trial: trial["x"])
             found.append(len(study))
+            found.append(_call.inherited_cancel())  # not that of the search
             try:
                 study.optimize(lambda trial: 1 / 0)
                 modelopt.Study(SPACE, trials=5).optimize(lambda trial: 1 / 0)
@@ -343,7 +345,7 @@ class Trouble(unittest.TestCase):
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-        self.assertEqual(found, [5, "raised"])
+        self.assertEqual(found, [5, None, "raised"])
 
 
 if __name__ == "__main__":
