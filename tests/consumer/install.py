@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """tests/consumer/install.py: programs build and run against the installed tree.
 
-usage: install.py BUILD PREFIX LIBDIR INCLUDE
+usage: install.py BUILD PREFIX LIBDIR INCLUDE [PATTERN...]
 
 Installs the build into a scratch folder, moves its prefix there, and builds
 consumer.c as C and as C++, shared and static, by pkg-config and by CMake. The
-Python package is imported from there too.
+Python package is imported from there too. Files of the patterns must be there.
 """
 
 import glob
@@ -105,7 +105,7 @@ def by_python(root):
                         "library that was installed with it")
 
 
-def main(build, prefix, libdir, include):
+def main(build, prefix, libdir, include, *patterns):
     if not shutil.which("meson") or not shutil.which("pkg-config"):
         print("meson and pkg-config are needed")
         return SKIP
@@ -116,6 +116,9 @@ def main(build, prefix, libdir, include):
             if name.endswith(".h") and not os.path.exists(
                     os.path.join(root, "include", "modelopt", name)):
                 failures.append(f"{name} was not installed")
+        for pattern in patterns:
+            if not glob.glob(os.path.join(root, pattern)):
+                failures.append(f"{pattern} was not installed")
         by_pkg_config(scratch, libdir)
         if shutil.which("cmake"):
             by_cmake(scratch, root, libdir)
