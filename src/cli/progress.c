@@ -72,9 +72,9 @@ static double seconds_left(const progress *p)
 {
     double done = work_done(p), todo = (double)(p->total - p->before) - done;
 
-    if (p->total <= 0 || done <= 0 || todo < 0)
+    if (p->total <= 0 || done <= 0)
         return -1;
-    return (now() - p->begun) / done * todo;
+    return (now() - p->begun) / done * fmax(0, todo);
 }
 
 static void add(char *line, size_t cap, const char *text)
@@ -180,8 +180,8 @@ static void draw_bar(progress *p)
     add_count(p, line, sizeof line);
     if (p->c->err.width >= 60)
         add_bar(p, line, sizeof line);
-    add_best(p, line, sizeof line);
     add_left(p, line, sizeof line);
+    add_best(p, line, sizeof line); /* last: a narrow screen may cut it */
     /* One column stays free: a full line would wrap on some terminals. */
     if (p->c->err.width > 1)
         line[screen_cut(line, (size_t)p->c->err.width - 1)] = '\0';

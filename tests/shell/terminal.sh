@@ -39,7 +39,7 @@ TERM=dumb on_terminal search r.json --no-model --trials 2
 has_not shown "$escape"
 has_not shown "%"
 LC_ALL=C on_terminal search r.json --no-model --trials 2
-has shown "-]"
+has shown "#]"
 on_terminal search r.json --no-model --trials 2 --no-progress
 has_not shown "% "
 on_terminal search r.json --no-model --trials 2 --quiet
