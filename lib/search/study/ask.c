@@ -175,6 +175,12 @@ static int32_t start_new(mopt_study *study, int64_t when, int64_t *id)
     return rc ? rc : moi_store_add(study->store, &draft, id);
 }
 
+/* Grows with each trial that anybody begins or ends, as far as is known. */
+static int64_t progress(const mopt_study *study)
+{
+    return study->history.count + moi_history_finished(&study->history);
+}
+
 /* Are limit trials finished or under way? */
 static int32_t check_limit(mopt_study *study, int64_t limit)
 {
@@ -204,12 +210,14 @@ static int32_t fail_waiting(mopt_study *study, int64_t row)
     return end_row(study, row, &ending);
 }
 
-/* One round under the gate: *row is the trial that runs now, or -1 if one had
- * to be taken out of the way first. */
+/* One round under the gate: *row is the trial that runs now, or -1 if another
+ * round is needed: a trial had to be taken out of the way first, or the limit
+ * was checked against what another process has changed meanwhile. */
 static int32_t ask_once(mopt_study *study, int64_t limit,
                         const mopt_cancel *cancel, int64_t *row)
 {
     const int64_t when = moi_clock_utc_micros();
+    const int64_t seen = progress(study);
     int64_t id = -1;
     int32_t rc = check_limit(study, limit);
 
@@ -217,6 +225,10 @@ static int32_t ask_once(mopt_study *study, int64_t limit,
         rc = moi_store_begin(study->store, 0, cancel);
     if (rc)
         return rc;
+    if (limit >= 0 && progress(study) != seen) {
+        moi_store_rollback(study->store); /* others went on: count again */
+        return MOPT_OK;
+    }
     rc = moi_history_reserve(&study->history, study->history.count + 1);
     if (!rc) {
         *row = moi_history_waiting(&study->history);
