@@ -16,6 +16,7 @@
 #define MOI_RNG_SPLIT 4    /* parts of a data set */
 #define MOI_RNG_SAMPLE 5   /* a sampler's draw, index = hash of the name */
 #define MOI_RNG_GENERATE 6 /* generated data, index = what */
+#define MOI_RNG_AUGMENT 7  /* trial = view, index = row */
 
 typedef struct moi_rng {
     uint32_t key[2];

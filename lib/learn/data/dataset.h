@@ -27,6 +27,12 @@ mopt_transform *moi_dataset_transform(const mopt_dataset *data);
 void moi_dataset_gather(const mopt_dataset *data, const int64_t *rows,
                         int64_t count, moi_real *x);
 
+/* The same as they stand in the store, not scaled yet; and scale one such row
+ * in place. For rows whose columns are all numbers. */
+void moi_dataset_gather_raw(const mopt_dataset *data, const int64_t *rows,
+                            int64_t count, moi_real *x);
+void moi_dataset_scale(const mopt_dataset *data, moi_real *x);
+
 /* Have some of these rows brought near: they are gathered next, after work
  * that leaves the memory alone. Nothing else changes. */
 void moi_dataset_fetch(const mopt_dataset *data, const int64_t *rows,

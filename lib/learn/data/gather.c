@@ -132,6 +132,34 @@ MOI_CLONES static void expand(const job *g, const mopt_transform *t,
     }
 }
 
+void moi_dataset_gather_raw(const mopt_dataset *data, const int64_t *rows,
+                            int64_t count, moi_real *x)
+{
+    const moi_store *store = data->store;
+    job g = {store->cells, store->stride, store->width, data->index, rows,
+             count, NULL, NULL, 0, 1};
+
+    convert(&g, store->type, x);
+}
+
+MOI_CLONES
+void moi_dataset_scale(const mopt_dataset *data, moi_real *restrict x)
+{
+    const mopt_transform *t = data->encoded ? NULL : data->transform;
+    int64_t width = data->store->width;
+
+    if (t && t->center) {
+        const moi_real *restrict center = t->center, *restrict scale = t->scale;
+        for (int64_t k = 0; k < width; k++)
+            x[k] = (x[k] - center[k]) * scale[k];
+    } else if (t) {
+        moi_real center = (moi_real)t->encoders[0].center;
+        moi_real scale = (moi_real)t->encoders[0].scale;
+        for (int64_t k = 0; k < width; k++)
+            x[k] = (x[k] - center) * scale;
+    }
+}
+
 void moi_dataset_gather(const mopt_dataset *data, const int64_t *rows,
                         int64_t count, moi_real *x)
 {

@@ -289,6 +289,7 @@ static int32_t load(mopt_context *ctx, const mopt_config *config,
     store->target = MOPT_TARGET_CLASS;
     store->label_type = MOPT_U8;
     store->targets = 10;
+    store->image = (moi_image){1, SIDE, SIDE};
     d.seed = (uint64_t)moi_config_int(config, "source.seed");
     d.part = part;
     d.rows = rows;

@@ -43,7 +43,7 @@ static int32_t read_header(moi_reader *reader, const char *path,
                         head[0], head[1], head[2], head[3]);
     store->width = 1;
     for (i = 0; i < head[3] && !rc; i++) {
-        int64_t size;
+        int64_t size, row = store->width;
         rc = moi_reader_need(reader, bytes, 4);
         if (rc)
             break;
@@ -57,6 +57,8 @@ static int32_t read_header(moi_reader *reader, const char *path,
         else
             rc = moi_multiply(store->width, size, "dimensions of an IDX file",
                               &store->width);
+        if (!rc && head[3] == 3 && i == 2)
+            store->image = (moi_image){1, row, size};
     }
     return rc;
 }

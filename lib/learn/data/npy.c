@@ -232,6 +232,10 @@ static int32_t set_shape(const char *path, const header *h, moi_store *store)
             rc = moi_multiply(store->width, h->shape[d],
                               "dimensions of an NPY file", &store->width);
     }
+    if (!rc && (h->dimensions == 3 || h->dimensions == 4))
+        store->image = (moi_image){
+            h->dimensions == 4 ? h->shape[1] : 1,
+            h->shape[h->dimensions - 2], h->shape[h->dimensions - 1]};
     return rc;
 }
 

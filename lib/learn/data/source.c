@@ -7,6 +7,8 @@
 
 #include "base/memory.h"
 #include "base/number.h"
+#include "learn/data/classes.h"
+#include "learn/data/image.h"
 #include "learn/data/table.h"
 
 extern const moi_source moi_source_glyphs, moi_source_linear;
@@ -26,6 +28,16 @@ static const moi_key keys[] = {
     MOI_TEXT("test_mask", "",
              "file with a row of 0s and 1s for each data row: 1 is a test row"),
     MOI_INT("test_mask_column", 0, 0, 1e6, "column of that file, from 0"),
+    MOI_FLOAT("image.rotate", 0, -360, 360,
+              "degrees that all images are turned by, counter-clockwise"),
+    MOI_TEXT("classes", "",
+             "the classes whose rows are taken, by number: 0-4,7; empty: all"),
+    MOI_BOOL("relabel", 1,
+             "number these classes from 0; otherwise they keep their numbers"),
+    MOI_TEXT("split.omit", "",
+             "classes whose rows are left out of the training part: 3 or 7-9"),
+    MOI_INT("split.per_class", 0, 0, 1e9,
+            "training rows of each class that are kept, 0: all"),
     MOI_FLOAT("split.validation", 0.1, 0, 1e15,
               "share of the rows (below 1) or rows to validate on"),
     MOI_FLOAT("split.test", 0, 0, 1e15,
@@ -352,11 +364,16 @@ static int32_t load_source(mopt_context *ctx, const mopt_config *config,
     const moi_source *source =
         (const void *)moi_config_variant(config, "source");
     moi_store *store = NULL;
+    double degrees = moi_config_float(config, "image.rotate");
     int32_t rc = source->load(ctx, config, part, &store);
 
-    if (rc)
+    if (!rc && degrees != 0)
+        rc = moi_image_rotate(store, degrees);
+    if (rc) {
+        moi_store_release(store);
         return rc;
-    return moi_dataset_wrap(store, out);
+    }
+    return moi_classes_take(store, config, out);
 }
 
 int32_t mopt_dataset_load(mopt_context *ctx, const mopt_config *config,

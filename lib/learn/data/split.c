@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/rng.h"
+#include "learn/data/classes.h"
 #include "learn/data/source.h"
 
 #define PARTS 3 /* MOPT_PART_* */
@@ -287,6 +288,10 @@ int32_t mopt_dataset_split(const mopt_dataset *data,
     if (!order)
         goto out;
     deal(data, order, sizes, stratify ? &q : NULL, part);
+    rc = moi_classes_thin(data, config, part[MOPT_PART_TRAIN],
+                          &sizes[MOPT_PART_TRAIN]);
+    if (rc)
+        goto out;
     rc = make_views(data, sizes, part, PARTS, views);
     if (rc)
         goto out;

@@ -23,6 +23,11 @@ typedef struct moi_column {
     moi_names categories; /* of the codes */
 } moi_column;
 
+/* What a row is when it is an image; 0 channels: it is none, or nobody said. */
+typedef struct moi_image {
+    int64_t channels, height, width;
+} moi_image;
+
 typedef struct moi_store {
     mopt_context *ctx;
     atomic_int refs;
@@ -30,6 +35,7 @@ typedef struct moi_store {
     int64_t stride;      /* bytes from row to row */
     int32_t type;        /* of the cells: MOPT_F32 .. MOPT_BOOL */
     int32_t gaps;        /* is any cell NaN? */
+    moi_image image;
     const void *cells;
     moi_column *columns;    /* [width], NULL: all are numbers */
     moi_names column_names; /* of the cells; text NULL: they have none */

@@ -60,6 +60,7 @@ typedef struct moi_work {
     int32_t masks;     /* let dx be 0 where x is not above 0 (x ends in relu) */
     int32_t masked;    /* the next layer did so: dy is 0 where y is */
     int32_t frozen;    /* nobody asks for the gradients of its tensors */
+    moi_real *tap_grad; /* added to dy before the backward pass; or NULL */
 } moi_work;
 
 /* Reals that a plan holds for a layer, for up to rows rows. */

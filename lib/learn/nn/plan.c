@@ -8,6 +8,7 @@
 #include "learn/nn/plan.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "backend/dense.h"
 #include "base/context.h"
@@ -229,6 +230,8 @@ void moi_plan_free(moi_plan *plan)
 {
     if (plan == NULL)
         return;
+    for (int64_t i = 0; plan->works != NULL && i < plan->count; i++)
+        moi_free(plan->ctx, plan->works[i].tap_grad);
     moi_free(plan->ctx, plan->block);
     moi_free(plan->ctx, plan->works);
     moi_free(plan->ctx, plan);
@@ -255,6 +258,49 @@ void moi_plan_freeze(moi_plan *plan, const int32_t *frozen)
     if (lowest < plan->count)
         plan->works[lowest].dx = NULL;
 }
+
+/* --- Taps --------------------------------------------------------------- */
+
+int32_t moi_plan_tap(moi_plan *plan, int64_t layer, moi_real **out,
+                     moi_real **grad)
+{
+    int64_t i = 0, count = 0;
+    while (i < plan->count && plan->works[i].layer->index != layer)
+        i++;
+    if (i == plan->count)
+        return moi_fail(MOPT_EINVAL, "the model has no layer %lld",
+                        (long long)layer);
+    moi_work *work = &plan->works[i];
+    int32_t rc = moi_multiply(plan->max_rows, work->out, "a tap", &count);
+    if (rc == MOPT_OK && work->tap_grad == NULL)
+        work->tap_grad = moi_calloc(plan->ctx, count, sizeof(moi_real));
+    if (rc == MOPT_OK && work->tap_grad == NULL)
+        rc = MOPT_ENOMEM;
+    if (rc == MOPT_OK) {
+        *out = work->y;
+        *grad = work->tap_grad;
+    }
+    return rc;
+}
+
+void moi_plan_clear_taps(moi_plan *plan, int64_t rows)
+{
+    for (int64_t i = 0; i < plan->count; i++)
+        if (plan->works[i].tap_grad != NULL)
+            memset(plan->works[i].tap_grad, 0,
+                   (size_t)(rows * plan->works[i].out) * sizeof(moi_real));
+}
+
+/* What a tap adds; a layer that counts on the next one's mask gets none where
+ * its output is cut off. */
+static void add_tap(const moi_work *work, int64_t rows)
+{
+    for (int64_t i = 0; i < rows * work->out; i++)
+        if (!work->masked || work->y[i] > 0)
+            work->dy[i] += work->tap_grad[i];
+}
+
+/* --- Running ------------------------------------------------------------ */
 
 moi_real *moi_plan_input(moi_plan *plan)
 {
@@ -299,6 +345,8 @@ int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
          i--) {
         const moi_work *work = &plan->works[i];
         const moi_layer *layer = work->layer;
+        if (work->tap_grad != NULL)
+            add_tap(work, rows);
         rc = layer->kind->backward(work, weights, rows, pass, grads);
         if (rc == MOPT_OK && on_grads != NULL && layer->tensors > 0 &&
             !work->frozen)

@@ -46,6 +46,16 @@ const moi_real *moi_plan_output(const moi_plan *plan); /* [rows][outputs] */
 /* Where the gradient of the loss by the output goes: [rows][outputs]. */
 moi_real *moi_plan_output_grad(moi_plan *plan);
 
+/* Look into a plan with a backward pass: *out is what a layer of the model
+ * gives, *grad room [rows][width] for a gradient by it, that the backward pass
+ * adds to the one from above. Before the first pass; MOPT_EINVAL if there is
+ * no such layer. */
+int32_t moi_plan_tap(moi_plan *plan, int64_t layer, moi_real **out,
+                     moi_real **grad);
+
+/* Set the gradients of all taps to 0, for some rows. */
+void moi_plan_clear_taps(moi_plan *plan, int64_t rows);
+
 /* Told when the gradients of tensors first .. first+count-1 are final, from
  * the last layer to the first: update them while they are in the cache, or
  * send them on their way. */

@@ -54,6 +54,65 @@ void moi_grads_clamp(int64_t count, moi_real *g, double limit)
     }
 }
 
+MOI_CLONES
+void moi_reals_swap(int64_t count, moi_real *restrict a, moi_real *restrict b)
+{
+    for (int64_t i = 0; i < count; i++) {
+        moi_real x = a[i];
+
+        a[i] = b[i];
+        b[i] = x;
+    }
+}
+
+/* The factors of all units into room; 1 if any is below 1. */
+MOI_CLONES
+static int32_t column_factors(int64_t units, int64_t inputs,
+                              const moi_real *restrict w, double limit,
+                              moi_real *restrict room)
+{
+    double most = limit * limit;
+    int32_t any = 0;
+
+    for (int64_t u = 0; u < units; u++)
+        room[u] = 0;
+    for (int64_t i = 0; i < inputs; i++, w += units)
+        for (int64_t u = 0; u < units; u++)
+            room[u] += w[u] * w[u];
+    for (int64_t u = 0; u < units; u++) {
+        double square = (double)room[u];
+
+        any |= square > most;
+        room[u] = (moi_real)(square > most ? limit / sqrt(square) : 1);
+    }
+    return any;
+}
+
+MOI_CLONES
+static void scale_columns(int64_t units, int64_t inputs,
+                          const moi_real *restrict room, moi_real *restrict w)
+{
+    for (int64_t i = 0; i < inputs; i++, w += units)
+        for (int64_t u = 0; u < units; u++)
+            w[u] *= room[u];
+}
+
+void moi_weights_cap(int64_t units, int64_t inputs, int32_t by_column,
+                     moi_real *w, double limit, moi_real *room)
+{
+    if (by_column) {
+        if (column_factors(units, inputs, w, limit, room))
+            scale_columns(units, inputs, room, w);
+        return;
+    }
+    for (int64_t u = 0; u < units; u++, w += inputs) {
+        double norm = sqrt(moi_grads_dot(inputs, w, w));
+
+        if (norm > limit)
+            moi_grads_scale(inputs, w, limit / norm);
+    }
+}
+
 /* PyTorch's clip_grad_norm_, with its 1e-6. */
 double moi_clip_factor(double norm, double limit)
 {

@@ -17,6 +17,7 @@
 #include "learn/train/trainer.h"
 
 #define FORMAT "modelopt training"
+#define NAME_SIZE 256
 #define VERSION "1"
 
 /* Settings that a resumed training may change. */
@@ -52,6 +53,34 @@ static json_t *group_json(const moi_group *group)
     return NULL;
 }
 
+/* What is hung onto the trainer from inside the library, where there is
+ * anything: name and value of each. */
+static int32_t add_hangings(const mopt_trainer *t, json_t *object)
+{
+    int64_t count = moi_model_param_count(t->model);
+    int32_t rc = MOPT_OK;
+
+    for (int64_t i = 0; !rc && i < t->tap_count; i++)
+        rc = moi_json_add_int(object, i ? "tap1" : "tap0", t->tap_layers[i]);
+    if (!rc && t->loss_from > 0)
+        rc = moi_json_add_int(object, "loss_from", t->loss_from);
+    for (int64_t i = 0; !rc && i < count; i++) {
+        const moi_param *p = moi_model_param(t->model, i);
+        char name[NAME_SIZE];
+
+        snprintf(name, sizeof name, "thaw %s", p->name);
+        if (t->tuning[i].thaw > 0)
+            rc = moi_json_add_int(object, name, t->tuning[i].thaw);
+        snprintf(name, sizeof name, "anchor %s", p->name);
+        if (!rc && t->tuning[i].anchor > 0)
+            rc = moi_json_add_number(object, name, t->tuning[i].anchor);
+    }
+    for (int64_t i = 0; !rc && t->annex && i < t->annex->count; i++)
+        rc = moi_json_add_int(object, t->annex->params[i].name,
+                              t->annex->params[i].count);
+    return rc;
+}
+
 static int32_t add_extensions(const mopt_trainer *t, json_t *object)
 {
     json_t *groups = json_array(), *terms = json_array();
@@ -65,6 +94,8 @@ static int32_t add_extensions(const mopt_trainer *t, json_t *object)
     for (int64_t i = 0; i < t->term_count; i++)
         if (json_array_append_new(terms, json_real(t->terms[i].weight)))
             return MOPT_ENOMEM;
+    if (add_hangings(t, object))
+        return MOPT_ENOMEM;
     return moi_json_add_number(object, "loss_weight", t->loss_weight);
 }
 
@@ -199,10 +230,10 @@ static int32_t add_texts(mopt_trainer *t, json_t *texts)
 typedef struct block {
     const char *name;
     moi_real *data;
+    moi_real *annex; /* the same of the annex; NULL without one */
 } block;
 
 #define BLOCKS (2 + MOI_STATES)
-#define NAME_SIZE 256
 
 /* All blocks; returns how many. */
 static int32_t list_blocks(const mopt_trainer *t, block blocks[BLOCKS])
@@ -210,19 +241,45 @@ static int32_t list_blocks(const mopt_trainer *t, block blocks[BLOCKS])
     moi_real *weights = moi_model_weights(t->model), *kept = t->kept;
     int32_t settled = t->flags & MOI_TRAINER_SETTLED;
 
-    if (!(t->flags & MOI_TRAINER_BEGUN))
+    moi_real *more = t->annex ? t->annex->weights : NULL;
+    moi_real *more_kept = t->annex_kept;
+
+    if (!(t->flags & MOI_TRAINER_BEGUN)) {
         kept = weights;
-    blocks[0] = (block){"weights", settled ? kept : weights};
-    blocks[1] = (block){"kept", settled ? weights : kept};
+        more_kept = more;
+    }
+    blocks[0] = settled ? (block){"weights", kept, more_kept}
+                        : (block){"weights", weights, more};
+    blocks[1] = settled ? (block){"kept", weights, more}
+                        : (block){"kept", kept, more_kept};
     for (int32_t i = 0; i < t->rule.states; i++)
-        blocks[2 + i] = (block){t->rule.state[i], t->state[i]};
+        blocks[2 + i] =
+            (block){t->rule.state[i], t->state[i], t->annex_state[i]};
     return 2 + t->rule.states;
+}
+
+/* Tensors of a block: the model's, then those of the annex. */
+static int64_t tensor_count(const mopt_trainer *t)
+{
+    return moi_model_param_count(t->model) + (t->annex ? t->annex->count : 0);
+}
+
+static const moi_param *tensor_at(const mopt_trainer *t, const block *from,
+                                  int64_t i, moi_real **data)
+{
+    int64_t own = moi_model_param_count(t->model);
+    const moi_param *p = i < own ? moi_model_param(t->model, i)
+                                 : &t->annex->params[i - own];
+
+    *data = (i < own ? from->data : from->annex) + p->offset;
+    return p;
 }
 
 static void describe_tensor(const mopt_trainer *t, const block *from,
                             int64_t param, char *name, moi_tensor *tensor)
 {
-    const moi_param *p = moi_model_param(t->model, param);
+    moi_real *data;
+    const moi_param *p = tensor_at(t, from, param, &data);
 
     snprintf(name, NAME_SIZE, "%s/%s", from->name, p->name);
     *tensor = (moi_tensor){
@@ -230,7 +287,7 @@ static void describe_tensor(const mopt_trainer *t, const block *from,
         .type = sizeof(moi_real) == 4 ? MOPT_F32 : MOPT_F64,
         .rank = p->rank,
         .bytes = p->count * (int64_t)sizeof(moi_real),
-        .data = from->data + p->offset,
+        .data = data,
     };
     for (int32_t i = 0; i < p->rank; i++)
         tensor->shape[i] = p->shape[i];
@@ -244,7 +301,7 @@ static int32_t write_file(const mopt_trainer *t, const char *path,
                           const json_t *texts)
 {
     block blocks[BLOCKS];
-    int64_t params = moi_model_param_count(t->model);
+    int64_t params = tensor_count(t);
     int64_t count = list_blocks(t, blocks) * params;
     moi_tensor *tensors = moi_alloc(t->ctx, count, sizeof *tensors);
     char *names = moi_alloc(t->ctx, count, NAME_SIZE);
@@ -539,16 +596,16 @@ static int32_t check_tensor(const moi_tensor *wanted, const moi_tensor *got)
 static int32_t read_tensors(const mopt_trainer *t, const found *f,
                             int32_t copy)
 {
-    int64_t params = moi_model_param_count(t->model);
+    int64_t params = tensor_count(t);
     block blocks[BLOCKS];
     int64_t count = list_blocks(t, blocks) * params;
 
     for (int64_t i = 0; i < count; i++) {
         const block *to = &blocks[i / params];
-        const moi_param *p = moi_model_param(t->model, i % params);
         char name[NAME_SIZE];
         moi_tensor wanted;
         const moi_tensor *got;
+        moi_real *data;
         int32_t rc;
 
         describe_tensor(t, to, i % params, name, &wanted);
@@ -556,8 +613,9 @@ static int32_t read_tensors(const mopt_trainer *t, const found *f,
         rc = copy ? MOPT_OK : check_tensor(&wanted, got);
         if (rc)
             return rc;
+        tensor_at(t, to, i % params, &data);
         if (copy)
-            memcpy(to->data + p->offset, got->data, (size_t)got->bytes);
+            memcpy(data, got->data, (size_t)got->bytes);
     }
     return MOPT_OK;
 }

@@ -156,6 +156,7 @@ static void keep(mopt_trainer *t)
 {
     memcpy(t->kept, moi_model_weights(t->model),
            (size_t)t->size * sizeof *t->kept);
+    moi_annex_keep(t);
 }
 
 /* Is an epoch's monitored figure better than another by more than delta? */

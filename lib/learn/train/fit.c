@@ -6,6 +6,7 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "learn/optim/clip.h"
 #include "learn/train/trainer.h"
 
 double moi_trainer_seconds(const mopt_trainer *t)
@@ -19,14 +20,8 @@ double moi_trainer_seconds(const mopt_trainer *t)
 
 static void exchange(mopt_trainer *t)
 {
-    moi_real *weights = moi_model_weights(t->model);
-
-    for (int64_t i = 0; i < t->size; i++) {
-        moi_real w = weights[i];
-
-        weights[i] = t->kept[i];
-        t->kept[i] = w;
-    }
+    moi_reals_swap(t->size, moi_model_weights(t->model), t->kept);
+    moi_annex_exchange(t);
     t->flags ^= MOI_TRAINER_SETTLED;
 }
 
@@ -50,6 +45,7 @@ int32_t moi_trainer_break(mopt_trainer *t, int32_t code)
 {
     memcpy(moi_model_weights(t->model), t->kept,
            (size_t)t->size * sizeof *t->kept);
+    moi_annex_restore(t);
     t->broken = code;
     return code;
 }
@@ -62,7 +58,11 @@ void moi_trainer_begin(mopt_trainer *t)
         return;
     memcpy(t->kept, moi_model_weights(t->model),
            (size_t)t->size * sizeof *t->kept);
-    moi_plan_freeze(t->worker.plan, t->frozen);
+    moi_annex_keep(t);
+    for (int64_t i = 0; i < moi_model_param_count(t->model); i++)
+        t->spared[i] = t->frozen[i] && !(t->annex && t->annex->wanted &&
+                                         t->annex->wanted[i]);
+    moi_plan_freeze(t->worker.plan, t->spared);
     t->flags |= MOI_TRAINER_BEGUN;
 }
 

@@ -21,6 +21,9 @@ static const moi_key train_keys[] = {
               "largest norm of all gradients together, 0: any"),
     MOI_FLOAT("clip_value", 0, 0, 1e300,
               "largest magnitude of a gradient, 0: any"),
+    MOI_FLOAT("max_norm", 0, 0, 1e300,
+              "largest norm of the weights that lead to a unit, 0: any"),
+    MOI_AUGMENT_KEYS,
     MOI_TEXT("monitor", "auto",
              "figure that says which epoch is best: loss, validation.loss, "
              "validation.accuracy, ..."),
@@ -72,6 +75,7 @@ void moi_settings_read(moi_settings *set, const mopt_config *config)
         .restore_best = moi_config_bool(config, "restore_best"),
         .clip_norm = moi_config_float(config, "clip_norm"),
         .clip_value = moi_config_float(config, "clip_value"),
+        .max_norm = moi_config_float(config, "max_norm"),
         .patience = moi_config_int(config, "early_stopping.patience"),
         .min_delta = moi_config_float(config, "early_stopping.min_delta"),
         .monitor = moi_config_text(config, "monitor"),

@@ -153,10 +153,6 @@ static int32_t make_worker(mopt_trainer *t, moi_worker *w, int64_t rows)
         rc = TAKE(t, w->classes, rows);
     if (!rc)
         rc = TAKE(t, w->numbers, rows * outputs);
-    if (!rc)
-        rc = TAKE(t, w->seen, t->set.chunk * outputs);
-    if (!rc)
-        rc = TAKE(t, w->pull, t->set.chunk * outputs);
     return rc;
 }
 
@@ -182,6 +178,17 @@ static int32_t make_judge(mopt_trainer *t)
         moi_model_transform(t->model), &t->metrics);
 }
 
+/* The longest list of norms that max_norm makes. */
+static int64_t most_units(const mopt_model *model)
+{
+    int64_t most = 1;
+
+    for (int64_t i = 0; i < moi_model_param_count(model); i++)
+        if (moi_model_param(model, i)->shape[0] > most)
+            most = moi_model_param(model, i)->shape[0];
+    return most;
+}
+
 static int32_t make_blocks(mopt_trainer *t)
 {
     int32_t rc = TAKE(t, t->kept, t->size);
@@ -198,6 +205,10 @@ static int32_t make_blocks(mopt_trainer *t)
         rc = TAKE(t, t->tuning, moi_model_param_count(t->model));
     if (!rc)
         rc = TAKE(t, t->frozen, moi_model_param_count(t->model));
+    if (!rc)
+        rc = TAKE(t, t->spared, moi_model_param_count(t->model));
+    if (!rc && t->set.max_norm > 0)
+        rc = TAKE(t, t->norms, most_units(t->model));
     return rc;
 }
 
@@ -208,6 +219,8 @@ int32_t moi_trainer_lay_out(mopt_trainer *t)
 
     if (!rc)
         rc = make_loss(t);
+    if (!rc)
+        rc = moi_augment_init(&t->augment, t->config, t->set.seed, t->train);
     if (rc)
         return rc;
     set_sizes(t);
@@ -230,8 +243,6 @@ void moi_trainer_clear(mopt_trainer *t)
     moi_free(ctx, t->worker.grads);
     moi_free(ctx, t->worker.classes);
     moi_free(ctx, t->worker.numbers);
-    moi_free(ctx, t->worker.seen);
-    moi_free(ctx, t->worker.pull);
     moi_plan_free(t->judge);
     moi_free(ctx, t->places);
     moi_metrics_free(t->metrics);
@@ -243,6 +254,12 @@ void moi_trainer_clear(mopt_trainer *t)
     moi_free(ctx, t->order);
     moi_free(ctx, t->tuning);
     moi_free(ctx, t->frozen);
+    moi_free(ctx, t->spared);
+    moi_free(ctx, t->norms);
+    moi_free(ctx, t->annex_kept);
+    for (int32_t i = 0; i < MOI_STATES; i++)
+        moi_free(ctx, t->annex_state[i]);
+    moi_augment_clear(&t->augment);
     moi_free(ctx, t->history);
     moi_free(ctx, t->closing);
     moi_loss_free(t->loss);

@@ -23,6 +23,7 @@ typedef struct batch {
     double weight; /* of all rows in the loss */
     double rate;
     double loss;
+    int64_t view; /* of the augmentation */
     moi_pass pass;
 } batch;
 
@@ -73,46 +74,19 @@ moi_targets moi_worker_targets(moi_worker *w, const mopt_dataset *data,
     return targets;
 }
 
-/* The extra terms of a chunk; share: its part of the batch. */
-static int32_t add_terms(const batch *b, moi_worker *w, const int64_t *index,
-                         int64_t rows, moi_real *grad, double *loss)
+/* Does the trainer's own loss count now? */
+static int32_t counts(const mopt_trainer *t)
 {
-    const mopt_trainer *t = b->t;
-    int64_t outputs = moi_model_outputs(t->model), count = rows * outputs;
-    const moi_real *output = moi_plan_output(w->plan);
-    double share = (double)rows / (double)b->rows;
-
-    for (int64_t i = 0; i < count; i++)
-        w->seen[i] = (float)output[i];
-    for (int64_t k = 0; k < t->term_count; k++) {
-        const moi_term *term = &t->terms[k];
-        moi_real weight = (moi_real)(term->weight * share);
-        double value = 0;
-        int32_t rc;
-
-        memset(w->pull, 0, (size_t)count * sizeof *w->pull);
-        rc = term->fn(term->user, rows, outputs, index, w->seen, w->pull,
-                      &value);
-        if (rc)
-            return moi_fail(MOPT_ECALLBACK,
-                            "extra loss term %lld returned %d at step %lld",
-                            (long long)k, (int)rc, (long long)t->now.step + 1);
-        *loss += term->weight * share * value;
-        if (grad)
-            for (int64_t i = 0; i < count; i++)
-                grad[i] += weight * (moi_real)w->pull[i];
-    }
-    return MOPT_OK;
+    return t->loss_weight > 0 && t->now.epoch >= t->loss_from;
 }
 
 /* The trainer's own loss of a chunk, as its part of the batch's. */
-static double own_loss(batch *b, moi_worker *w, const int64_t *index,
-                       int64_t rows, moi_real *grad)
+static double own_loss(batch *b, moi_worker *w, int64_t rows,
+                       const moi_targets *targets, moi_real *grad)
 {
     const mopt_trainer *t = b->t;
     int64_t outputs = moi_model_outputs(t->model);
-    moi_targets targets = moi_worker_targets(w, t->train, index, rows);
-    double weight = moi_loss_weight(t->loss, rows, &targets);
+    double weight = moi_loss_weight(t->loss, rows, targets);
     double share = t->loss_weight, loss;
 
     if (rows == b->rows)
@@ -120,10 +94,36 @@ static double own_loss(batch *b, moi_worker *w, const int64_t *index,
     else if (b->weight > 0)
         share *= weight / b->weight;
     loss = moi_loss_compute(t->loss, rows, outputs, moi_plan_output(w->plan),
-                            &targets, grad);
+                            targets, grad);
     if (grad && share != 1)
         moi_grads_scale(rows * outputs, grad, share);
     return share * loss;
+}
+
+/* What the extra terms see; the gradients by taps begin at 0. */
+static moi_sight look(const batch *b, const moi_worker *w,
+                      const int64_t *index, int64_t rows,
+                      const moi_targets *targets, moi_real *grad)
+{
+    const mopt_trainer *t = b->t;
+    moi_sight sight = {
+        .rows = rows,
+        .outputs = moi_model_outputs(t->model),
+        .index = index,
+        .epoch = t->now.epoch,
+        .view = b->view,
+        .input = moi_plan_input(w->plan),
+        .output = moi_plan_output(w->plan),
+        .targets = *targets,
+        .grad = grad,
+    };
+
+    for (int64_t i = 0; i < t->tap_count; i++) {
+        sight.tap[i] = w->tap[i];
+        sight.tap_grad[i] = grad ? w->tap_grad[i] : NULL;
+    }
+    moi_plan_clear_taps(w->plan, rows);
+    return sight;
 }
 
 /* Loss of a chunk that went forward, as its part of the batch's; and the
@@ -133,16 +133,33 @@ static int32_t chunk_loss(batch *b, moi_worker *w, const int64_t *index,
 {
     const mopt_trainer *t = b->t;
     int64_t count = rows * moi_model_outputs(t->model);
+    moi_targets targets = moi_worker_targets(w, t->train, index, rows);
+    moi_sight sight;
 
     *loss = 0;
-    if (t->loss_weight > 0)
-        *loss = own_loss(b, w, index, rows, grad);
+    if (counts(t))
+        *loss = own_loss(b, w, rows, &targets, grad);
     else if (grad)
         memset(grad, 0, (size_t)count * sizeof *grad);
-    return t->term_count ? add_terms(b, w, index, rows, grad, loss) : MOPT_OK;
+    if (!t->term_count)
+        return MOPT_OK;
+    sight = look(b, w, index, rows, &targets, grad);
+    return moi_terms_add(t, &sight, (double)rows / (double)b->rows, loss);
 }
 
 /* ---- changing weights ---- */
+
+/* Keep the weights that lead to each unit within max_norm (Srivastava et al.
+ * 2014, "Dropout", section 5.1). */
+static void cap(const mopt_trainer *t, const moi_param *p, moi_real *w)
+{
+    int64_t units = p->shape[0];
+
+    if (p->rank >= 2 && !(p->flags & MOI_PARAM_NO_DECAY))
+        moi_weights_cap(units, p->count / units,
+                        p->flags & MOI_PARAM_TRANSPOSED, w, t->set.max_norm,
+                        t->norms);
+}
 
 static int32_t update_tensor(mopt_trainer *t, int64_t i, double rate,
                              moi_real *grads)
@@ -154,16 +171,21 @@ static int32_t update_tensor(mopt_trainer *t, int64_t i, double rate,
     /* Up to the next tensor there are zeros: no remainders to walk through. */
     int64_t count = (p->count + 15) & ~(int64_t)15;
 
-    if (t->frozen[i])
+    if (t->frozen[i] || t->now.epoch < tuning->thaw)
         return MOPT_OK;
     for (int32_t k = 0; k < t->rule.states; k++)
         state[k] = t->state[k] + p->offset;
     t->touched = 1;
+    if (t->anchors)
+        moi_anchor_pull(t, i, g);
     if (t->set.clip_value > 0)
         moi_grads_clamp(count, g, t->set.clip_value);
     if (!moi_optimizer_update(&t->rule, rate * tuning->rate, tuning->decay,
-                              count, w, g, state))
+                              count, w, g, state)) {
+        if (t->norms)
+            cap(t, p, w);
         return MOPT_OK;
+    }
     return moi_fail(MOPT_EDIVERGED,
                     "training diverged at step %lld (epoch %lld): the gradient "
                     "of '%s' is not finite; try a smaller learning rate",
@@ -208,7 +230,7 @@ static int32_t gather(void *user, int64_t first, int64_t count)
     for (int64_t i = first; i < first + count; i++) {
         const moi_param *p = moi_model_param(t->model, i);
 
-        if (!t->frozen[i])
+        if (!t->spared[i])
             moi_grads_add(p->count, t->worker.grads + p->offset,
                           t->total + p->offset);
     }
@@ -224,7 +246,7 @@ static double batch_weight(const batch *b, moi_worker *w)
     const mopt_trainer *t = b->t;
     double weight = 0;
 
-    if (t->loss_weight <= 0 || b->rows <= t->set.chunk)
+    if (!counts(t) || b->rows <= t->set.chunk)
         return (double)b->rows;
     for (int64_t at = 0; at < b->rows; at += t->set.chunk) {
         int64_t rows = b->rows - at < t->set.chunk ? b->rows - at
@@ -247,6 +269,18 @@ static void fetch_next(const batch *b, int64_t at, int64_t rows)
                       left < rows ? left : rows);
 }
 
+static void fetch_rows(const batch *b, int64_t at, int64_t rows)
+{
+    mopt_trainer *t = b->t;
+    moi_real *x = moi_plan_input(t->worker.plan);
+
+    if (t->augment.active)
+        moi_dataset_gather_view(t->train, b->index + at, rows, &t->augment,
+                                b->view, x);
+    else
+        moi_dataset_gather(t->train, b->index + at, rows, x);
+}
+
 /* Work the batch out, chunk by chunk; with its gradient unless hook is NULL.
  * A loss that is no number ends it: the caller looks at that. */
 static int32_t work(batch *b, moi_grads_fn hook)
@@ -265,8 +299,7 @@ static int32_t work(batch *b, moi_grads_fn hook)
         double loss = 0;
 
         b->pass.row = at;
-        moi_dataset_gather(t->train, b->index + at, rows,
-                           moi_plan_input(w->plan));
+        fetch_rows(b, at, rows);
         fetch_next(b, at, rows);
         rc = moi_cancel_check(t->cancel);
         if (!rc)
@@ -289,6 +322,7 @@ static batch prepare(mopt_trainer *t)
     b.index = t->order + t->now.row;
     b.rows = moi_step_rows(t);
     b.weight = batch_weight(&b, &t->worker);
+    b.view = moi_augment_view(&t->augment, t->now.epoch);
     b.pass = (moi_pass){.training = 1,
                         .seed = t->set.seed,
                         .step = (uint64_t)t->now.step};
@@ -320,7 +354,7 @@ double moi_step_gradient_norm(const mopt_trainer *t)
             sum += moi_grads_dot(p->count, grads + p->offset,
                                  grads + p->offset);
     }
-    return sqrt(sum);
+    return sqrt(sum + moi_annex_norm2(t));
 }
 
 static int32_t fail_norm(const mopt_trainer *t)
@@ -336,7 +370,10 @@ static int32_t finish(batch *b)
 {
     mopt_trainer *t = b->t;
     double scale = 1, norm;
+    int32_t rc = moi_annex_pull(t);
 
+    if (rc)
+        return rc;
     if (t->set.clip_norm > 0) {
         if (t->set.clip_value > 0)
             moi_grads_clamp(t->size, moi_step_gradient(t), t->set.clip_value);
@@ -348,7 +385,8 @@ static int32_t finish(batch *b)
     }
     if (t->origin)
         return moi_descent_step(t, &b->rate, scale, b->loss);
-    return moi_step_update(t, b->rate, scale);
+    rc = moi_step_update(t, b->rate, scale);
+    return rc ? rc : moi_annex_update(t, b->rate, scale);
 }
 
 static int32_t fail_loss(const batch *b)
@@ -375,11 +413,12 @@ int32_t moi_step_take(mopt_trainer *t, double *loss)
     t->norm = NAN;
     if (t->total)
         memset(t->total, 0, (size_t)t->size * sizeof *t->total);
+    moi_annex_clear_grads(t);
     rc = work(&b, t->total ? gather : change);
     if (!rc && !isfinite(b.loss))
         rc = fail_loss(&b);
-    if (!rc && !t->fused)
-        rc = finish(&b);
+    if (!rc)
+        rc = t->fused ? moi_annex_update(t, b.rate, 1) : finish(&b);
     if (rc)
         return t->touched || rc == MOPT_EDIVERGED ? moi_trainer_break(t, rc)
                                                   : rc;

@@ -5,7 +5,6 @@
 
 #include "base/context.h"
 #include "base/memory.h"
-#include "base/number.h"
 #include "base/text.h"
 #include "learn/train/trainer.h"
 
@@ -152,11 +151,6 @@ void mopt_trainer_free(mopt_trainer *trainer)
 
 /* ---- groups ---- */
 
-static int32_t fail_begun(const char *function)
-{
-    return moi_fail(MOPT_ESTATE, "%s: training has begun", function);
-}
-
 static const char *tensor_name(const void *list, int64_t i)
 {
     return moi_model_param(list, i)->name;
@@ -194,7 +188,8 @@ int32_t mopt_trainer_add_group(mopt_trainer *trainer, const char *pattern,
                         "wanted is 'group'",
                         moi_config_schema(config)->name);
     if (t->flags & MOI_TRAINER_BEGUN)
-        return fail_begun("mopt_trainer_add_group");
+        return moi_fail(MOPT_ESTATE,
+                        "mopt_trainer_add_group: training has begun");
     rc = check_pattern(t, pattern);
     if (rc)
         return rc;
@@ -208,59 +203,6 @@ int32_t mopt_trainer_add_group(mopt_trainer *trainer, const char *pattern,
     }
     t->groups[t->group_count++] = group;
     tune_group(t, &group);
-    return MOPT_OK;
-}
-
-/* ---- terms ---- */
-
-static int32_t check_weight(double weight, double least, const char *function)
-{
-    char text[MOI_NUMBER_SIZE];
-
-    if (isfinite(weight) && weight >= least)
-        return MOPT_OK;
-    return moi_fail(MOPT_EINVAL, "%s: weight is %s, allowed are %s numbers",
-                    function, moi_number_text(weight, text),
-                    least < 0 ? "finite" : "finite, not negative");
-}
-
-int32_t mopt_trainer_add_loss(mopt_trainer *trainer, double weight,
-                              mopt_loss_fn term, void *user,
-                              mopt_destroy_fn destroy)
-{
-    mopt_trainer *t = trainer;
-    int32_t rc;
-
-    if (!t || !term)
-        return moi_fail_null("mopt_trainer_add_loss", !t ? "trainer" : "term");
-    rc = check_weight(weight, -INFINITY, "mopt_trainer_add_loss");
-    if (rc)
-        return rc;
-    if (t->flags & MOI_TRAINER_BEGUN)
-        return fail_begun("mopt_trainer_add_loss");
-    if (moi_grow(t->ctx, (void **)&t->terms, &t->term_room, t->term_count + 1,
-                 sizeof *t->terms))
-        return MOPT_ENOMEM;
-    t->terms[t->term_count++] = (moi_term){weight, term, user, destroy};
-    return MOPT_OK;
-}
-
-int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer, double weight)
-{
-    mopt_trainer *t = trainer;
-    int32_t rc;
-
-    if (!t)
-        return moi_fail_null("mopt_trainer_set_loss_weight", "trainer");
-    rc = check_weight(weight, 0, "mopt_trainer_set_loss_weight");
-    if (rc)
-        return rc;
-    if (t->flags & MOI_TRAINER_BEGUN)
-        return fail_begun("mopt_trainer_set_loss_weight");
-    if (weight > 0 && moi_dataset_kind(t->train) == MOPT_TARGET_NONE)
-        return moi_fail(MOPT_EINVAL, "mopt_trainer_set_loss_weight: the data "
-                                     "have no targets; only 0 is allowed");
-    t->loss_weight = weight;
     return MOPT_OK;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/config.h"
 #include "base/status.h"
+#include "learn/data/augment.h"
 #include "learn/data/dataset.h"
 #include "learn/nn/loss.h"
 #include "learn/nn/metrics.h"
@@ -19,6 +20,7 @@
 #include "learn/nn/plan.h"
 #include "learn/optim/optimizer.h"
 #include "learn/optim/schedule.h"
+#include "learn/train/extend.h"
 
 extern const moi_schema moi_train_schema, moi_group_schema;
 
@@ -29,7 +31,7 @@ typedef struct moi_settings {
     double max_seconds, tolerance;
     uint64_t seed;
     int32_t shuffle, restore_best;
-    double clip_norm, clip_value;
+    double clip_norm, clip_value, max_norm;
     int64_t patience;
     double min_delta;
     const char *monitor, *checkpoint;
@@ -41,6 +43,8 @@ typedef struct moi_settings {
 typedef struct moi_tuning {
     double rate; /* multiplies the learning rate */
     double decay;
+    int64_t thaw;  /* the first epoch that changes it */
+    double anchor; /* how strongly it is pulled to where it was */
 } moi_tuning;
 
 /* Settings for the tensors that match a pattern. */
@@ -52,7 +56,7 @@ typedef struct moi_group {
 /* An extra term of the loss. */
 typedef struct moi_term {
     double weight;
-    mopt_loss_fn fn;
+    moi_term_fn fn;
     void *user;
     mopt_destroy_fn destroy;
 } moi_term;
@@ -71,7 +75,7 @@ typedef struct moi_worker {
     moi_real *grads;    /* a block laid out as the weights */
     int32_t *classes;   /* targets of the chunk: one of the two */
     moi_real *numbers;
-    float *seen, *pull; /* what terms are given: output and its gradient */
+    moi_real *tap[MOI_TAPS], *tap_grad[MOI_TAPS]; /* of the plan */
 } moi_worker;
 
 /* Where a training stands. */
@@ -113,14 +117,22 @@ struct mopt_trainer {
     moi_schedule schedule;
     moi_loss *loss; /* NULL if nothing is labelled */
     double loss_weight;
+    int64_t loss_from; /* the first epoch in which it counts */
+    moi_augment augment;
 
     moi_tuning *tuning; /* [tensors of the model] */
     int32_t *frozen;    /* the same: not 0 for those that stay as they are */
+    int32_t *spared;    /* of these, the ones that nobody asks gradients of */
+    const moi_real *anchors; /* a block as the model's, or NULL */
     moi_group *groups;
     int64_t group_count, group_room;
     moi_term *terms;
     int64_t term_count, term_room;
     moi_listener on_step, on_epoch;
+    int64_t tap_layers[MOI_TAPS], tap_count;
+
+    const moi_annex *annex; /* or NULL */
+    moi_real *annex_kept, *annex_state[MOI_STATES]; /* as kept and state */
 
     int64_t rows;  /* of the training data */
     int64_t size;  /* of a block, in reals */
@@ -129,6 +141,7 @@ struct mopt_trainer {
     moi_real *state[MOI_STATES]; /* of the rule */
     moi_real *kept;              /* the best weights, or the last good ones */
     moi_real *origin;            /* where a line search starts */
+    moi_real *norms;             /* room for max_norm: one a unit */
     int64_t *order;              /* [rows], for epoch `ordered` */
     int64_t ordered;
     int32_t fused;   /* weights change while their gradients are in the cache */
@@ -164,6 +177,22 @@ void moi_settings_read(moi_settings *set, const mopt_config *config);
  * settings are known. */
 int32_t moi_trainer_lay_out(mopt_trainer *t);
 void moi_trainer_clear(mopt_trainer *t);
+
+/* terms.c: values and gradients of the extra terms of a chunk, whose part of
+ * the batch is share. */
+int32_t moi_terms_add(const mopt_trainer *t, const moi_sight *given,
+                      double share, double *loss);
+
+/* extend.c: a tensor's gradient by its anchor; and the annex, where there is
+ * one, as the steps of a training need it. */
+void moi_anchor_pull(const mopt_trainer *t, int64_t tensor, moi_real *grads);
+void moi_annex_keep(mopt_trainer *t);
+void moi_annex_restore(mopt_trainer *t);
+void moi_annex_exchange(mopt_trainer *t);
+void moi_annex_clear_grads(mopt_trainer *t);
+int32_t moi_annex_pull(mopt_trainer *t);
+double moi_annex_norm2(const mopt_trainer *t);
+int32_t moi_annex_update(mopt_trainer *t, double rate, double scale);
 
 /* fit.c: settle groups and terms, before the first step. */
 void moi_trainer_begin(mopt_trainer *t);

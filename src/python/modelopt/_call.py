@@ -74,16 +74,19 @@ class Handle:
 
     _free: Any = None  # the C function, set by each class
 
-    def __init__(self, pointer: Any) -> None:
+    def __init__(self, pointer: Any, owner: Handle | None = None) -> None:
         self._pointer = pointer
+        self._owner = owner  # lends the pointer, and frees it; or None
         self._finalizer: Any = weakref.finalize(
-            self, type(self)._free, pointer)
+            self, *((type(self)._free, pointer) if owner is None else (int,)))
 
     @property
     def pointer(self) -> Any:
         """For the functions of modelopt.c."""
         if not self._finalizer.alive:
             raise errors.StateError(f"this {type(self).__name__} is closed")
+        if self._owner is not None:
+            self._owner.pointer
         return self._pointer
 
     def close(self) -> None:
@@ -252,6 +255,20 @@ def long_call(function: Any, *arguments: Any, cancel: Any,
         raise result[0]
     code, text = result[0]
     return finish(code, text, calls, fine)
+
+
+def report_of(function: Any, *arguments: Any, cancel: Any,
+              calls: Calls | None = None, keep: Any = ()) -> Any:
+    """The document that a long call copies out."""
+    found: list[str] = []
+
+    def measure(*given: Any) -> int:
+        code, text = copy_out(function, *given, cap=1 << 16)
+        found.append(text)
+        return code
+
+    long_call(measure, *arguments, cancel=cancel, calls=calls, keep=keep)
+    return json.loads(found[0])
 
 
 def wait_or_abandon(done: threading.Event, keep: Any) -> None:

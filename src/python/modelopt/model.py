@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Mapping, Sequence
 
 from . import _bindings as c
-from ._call import (Handle, check, copy_out, create, json_in, json_out,
-                    long_call, pointer_of, utf8)
+from ._call import (Handle, check, create, json_in, json_out, long_call,
+                    pointer_of, report_of, utf8)
 from .arrays import Array, floats
 from .core import Cancel, Config, Context, Token, context_of, int64
 from .data import Dataset, Transform
@@ -143,15 +142,8 @@ class Model(Handle):
                  cancel: Cancel | None = None) -> dict[str, Any]:
         """Metrics on labelled data."""
         token = Token(cancel, self._context)
-        found: list[Any] = []
-
-        def measure(*arguments: Any) -> int:
-            code, text = copy_out(c.mopt_model_evaluate, *arguments,
-                                  cap=1 << 16)
-            found.append(text)
-            return code
-
-        long_call(measure, self.pointer, pointer_of(data, Dataset, "data"),
-                  None if loss is None else utf8(loss), token.pointer,
-                  cancel=token.pointer, keep=(self, data, token.handle))
-        return json.loads(found[0])
+        return report_of(
+            c.mopt_model_evaluate, self.pointer,
+            pointer_of(data, Dataset, "data"),
+            None if loss is None else utf8(loss), token.pointer,
+            cancel=token.pointer, keep=(self, data, token.handle))

@@ -46,6 +46,17 @@ class Trainer(Handle):
             pointer_of(train, Dataset, "train"),
             pointer_of(validation, Dataset, "validation", True),
             config.pointer))
+        self._begin(model, context)
+
+    @classmethod
+    def _borrow(cls, pointer: Any, model: Model, owner: Handle) -> Trainer:
+        """The trainer inside another object, which it keeps alive."""
+        trainer = cls.__new__(cls)
+        Handle.__init__(trainer, pointer, owner)
+        trainer._begin(model, None)
+        return trainer
+
+    def _begin(self, model: Model, context: Context | None) -> None:
         self._context = context
         self._calls = Calls()
         self._kept: dict[Any, Any] = {}  # callbacks that the library has
