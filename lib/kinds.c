@@ -9,6 +9,8 @@ extern const moi_schema moi_layer_activation_schema;
 extern const moi_schema moi_layer_dropout_schema;
 extern const moi_schema moi_train_schema;
 extern const moi_schema moi_group_schema;
+extern const moi_schema moi_distill_schema;
+extern const moi_schema moi_finetune_schema;
 extern const moi_schema moi_study_schema;
 
 const moi_schema *const moi_schema_kinds[] = {
@@ -19,6 +21,8 @@ const moi_schema *const moi_schema_kinds[] = {
     &moi_layer_dropout_schema,
     &moi_train_schema,
     &moi_group_schema,
+    &moi_distill_schema,
+    &moi_finetune_schema,
     &moi_study_schema,
     NULL,
 };

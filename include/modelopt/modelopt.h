@@ -7,6 +7,8 @@
 #include "config.h"
 #include "context.h"
 #include "data.h"
+#include "distill.h"
+#include "finetune.h"
 #include "model.h"
 #include "recipe.h"
 #include "space.h"

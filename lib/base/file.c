@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -78,9 +79,23 @@ static int system_unlink(void *user, const char *path)
     return unlink(path) == 0 ? 0 : -errno;
 }
 
+static void *system_map(void *user, int fd, int64_t size)
+{
+    (void)user;
+    void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+    return data == MAP_FAILED ? NULL : data;
+}
+
+static void system_unmap(void *user, void *data, int64_t size)
+{
+    (void)user;
+    munmap(data, (size_t)size);
+}
+
 const moi_file_ops moi_file_system = {
     NULL,        system_open,  system_read,   system_write,  system_seek,
     system_sync, system_close, system_rename, system_unlink,
+    system_map,  system_unmap,
 };
 
 static int32_t fail_io(const char *path, const char *doing, int64_t error)
@@ -353,6 +368,40 @@ int32_t moi_file_read_all(mopt_context *ctx, const char *path, int64_t limit,
     else
         moi_free(ctx, content);
     return status;
+}
+
+/* ---- mapping ---- */
+
+int32_t moi_file_map(mopt_context *ctx, const char *path, moi_mapping *out)
+{
+    const moi_file_ops *files = ctx->files;
+    int64_t size = 0;
+    void *data = NULL;
+    *out = (moi_mapping){NULL, 0, 0};
+    if (files->map == NULL)
+        return moi_file_read_all(ctx, path, INT64_MAX / 2, &out->data,
+                                 &out->size);
+    int fd = files->open(files->user, path, O_RDONLY, 0);
+    if (fd < 0)
+        return fail_io(path, "opening", fd);
+    size = files->seek(files->user, fd, 0, SEEK_END);
+    if (size > 0)
+        data = files->map(files->user, fd, size);
+    files->close(files->user, fd);
+    if (data == NULL)
+        return moi_file_read_all(ctx, path, INT64_MAX / 2, &out->data,
+                                 &out->size);
+    *out = (moi_mapping){data, size, 1};
+    return MOPT_OK;
+}
+
+void moi_file_unmap(mopt_context *ctx, moi_mapping *mapping)
+{
+    if (mapping->mapped)
+        ctx->files->unmap(ctx->files->user, mapping->data, mapping->size);
+    else
+        moi_free(ctx, mapping->data);
+    *mapping = (moi_mapping){NULL, 0, 0};
 }
 
 /* ---- writing ---- */

@@ -190,3 +190,22 @@ int32_t moi_text_glob(const char *pattern, const char *name)
         pattern++;
     return *pattern == '\0';
 }
+
+#define GLOB_SIZE 256 /* longer than any name */
+
+int32_t moi_text_in_globs(const char *patterns, const char *name)
+{
+    const char *at = patterns;
+    char one[GLOB_SIZE];
+    while (*at != '\0') {
+        size_t length = strcspn(at, ",");
+        if (length > 0 && length < sizeof(one)) {
+            memcpy(one, at, length);
+            one[length] = '\0';
+            if (moi_text_glob(one, name))
+                return 1;
+        }
+        at += length + (at[length] == ',');
+    }
+    return 0;
+}

@@ -51,4 +51,7 @@ int64_t moi_text_nearest(const char *word, int64_t count,
 /* Does name match a glob of '*' and '?'? */
 int32_t moi_text_glob(const char *pattern, const char *name);
 
+/* Does it match one of several, commas between? */
+int32_t moi_text_in_globs(const char *patterns, const char *name);
+
 #endif

@@ -94,7 +94,7 @@ static int32_t evaluate(moi_job *job, const mopt_dataset *data,
     json_t *metrics = NULL;
     if (data == NULL)
         return MOPT_OK;
-    int32_t rc = moi_evaluate(job->ctx, job->model, data, loss_name(job),
+    int32_t rc = moi_model_measure(job->model, data, loss_name(job),
                               job->cancel, &metrics);
     return rc == MOPT_OK ? moi_json_add(doc, name, metrics) : rc;
 }

@@ -119,28 +119,9 @@ static int32_t need_evaluation(moi_subject *subject)
 {
     if (subject->evaluation != NULL)
         return MOPT_OK;
-    return moi_evaluate(subject->ctx, subject->model, subject->validation,
-                        subject->loss, subject->cancel, &subject->evaluation);
-}
-
-int32_t moi_evaluate(mopt_context *ctx, const mopt_model *model,
-                     const mopt_dataset *data, const char *loss,
-                     mopt_cancel *cancel, json_t **out)
-{
-    size_t size = 65536; /* a hundred classes; then as told */
-    char *text = NULL;
-    int32_t rc = MOPT_ERANGE;
-    for (int32_t turn = 0; turn < 2 && rc == MOPT_ERANGE; turn++) {
-        moi_free(ctx, text);
-        text = moi_alloc(ctx, (int64_t)size, 1);
-        if (text == NULL)
-            return MOPT_ENOMEM;
-        rc = mopt_model_evaluate(model, data, loss, cancel, text, size, &size);
-    }
-    if (rc == MOPT_OK)
-        rc = moi_json_parse(text, out);
-    moi_free(ctx, text);
-    return rc;
+    return moi_model_measure(subject->model, subject->validation,
+                             subject->loss, subject->cancel,
+                             &subject->evaluation);
 }
 
 static int32_t from_evaluation(moi_subject *subject, const char *metric,

@@ -35,9 +35,4 @@ int32_t moi_subject_epoch(moi_subject *subject, const moi_measure *measure,
  * caller releases it. */
 int32_t moi_subject_costs(moi_subject *subject, json_t **out);
 
-/* mopt_model_evaluate, its answer as a value. */
-int32_t moi_evaluate(mopt_context *ctx, const mopt_model *model,
-                     const mopt_dataset *data, const char *loss,
-                     mopt_cancel *cancel, json_t **out);
-
 #endif

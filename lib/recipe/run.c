@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -36,12 +37,11 @@ int32_t moi_job_tell(moi_job *job, int32_t event, json_t *json)
 
 /* --- One study, one recipe ---------------------------------------------- */
 
-/* FNV-1a, 64 bits (Fowler, Noll, Vo), fed by jansson. */
+/* Fed by jansson. */
 static int hash_piece(const char *piece, size_t size, void *user)
 {
     uint64_t *hash = user;
-    for (size_t i = 0; i < size; i++)
-        *hash = (*hash ^ (unsigned char)piece[i]) * 1099511628211u;
+    *hash = moi_hash(*hash, piece, size);
     return 0;
 }
 
@@ -52,7 +52,7 @@ static int32_t digest(moi_job *job)
 {
     static const char *const kept[] = {"objectives", "constraints", "seed"};
     const mopt_recipe *recipe = job->recipe;
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = MOI_HASH_START;
     json_t *doc = json_object(), *nothing = json_object();
     int32_t rc = doc && nothing ? MOPT_OK
                                 : moi_fail(MOPT_ENOMEM, "no memory");

@@ -23,7 +23,11 @@ EAST = {"learn/data": (),
         "learn/nn": ("learn/data", "learn/format"),
         "learn/optim": ("learn/nn",),
         "learn/train": ("learn/optim", "learn/nn", "learn/data",
-                        "learn/format")}
+                        "learn/format"),
+        "learn/distill": ("learn/train", "learn/optim", "learn/nn",
+                          "learn/data", "learn/format"),
+        "learn/transfer": ("learn/train", "learn/optim", "learn/nn",
+                           "learn/data", "learn/format")}
 ROOF = ("recipe", "report", "")
 
 # What each folder of lib/ may include besides itself.
@@ -36,7 +40,7 @@ LAW.update({folder: GROUND + tuple(WEST) + tuple(EAST) + ROOF
 # The floor that each public header speaks of.
 PUBLIC = {"status.h": "ground", "context.h": "ground", "config.h": "ground",
           "backend.h": "ground", "space.h": "west", "study.h": "west",
-          "data.h": "east", "model.h": "east", "trainer.h": "east",
+          "data.h": "east", "distill.h": "east", "finetune.h": "east", "model.h": "east", "trainer.h": "east",
           "recipe.h": "roof", "modelopt.h": "roof"}
 
 # Where foreign libraries show: one place each.

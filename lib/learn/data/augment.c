@@ -9,6 +9,7 @@
 
 #include "base/config.h"
 #include "base/context.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/status.h"
@@ -54,19 +55,14 @@ int64_t moi_augment_view(const moi_augment *a, int64_t epoch)
     return a->views > 0 ? epoch % a->views : epoch;
 }
 
-/* FNV-1a, 64 bits, over the fields. */
 uint64_t moi_augment_digest(const moi_augment *a)
 {
     const double fields[] = {
         (double)a->shift, (double)a->views, a->rotate,
         a->scale,         a->noise,         (double)a->seed,
     };
-    const unsigned char *bytes = (const unsigned char *)fields;
-    uint64_t hash = 14695981039346656037u;
 
-    for (size_t i = 0; a->active && i < sizeof fields; i++)
-        hash = (hash ^ bytes[i]) * 1099511628211u;
-    return hash;
+    return a->active ? moi_hash(MOI_HASH_START, fields, sizeof fields) : 0;
 }
 
 /* ---- one row ---- */

@@ -298,6 +298,31 @@ const moi_param *moi_model_param(const mopt_model *model, int64_t index)
     return &model->params[index];
 }
 
+int64_t moi_model_layer_count(const mopt_model *model)
+{
+    return model->count;
+}
+
+int64_t moi_model_layer_width(const mopt_model *model, int64_t layer)
+{
+    return moi_shape_count(&model->layers[layer].out);
+}
+
+int64_t moi_model_head(const mopt_model *model)
+{
+    int64_t i = model->count - 1;
+    while (i >= 0 && model->layers[i].tensors == 0)
+        i--;
+    return i;
+}
+
+void moi_model_layer_params(const mopt_model *model, int64_t layer,
+                            int64_t *first, int64_t *count)
+{
+    *first = model->layers[layer].first;
+    *count = model->layers[layer].tensors;
+}
+
 moi_real *moi_model_weights(const mopt_model *model)
 {
     return model->weights;

@@ -31,6 +31,16 @@ int64_t moi_model_outputs(const mopt_model *model);
 int64_t moi_model_param_count(const mopt_model *model);
 const moi_param *moi_model_param(const mopt_model *model, int64_t index);
 
+/* Layers, what one gives a row, and the last one that has tensors (-1: none):
+ * the head. */
+int64_t moi_model_layer_count(const mopt_model *model);
+int64_t moi_model_layer_width(const mopt_model *model, int64_t layer);
+int64_t moi_model_head(const mopt_model *model);
+
+/* The tensors of a layer: first .. first+count-1 of the model's. */
+void moi_model_layer_params(const mopt_model *model, int64_t layer,
+                            int64_t *first, int64_t *count);
+
 /* The block of weights, NULL before they are set, and its size in reals,
  * alignment included. */
 moi_real *moi_model_weights(const mopt_model *model);
@@ -56,6 +66,11 @@ mopt_transform *moi_model_transform(const mopt_model *model);
 int32_t moi_model_from_json(mopt_context *ctx, const json_t *tree,
                             const moi_path *path, int64_t inputs,
                             int64_t outputs, mopt_model **out);
+
+/* As mopt_model_evaluate, the metrics as an object. */
+int32_t moi_model_measure(const mopt_model *model, const mopt_dataset *data,
+                          const char *loss, const mopt_cancel *cancel,
+                          json_t **out);
 
 /* The description as a new JSON object; NULL without memory. */
 json_t *moi_model_tree(const mopt_model *model);

@@ -204,16 +204,11 @@ static int32_t measure(evaluation *e, const mopt_cancel *cancel)
     return moi_metrics_finish(e->metrics, cancel);
 }
 
-int32_t mopt_model_evaluate(const mopt_model *model, const mopt_dataset *data,
-                            const char *loss, mopt_cancel *cancel, char *buf,
-                            size_t cap, size_t *needed)
+int32_t moi_model_measure(const mopt_model *model, const mopt_dataset *data,
+                          const char *loss, const mopt_cancel *cancel,
+                          json_t **out)
 {
-    const char *function = "mopt_model_evaluate";
-    if (model == NULL || data == NULL || (buf == NULL && cap > 0))
-        return moi_fail_null(function, model == NULL  ? "model"
-                                       : data == NULL ? "data"
-                                                      : "buf");
-    int32_t rc = check_ready(model, function);
+    int32_t rc = check_ready(model, "mopt_model_evaluate");
     if (rc != MOPT_OK)
         return rc;
     evaluation e = {.ctx = model->ctx, .outputs = moi_model_outputs(model)};
@@ -235,7 +230,23 @@ int32_t mopt_model_evaluate(const mopt_model *model, const mopt_dataset *data,
     }
     evaluation_free(&e);
     if (rc == MOPT_OK)
-        return moi_json_finish(model->ctx, object, buf, cap, needed);
-    json_decref(object);
+        *out = object;
+    else
+        json_decref(object);
     return rc;
+}
+
+int32_t mopt_model_evaluate(const mopt_model *model, const mopt_dataset *data,
+                            const char *loss, mopt_cancel *cancel, char *buf,
+                            size_t cap, size_t *needed)
+{
+    const char *function = "mopt_model_evaluate";
+    if (model == NULL || data == NULL || (buf == NULL && cap > 0))
+        return moi_fail_null(function, model == NULL  ? "model"
+                                       : data == NULL ? "data"
+                                                      : "buf");
+    json_t *object = NULL;
+    int32_t rc = moi_model_measure(model, data, loss, cancel, &object);
+    return rc == MOPT_OK
+               ? moi_json_finish(model->ctx, object, buf, cap, needed) : rc;
 }

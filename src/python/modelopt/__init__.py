@@ -7,8 +7,9 @@
     study.optimize(lambda trial: (trial["x"] - 2) ** 2)
     print(study.best.params, study.best.value)
 
-Space, Study and Trial search; Dataset, Transform, Model and Trainer learn;
-Recipe does both from one document. Errors are exceptions with a class for each
+Space, Study and Trial search; Dataset, Transform, Model and Trainer learn,
+Distill pours a large model into a small one, Finetune takes one to another
+task; Recipe does it all from one document. Errors are exceptions with a class for each
 status (modelopt.Error and its subclasses). modelopt.c is the C interface, name
 for name. The guide is docs/guide/python.md.
 """
@@ -19,6 +20,7 @@ from .arrays import Array
 from .core import (Cancel, Config, Context, default_context, keys, kinds,
                    version)
 from .data import Dataset, Transform
+from .distill import Distill
 from .errors import (BackendError, CallbackError, CanceledError,
                      DivergedError, Error, ExistsError, Exhausted, FormatError,
                      InputOutputError, InternalError, InvalidError,
@@ -29,16 +31,18 @@ from .model import Model
 from .recipe import Recipe, Result, recipe_schema
 from .search import Space, Study, Trial, studies
 from .train import Trainer
+from .transfer import Adapter, Finetune
 
 __version__ = ".".join(map(str, c.VERSION))
 
 __all__ = [
-    "Array", "BackendError", "CallbackError", "Cancel", "CanceledError",
-    "Config", "Context", "Dataset", "DivergedError", "Error", "ExistsError",
-    "Exhausted", "FormatError", "InputOutputError", "InternalError",
-    "InvalidError", "LockedError", "Model", "NotFoundError", "Outcome",
-    "OutOfMemoryError", "Pruned", "RangeError", "Recipe", "Result", "Space",
-    "StateError", "Stopped", "StoreError", "Study", "Trainer", "Transform",
-    "Trial", "UnknownKeyError", "UnsupportedError", "c", "default_context",
-    "keys", "kinds", "library_path", "recipe_schema", "studies", "version",
+    "Adapter", "Array", "BackendError", "CallbackError", "Cancel",
+    "CanceledError", "Config", "Context", "Dataset", "Distill",
+    "DivergedError", "Error", "Exhausted", "ExistsError", "Finetune",
+    "FormatError", "InputOutputError", "InternalError", "InvalidError",
+    "LockedError", "Model", "NotFoundError", "OutOfMemoryError", "Outcome",
+    "Pruned", "RangeError", "Recipe", "Result", "Space", "StateError",
+    "Stopped", "StoreError", "Study", "Trainer", "Transform", "Trial",
+    "UnknownKeyError", "UnsupportedError", "c", "default_context", "keys",
+    "kinds", "library_path", "recipe_schema", "studies", "version",
 ]

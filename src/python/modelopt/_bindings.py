@@ -119,6 +119,22 @@ class mopt_model(Structure):
     """Only ever behind a pointer."""
 
 
+class mopt_trainer(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_distill(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_finetune(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_adapter(Structure):
+    """Only ever behind a pointer."""
+
+
 class mopt_space(Structure):
     """Only ever behind a pointer."""
 
@@ -128,10 +144,6 @@ class mopt_study(Structure):
 
 
 class mopt_trial(Structure):
-    """Only ever behind a pointer."""
-
-
-class mopt_trainer(Structure):
     """Only ever behind a pointer."""
 
 
@@ -146,13 +158,16 @@ class mopt_result(Structure):
 mopt_alloc_fn = CFUNCTYPE(c_void_p, c_void_p, c_void_p, c_size_t, c_size_t)
 mopt_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p, c_char_p)
 mopt_destroy_fn = CFUNCTYPE(None, c_void_p)
-mopt_objective_fn = CFUNCTYPE(
-    c_int32, c_void_p, POINTER(mopt_trial), POINTER(c_double))
-mopt_trial_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(mopt_trial))
 mopt_trainer_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(mopt_trainer))
 mopt_loss_fn = CFUNCTYPE(
     c_int32, c_void_p, c_int64, c_int64, POINTER(c_int64), POINTER(c_float),
     POINTER(c_float), POINTER(c_double))
+mopt_teacher_fn = CFUNCTYPE(
+    c_int32, c_void_p, c_int64, c_int64, c_int64, POINTER(c_int64),
+    POINTER(c_float), POINTER(c_float))
+mopt_objective_fn = CFUNCTYPE(
+    c_int32, c_void_p, POINTER(mopt_trial), POINTER(c_double))
+mopt_trial_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(mopt_trial))
 mopt_event_fn = CFUNCTYPE(c_int32, c_void_p, c_int32, c_char_p)
 
 
@@ -323,6 +338,105 @@ mopt_model_save = bind(
 mopt_model_load = bind(
     "mopt_model_load", c_int32, POINTER(mopt_context), c_char_p,
     POINTER(POINTER(mopt_model)))
+mopt_trainer_create = bind(
+    "mopt_trainer_create", c_int32, POINTER(mopt_context), POINTER(mopt_model),
+    POINTER(mopt_dataset), POINTER(mopt_dataset), POINTER(mopt_config),
+    POINTER(POINTER(mopt_trainer)))
+mopt_trainer_free = bind("mopt_trainer_free", None, POINTER(mopt_trainer))
+mopt_trainer_add_group = bind(
+    "mopt_trainer_add_group", c_int32, POINTER(mopt_trainer), c_char_p,
+    POINTER(mopt_config))
+mopt_trainer_add_loss = bind(
+    "mopt_trainer_add_loss", c_int32, POINTER(mopt_trainer), c_double,
+    mopt_loss_fn, c_void_p, mopt_destroy_fn)
+mopt_trainer_set_loss_weight = bind(
+    "mopt_trainer_set_loss_weight", c_int32, POINTER(mopt_trainer), c_double)
+mopt_trainer_on_step = bind(
+    "mopt_trainer_on_step", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
+    c_void_p, mopt_destroy_fn)
+mopt_trainer_on_epoch = bind(
+    "mopt_trainer_on_epoch", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
+    c_void_p, mopt_destroy_fn)
+mopt_trainer_fit = bind(
+    "mopt_trainer_fit", c_int32, POINTER(mopt_trainer), POINTER(mopt_cancel))
+mopt_trainer_step = bind(
+    "mopt_trainer_step", c_int32, POINTER(mopt_trainer), POINTER(c_double))
+mopt_trainer_get = bind(
+    "mopt_trainer_get", c_int32, POINTER(mopt_trainer), c_char_p,
+    POINTER(c_double))
+mopt_trainer_history = bind(
+    "mopt_trainer_history", c_int32, POINTER(mopt_trainer), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_trainer_save = bind(
+    "mopt_trainer_save", c_int32, POINTER(mopt_trainer), c_char_p)
+mopt_trainer_resume = bind(
+    "mopt_trainer_resume", c_int32, POINTER(mopt_trainer), c_char_p)
+mopt_distill_create = bind(
+    "mopt_distill_create", c_int32, POINTER(mopt_context), POINTER(mopt_model),
+    POINTER(mopt_dataset), POINTER(mopt_dataset), POINTER(mopt_config),
+    POINTER(mopt_config), POINTER(POINTER(mopt_distill)))
+mopt_distill_free = bind("mopt_distill_free", None, POINTER(mopt_distill))
+mopt_distill_add_model = bind(
+    "mopt_distill_add_model", c_int32, POINTER(mopt_distill),
+    POINTER(mopt_model), c_double)
+mopt_distill_add_callback = bind(
+    "mopt_distill_add_callback", c_int32, POINTER(mopt_distill),
+    mopt_teacher_fn, c_void_p, mopt_destroy_fn, c_char_p, c_double)
+mopt_distill_add_file = bind(
+    "mopt_distill_add_file", c_int32, POINTER(mopt_distill), c_char_p,
+    c_double)
+mopt_distill_trainer = bind(
+    "mopt_distill_trainer", c_int32, POINTER(mopt_distill),
+    POINTER(POINTER(mopt_trainer)))
+mopt_distill_fit = bind(
+    "mopt_distill_fit", c_int32, POINTER(mopt_distill), POINTER(mopt_cancel))
+mopt_distill_evaluate = bind(
+    "mopt_distill_evaluate", c_int32, POINTER(mopt_distill),
+    POINTER(mopt_dataset), POINTER(mopt_cancel), POINTER(c_char), c_size_t,
+    POINTER(c_size_t))
+mopt_finetune_create = bind(
+    "mopt_finetune_create", c_int32, POINTER(mopt_context),
+    POINTER(mopt_model), POINTER(mopt_dataset), POINTER(mopt_dataset),
+    POINTER(mopt_config), POINTER(mopt_config),
+    POINTER(POINTER(mopt_finetune)))
+mopt_finetune_free = bind("mopt_finetune_free", None, POINTER(mopt_finetune))
+mopt_finetune_model = bind(
+    "mopt_finetune_model", c_int32, POINTER(mopt_finetune),
+    POINTER(POINTER(mopt_model)))
+mopt_finetune_trainer = bind(
+    "mopt_finetune_trainer", c_int32, POINTER(mopt_finetune),
+    POINTER(POINTER(mopt_trainer)))
+mopt_finetune_fit = bind(
+    "mopt_finetune_fit", c_int32, POINTER(mopt_finetune), POINTER(mopt_cancel))
+mopt_finetune_evaluate = bind(
+    "mopt_finetune_evaluate", c_int32, POINTER(mopt_finetune),
+    POINTER(mopt_dataset), POINTER(mopt_dataset), POINTER(mopt_cancel),
+    POINTER(c_char), c_size_t, POINTER(c_size_t))
+mopt_finetune_adapter = bind(
+    "mopt_finetune_adapter", c_int32, POINTER(mopt_finetune),
+    POINTER(POINTER(mopt_adapter)))
+mopt_adapter_load = bind(
+    "mopt_adapter_load", c_int32, POINTER(mopt_context), c_char_p,
+    POINTER(POINTER(mopt_adapter)))
+mopt_adapter_save = bind(
+    "mopt_adapter_save", c_int32, POINTER(mopt_adapter), c_char_p)
+mopt_adapter_apply = bind(
+    "mopt_adapter_apply", c_int32, POINTER(mopt_adapter), POINTER(mopt_model))
+mopt_adapter_remove = bind(
+    "mopt_adapter_remove", c_int32, POINTER(mopt_adapter), POINTER(mopt_model))
+mopt_adapter_describe = bind(
+    "mopt_adapter_describe", c_int32, POINTER(mopt_adapter), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
+mopt_adapter_free = bind("mopt_adapter_free", None, POINTER(mopt_adapter))
+mopt_model_load_weights = bind(
+    "mopt_model_load_weights", c_int32, POINTER(mopt_model), c_char_p,
+    c_char_p)
+mopt_model_features = bind(
+    "mopt_model_features", c_int32, POINTER(mopt_model), c_int64,
+    POINTER(mopt_dataset), POINTER(c_float), c_int64, POINTER(mopt_cancel))
+mopt_model_save_features = bind(
+    "mopt_model_save_features", c_int32, POINTER(mopt_model), c_int64,
+    POINTER(mopt_dataset), c_char_p, POINTER(mopt_cancel))
 mopt_space_create = bind(
     "mopt_space_create", c_int32, POINTER(mopt_context),
     POINTER(POINTER(mopt_space)))
@@ -415,39 +529,6 @@ mopt_trial_set_constraints = bind(
 mopt_trial_to_json = bind(
     "mopt_trial_to_json", c_int32, POINTER(mopt_trial), POINTER(c_char),
     c_size_t, POINTER(c_size_t))
-mopt_trainer_create = bind(
-    "mopt_trainer_create", c_int32, POINTER(mopt_context), POINTER(mopt_model),
-    POINTER(mopt_dataset), POINTER(mopt_dataset), POINTER(mopt_config),
-    POINTER(POINTER(mopt_trainer)))
-mopt_trainer_free = bind("mopt_trainer_free", None, POINTER(mopt_trainer))
-mopt_trainer_add_group = bind(
-    "mopt_trainer_add_group", c_int32, POINTER(mopt_trainer), c_char_p,
-    POINTER(mopt_config))
-mopt_trainer_add_loss = bind(
-    "mopt_trainer_add_loss", c_int32, POINTER(mopt_trainer), c_double,
-    mopt_loss_fn, c_void_p, mopt_destroy_fn)
-mopt_trainer_set_loss_weight = bind(
-    "mopt_trainer_set_loss_weight", c_int32, POINTER(mopt_trainer), c_double)
-mopt_trainer_on_step = bind(
-    "mopt_trainer_on_step", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
-    c_void_p, mopt_destroy_fn)
-mopt_trainer_on_epoch = bind(
-    "mopt_trainer_on_epoch", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
-    c_void_p, mopt_destroy_fn)
-mopt_trainer_fit = bind(
-    "mopt_trainer_fit", c_int32, POINTER(mopt_trainer), POINTER(mopt_cancel))
-mopt_trainer_step = bind(
-    "mopt_trainer_step", c_int32, POINTER(mopt_trainer), POINTER(c_double))
-mopt_trainer_get = bind(
-    "mopt_trainer_get", c_int32, POINTER(mopt_trainer), c_char_p,
-    POINTER(c_double))
-mopt_trainer_history = bind(
-    "mopt_trainer_history", c_int32, POINTER(mopt_trainer), POINTER(c_char),
-    c_size_t, POINTER(c_size_t))
-mopt_trainer_save = bind(
-    "mopt_trainer_save", c_int32, POINTER(mopt_trainer), c_char_p)
-mopt_trainer_resume = bind(
-    "mopt_trainer_resume", c_int32, POINTER(mopt_trainer), c_char_p)
 mopt_recipe_parse = bind(
     "mopt_recipe_parse", c_int32, POINTER(mopt_context), c_char_p, c_char_p,
     POINTER(POINTER(mopt_recipe)))

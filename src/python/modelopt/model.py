@@ -108,6 +108,24 @@ class Model(Handle):
         check(c.mopt_model_set_tensor(self.pointer, utf8(name),
                                       given.pointer, given.count))
 
+    def load_weights(self, path: Any,
+                     names: Mapping[str, Any] | None = None) -> None:
+        """Weights from any safetensors file; names maps this model's tensors
+        to those of the file: a name, or {"name": .., "transpose": True}."""
+        check(c.mopt_model_load_weights(
+            self.pointer, utf8(path),
+            None if names is None else json_in(dict(names))))
+
+    def save_features(self, data: Dataset, path: Any, layer: int = -1, *,
+                      cancel: Cancel | None = None) -> None:
+        """What a layer gives for each row, as an NPY file; -1: what the last
+        layer with weights reads."""
+        token = Token(cancel, self._context)
+        long_call(c.mopt_model_save_features, self.pointer,
+                  int64("layer", layer), pointer_of(data, Dataset, "data"),
+                  utf8(path), token.pointer, cancel=token.pointer,
+                  keep=(self, data, token.handle))
+
     def predict(self, x: Any, *, cancel: Cancel | None = None) -> Array:
         """Outputs [rows][outputs], for an array of inputs or a data set."""
         inputs, outputs, flops = self._sizes()
