@@ -43,6 +43,8 @@ const moi_measure moi_measures[] = {
      "seconds to serve one row on this machine, the 99th percentile"},
     {"throughput", MOI_KNOWN_MEASURED, 1, MOPT_TARGET_NONE,
      "rows served a second on this machine, 256 at a time"},
+    {"gap", MOI_KNOWN_COMPARED, 0, MOPT_TARGET_CLASS,
+     "points of accuracy behind the first teacher, on the validation part"},
     {"train_seconds", MOI_KNOWN_TRAINED, 0, MOPT_TARGET_NONE,
      "seconds of training"},
     {NULL, 0, 0, 0, NULL},
@@ -258,7 +260,8 @@ int32_t moi_aims_read(const json_t *objectives, const json_t *constraints,
 static int32_t check_measure(const moi_measure *measure, const char *list,
                              int64_t i, int32_t target, int32_t has_validation)
 {
-    if (measure->known == MOI_KNOWN_VALIDATION && !has_validation)
+    if ((measure->known == MOI_KNOWN_VALIDATION ||
+         measure->known == MOI_KNOWN_COMPARED) && !has_validation)
         return moi_fail(MOPT_EINVAL,
                         "%s[%d]: '%s' needs a validation part: set "
                         "data.split.validation to a share such as 0.2", list,

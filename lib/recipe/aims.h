@@ -13,6 +13,7 @@
 #define MOI_KNOWN_TRAINED 2    /* after training, from the trainer */
 #define MOI_KNOWN_VALIDATION 3 /* after each epoch, on validation rows */
 #define MOI_KNOWN_MEASURED 4   /* by timing the trained model */
+#define MOI_KNOWN_COMPARED 5   /* after training, beside a teacher */
 
 typedef struct moi_measure {
     const char *name; /* "validation.accuracy", "params" */

@@ -32,6 +32,10 @@ static int32_t make_model(moi_attempt *attempt, const json_t *params)
 {
     const moi_path path = {NULL, "model", 0};
     json_t *tree = NULL;
+    if (moi_course_has_source(attempt->recipe))
+        return moi_course_make_model(&attempt->course, attempt->recipe,
+                                     attempt->parts, attempt->data, params,
+                                     attempt->config, &attempt->model);
     int32_t rc = moi_recipe_pick(attempt->recipe, "model", params, &tree);
     if (rc == MOPT_OK)
         rc = moi_model_from_json(attempt->recipe->ctx, tree, &path,
@@ -63,7 +67,8 @@ int32_t moi_attempt_begin(moi_attempt *attempt, const mopt_recipe *recipe,
                           const moi_aims *aims, moi_parts *parts,
                           const json_t *params, mopt_cancel *cancel)
 {
-    *attempt = (moi_attempt){.recipe = recipe, .aims = aims};
+    *attempt = (moi_attempt){.recipe = recipe, .aims = aims, .parts = parts};
+    attempt->params = json_incref((json_t *)params);
     int32_t rc = moi_parts_prepare(parts, recipe, params, &attempt->data);
     if (rc == MOPT_OK)
         rc = make_config(attempt, params);
@@ -78,6 +83,7 @@ int32_t moi_attempt_begin(moi_attempt *attempt, const mopt_recipe *recipe,
         .validation = attempt->data->validation,
         .loss = strcmp(loss, "auto") == 0 ? NULL : loss,
         .restored = moi_config_bool(attempt->config, "restore_best"),
+        .mentor = parts->mentors.accuracy,
         .cancel = cancel,
     };
     return MOPT_OK;
@@ -86,7 +92,8 @@ int32_t moi_attempt_begin(moi_attempt *attempt, const mopt_recipe *recipe,
 void moi_attempt_end(moi_attempt *attempt)
 {
     moi_subject_end(&attempt->subject);
-    mopt_trainer_free(attempt->trainer);
+    moi_course_end(&attempt->course);
+    json_decref(attempt->params);
     mopt_model_free(attempt->model);
     mopt_config_free(attempt->config);
 }
@@ -107,16 +114,19 @@ const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value)
 int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
                           void *user)
 {
-    int32_t rc = mopt_trainer_create(attempt->recipe->ctx, attempt->model,
-                                     attempt->data->train,
-                                     attempt->data->validation,
-                                     attempt->config, &attempt->trainer);
-    attempt->subject.trainer = attempt->trainer;
-    if (rc == MOPT_OK && on_epoch != NULL)
-        rc = mopt_trainer_on_epoch(attempt->trainer, on_epoch, user, NULL);
+    moi_course *course = &attempt->course;
+    int32_t rc = moi_course_begin(course, attempt->recipe, attempt->parts,
+                                  attempt->data, attempt->params,
+                                  attempt->config, attempt->model);
+    attempt->subject.trainer = course->trainer;
+    if (rc == MOPT_OK && on_epoch != NULL && course->trainer != NULL)
+        rc = mopt_trainer_on_epoch(course->trainer, on_epoch, user, NULL);
     if (rc == MOPT_OK)
-        rc = mopt_trainer_fit(attempt->trainer, attempt->subject.cancel);
-    return rc;
+        rc = moi_course_fit(course, attempt->subject.cancel);
+    if (rc != MOPT_OK || course->trainer == NULL)
+        return rc;
+    /* The course may outlive what it told of its epochs. */
+    return mopt_trainer_on_epoch(course->trainer, NULL, NULL, NULL);
 }
 
 int32_t moi_attempt_values(moi_attempt *attempt, double *values,

@@ -5,6 +5,7 @@
 #ifndef MOI_RECIPE_ATTEMPT_H
 #define MOI_RECIPE_ATTEMPT_H
 
+#include "recipe/course.h"
 #include "recipe/measure.h"
 #include "recipe/parts.h"
 
@@ -14,7 +15,9 @@ typedef struct moi_attempt {
     const moi_prepared *data; /* of the parts it was made with */
     mopt_config *config;      /* kind "train" */
     mopt_model *model;
-    mopt_trainer *trainer;
+    const moi_parts *parts;
+    json_t *params;
+    moi_course course;
     moi_subject subject;
 } moi_attempt;
 

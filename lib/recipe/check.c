@@ -7,7 +7,7 @@
 #include "base/config.h"
 #include "base/status.h"
 #include "learn/nn/model.h"
-#include "recipe/recipe.h"
+#include "recipe/mentor.h"
 
 extern const moi_schema *const moi_schema_kinds[];
 
@@ -39,10 +39,23 @@ static int32_t check_train(const mopt_recipe *recipe, const json_t *picked)
     return rc;
 }
 
+static int32_t check_mentoring(const mopt_recipe *recipe, const char *section,
+                               const json_t *picked)
+{
+    mopt_config *config = NULL;
+    int32_t rc = moi_recipe_mentoring(recipe, section, picked, &config);
+    mopt_config_free(config);
+    return rc;
+}
+
 static int32_t check_section(const mopt_recipe *recipe, const char *section,
                              const json_t *params)
 {
     json_t *picked = NULL;
+    if (!moi_recipe_has(recipe, section) ||
+        (strcmp(section, "model") == 0 &&
+         json_object_get(recipe->doc, section) == NULL))
+        return MOPT_OK; /* left out, or a model that comes from a source */
     int32_t rc = moi_recipe_pick(recipe, section, params, &picked);
     if (rc != MOPT_OK)
         return rc;
@@ -50,8 +63,10 @@ static int32_t check_section(const mopt_recipe *recipe, const char *section,
         rc = check_data(recipe, picked);
     else if (strcmp(section, "model") == 0)
         rc = check_model(recipe, picked);
-    else
+    else if (strcmp(section, "train") == 0)
         rc = check_train(recipe, picked);
+    else
+        rc = check_mentoring(recipe, section, picked);
     json_decref(picked);
     return rc;
 }
@@ -59,12 +74,18 @@ static int32_t check_section(const mopt_recipe *recipe, const char *section,
 /* --- Slots -------------------------------------------------------------- */
 
 const char *const moi_recipe_shared[] = {
-    "source", "base", "split", "test_mask", "test_mask_column", NULL,
+    "source", "base", "split", "test_mask", "test_mask_column", "classes",
+    "relabel", "image", NULL,
 };
 
 /* Is the key, or one that it stands in, the same for all trials? */
 static int32_t is_shared(const char *section, const char *key)
 {
+    int32_t mentored = strcmp(section, "distill") == 0 ||
+                       strcmp(section, "finetune") == 0;
+    for (int64_t i = 0; mentored && moi_mentor_keys[i] != NULL; i++)
+        if (strncmp(key, moi_mentor_keys[i], strlen(moi_mentor_keys[i])) == 0)
+            return 1;
     if (strcmp(section, "data") != 0)
         return 0;
     if (*key == '\0')

@@ -95,7 +95,7 @@ static int32_t evaluate(moi_job *job, const mopt_dataset *data,
     if (data == NULL)
         return MOPT_OK;
     int32_t rc = moi_model_measure(job->model, data, loss_name(job),
-                              job->cancel, &metrics);
+                                   job->cancel, &metrics);
     return rc == MOPT_OK ? moi_json_add(doc, name, metrics) : rc;
 }
 
@@ -107,6 +107,8 @@ static int32_t measure(moi_job *job, json_t *doc)
     int32_t rc = evaluate(job, job->parts.validation, "validation", doc);
     if (rc == MOPT_OK)
         rc = evaluate(job, job->parts.test, "test", doc);
+    if (rc == MOPT_OK)
+        rc = moi_course_tell(&job->course, &job->parts, job->cancel, doc);
     if (rc == MOPT_OK)
         rc = moi_subject_costs(&subject, &costs);
     if (rc == MOPT_OK)
@@ -184,6 +186,7 @@ static int32_t judge(moi_job *job, int32_t ended, const json_t *best,
 {
     int64_t number = json_integer_value(json_object_get(best, "number"));
     if (job->number != number) {
+        moi_course_end(&job->course);
         mopt_model_free(job->model);
         job->model = NULL;
     }

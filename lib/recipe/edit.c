@@ -187,6 +187,8 @@ static int32_t apply_params(const mopt_recipe *recipe, const json_t *params,
     int32_t rc = MOPT_OK;
     for (int64_t i = 0; moi_recipe_searched[i] != NULL && rc == MOPT_OK; i++) {
         json_t *picked = NULL;
+        if (!moi_recipe_has(recipe, moi_recipe_searched[i]))
+            continue;
         rc = moi_recipe_pick(recipe, moi_recipe_searched[i], params, &picked);
         if (rc == MOPT_OK)
             rc = moi_json_add(doc, moi_recipe_searched[i], picked);

@@ -173,6 +173,15 @@ int32_t moi_subject_epoch(moi_subject *subject, const moi_measure *measure,
                            out);
 }
 
+/* Points of accuracy that are missing to the mentor's. */
+static int32_t gap(moi_subject *subject, double *out)
+{
+    double accuracy = NAN;
+    int32_t rc = from_evaluation(subject, "accuracy", &accuracy);
+    *out = 100 * (subject->mentor - accuracy);
+    return rc;
+}
+
 int32_t moi_subject_value(moi_subject *subject, const moi_measure *measure,
                           double *out)
 {
@@ -185,10 +194,16 @@ int32_t moi_subject_value(moi_subject *subject, const moi_measure *measure,
     case MOI_KNOWN_MEASURED:
         return timing(subject, measure, out);
     case MOI_KNOWN_TRAINED:
+        if (subject->trainer == NULL)
+            return moi_fail(MOPT_ESTATE, "nothing was trained here");
         return mopt_trainer_get(subject->trainer, "seconds", out);
+    case MOI_KNOWN_COMPARED:
+        return gap(subject, out);
     default:
         break;
     }
+    if (subject->trainer == NULL)
+        return from_evaluation(subject, metric, out);
     snprintf(figure, sizeof(figure), "%s%s",
              subject->restored ? "best." : MOI_VALIDATION, metric);
     rc = mopt_trainer_get(subject->trainer, figure, out);

@@ -12,10 +12,11 @@
 typedef struct moi_subject {
     mopt_context *ctx;
     mopt_model *model;
-    mopt_trainer *trainer;          /* NULL before training */
+    mopt_trainer *trainer;          /* NULL before training, or without */
     const mopt_dataset *validation; /* transformed; NULL when there is none */
     const char *loss;               /* the loss in use */
     int32_t restored;    /* the weights are those of the best epoch */
+    double mentor;       /* accuracy of the first teacher, or NaN */
     mopt_cancel *cancel; /* may be NULL */
     json_t *evaluation;  /* filled on demand, with timing; released by */
     json_t *timing;      /* moi_subject_end */

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "learn/data/dataset.h"
+#include "learn/nn/model.h"
 
 /* --- Loading ------------------------------------------------------------ */
 
@@ -65,7 +66,36 @@ static int32_t split(moi_parts *parts, mopt_config *config, mopt_dataset *all)
     return rc;
 }
 
-int32_t moi_parts_load(const mopt_recipe *recipe, moi_parts *parts)
+static int32_t measure_mentor(const mopt_model *model, moi_parts *parts,
+                              mopt_cancel *cancel)
+{
+    json_t *metrics = NULL;
+    int32_t rc = moi_model_measure(model, parts->validation, NULL, cancel,
+                                   &metrics);
+    const json_t *accuracy = json_object_get(metrics, "accuracy");
+    if (rc == MOPT_OK && json_is_number(accuracy))
+        parts->mentors.accuracy = json_number_value(accuracy);
+    json_decref(metrics);
+    return rc == MOPT_OK ? rc : moi_fail_at(rc, "distill.teacher: ");
+}
+
+/* What a mentor was taught on is what it, and who learns from it, sees. */
+static int32_t load_mentors(const mopt_recipe *recipe, mopt_cancel *cancel,
+                            moi_parts *parts)
+{
+    int32_t rc = moi_mentors_load(recipe, cancel, &parts->mentors);
+    mopt_model *first = parts->mentors.models[0];
+    mopt_transform *seen = first != NULL ? moi_model_transform(first) : NULL;
+    if (rc == MOPT_OK && seen != NULL)
+        rc = moi_transform_retarget(seen, parts->train, &parts->given);
+    if (rc == MOPT_OK && first != NULL && parts->validation != NULL &&
+        json_object_get(recipe->doc, "distill") != NULL)
+        rc = measure_mentor(first, parts, cancel);
+    return rc;
+}
+
+int32_t moi_parts_load(const mopt_recipe *recipe, mopt_cancel *cancel,
+                       moi_parts *parts)
 {
     mopt_config *config = NULL;
     mopt_dataset *all = NULL;
@@ -85,6 +115,8 @@ int32_t moi_parts_load(const mopt_recipe *recipe, moi_parts *parts)
                                &parts->test);
     if (rc == MOPT_OK)
         rc = split(parts, config, all);
+    if (rc == MOPT_OK)
+        rc = load_mentors(recipe, cancel, parts);
     mopt_dataset_free(all);
     mopt_config_free(config);
     return rc;
@@ -108,6 +140,8 @@ void moi_parts_free(moi_parts *parts)
         parts->prepared = prepared->next;
         free_prepared(parts->ctx, prepared);
     }
+    mopt_transform_free(parts->given);
+    moi_mentors_free(&parts->mentors);
     mopt_dataset_free(parts->train);
     mopt_dataset_free(parts->validation);
     mopt_dataset_free(parts->test);
@@ -119,7 +153,9 @@ static int32_t fit(const moi_parts *parts, const mopt_recipe *recipe,
 {
     mopt_config *config = NULL;
     int32_t rc = moi_recipe_data(recipe, prepared->said, &config);
-    if (rc == MOPT_OK)
+    if (rc == MOPT_OK && parts->given != NULL)
+        prepared->transform = moi_transform_hold(parts->given);
+    else if (rc == MOPT_OK)
         rc = mopt_transform_fit(parts->train, config, &prepared->transform);
     if (rc == MOPT_OK)
         rc = mopt_transform_apply(prepared->transform, parts->train,

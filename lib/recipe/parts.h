@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-#include "recipe/recipe.h"
+#include "recipe/mentor.h"
 
 /* One way of preparing: the transform, fitted on the training part only. */
 typedef struct moi_prepared {
@@ -22,12 +22,15 @@ typedef struct moi_parts {
     mopt_context *ctx;
     mopt_dataset *train, *validation, *test; /* raw; NULL: there is none */
     int32_t target;                          /* MOPT_TARGET_* */
+    moi_mentors mentors;
+    mopt_transform *given; /* the mentor's encoding of inputs, or NULL */
     pthread_mutex_t lock;                    /* of prepared */
     moi_prepared *prepared;
 } moi_parts;
 
 /* Load and split as the recipe says. To be freed on an error too. */
-int32_t moi_parts_load(const mopt_recipe *recipe, moi_parts *parts);
+int32_t moi_parts_load(const mopt_recipe *recipe, mopt_cancel *cancel,
+                       moi_parts *parts);
 void moi_parts_free(moi_parts *parts);
 
 /* The parts prepared as params say; they live as long as parts does.

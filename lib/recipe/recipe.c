@@ -9,12 +9,16 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "recipe/mentor.h"
 
-const char *const moi_recipe_searched[] = {"data", "model", "train", NULL};
+const char *const moi_recipe_searched[] = {"data", "model", "train",
+                                           "distill", "finetune", NULL};
 
 static const char *const sections[] = {"data", "model", "train", "search",
+                                       "distill", "finetune",
                                        "objectives", "constraints", "seed",
-                                       "description", "$schema"};
+                                       "description", "$schema", "quick",
+                                       "published", "repeats", "cases"};
 
 static const char *section_name(const void *list, int64_t i)
 {
@@ -37,8 +41,9 @@ static int32_t check_sections(const json_t *doc)
         i = moi_text_nearest(key, MOI_COUNT(sections), section_name, NULL);
         return moi_fail(MOPT_EKEY,
                         "%.64s: a recipe has no such section%s%s%s; it has "
-                        "data, model, train, search, objectives, constraints, "
-                        "seed, description", key,
+                        "data, model, train, distill, finetune, search, objectives, "
+                        "constraints, seed, description, quick, published, "
+                        "repeats, cases", key,
                         i < 0 ? "" : ", did you mean '",
                         i < 0 ? "" : sections[i], i < 0 ? "" : "'?");
     }
@@ -48,9 +53,10 @@ static int32_t check_sections(const json_t *doc)
 static int32_t check_types(const json_t *doc)
 {
     char excerpt[MOI_EXCERPT_SIZE];
-    for (int64_t i = 0; i < 4; i++) {
+    int32_t sourced = json_object_get(doc, "finetune") != NULL;
+    for (int64_t i = 0; i < 6; i++) {
         const json_t *section = json_object_get(doc, sections[i]);
-        if (section == NULL && i < 2)
+        if (section == NULL && (i == 0 || (i == 1 && !sourced)))
             return moi_fail(MOPT_EINVAL, "%s: a recipe needs this section",
                             sections[i]);
         if (section != NULL && !json_is_object(section))
@@ -98,6 +104,8 @@ static int32_t read_document(mopt_recipe *recipe)
         rc = moi_aims_read(json_object_get(recipe->doc, "objectives"),
                            json_object_get(recipe->doc, "constraints"),
                            &recipe->aims);
+    if (rc == MOPT_OK)
+        rc = moi_mentors_check(recipe);
     return rc == MOPT_OK ? moi_recipe_check(recipe) : rc;
 }
 
@@ -172,6 +180,13 @@ int32_t mopt_recipe_load(mopt_context *ctx, const char *path,
     return rc;
 }
 
+int32_t moi_recipe_has(const mopt_recipe *recipe, const char *section)
+{
+    return json_object_get(recipe->doc, section) != NULL ||
+           (strcmp(section, "distill") != 0 &&
+            strcmp(section, "finetune") != 0);
+}
+
 /* --- Sections ----------------------------------------------------------- */
 
 int32_t moi_recipe_pick(const mopt_recipe *recipe, const char *section,
@@ -187,7 +202,8 @@ int32_t moi_recipe_pick(const mopt_recipe *recipe, const char *section,
     return MOPT_OK;
 }
 
-/* A config of a kind from a section; the recipe's seed where it has none. */
+/* A config of a kind from a section; the recipe's seed where it has none. A
+ * section that knows no seed is one with mentors. */
 static int32_t read_section(const mopt_recipe *recipe, const char *section,
                             const char *kind, const json_t *value,
                             const char *seed_key, mopt_config **out)
@@ -197,10 +213,12 @@ static int32_t read_section(const mopt_recipe *recipe, const char *section,
     mopt_config *config = NULL;
     int32_t rc = mopt_config_create(recipe->ctx, kind, &config);
     if (rc == MOPT_OK && value != NULL)
-        rc = moi_config_read(config, value, &path, NULL);
+        rc = moi_config_read(config, value, &path,
+                             seed_key == NULL ? moi_mentor_keys : NULL);
     if (rc == MOPT_OK && (rc = moi_config_check(config)) != MOPT_OK)
         rc = moi_fail_at(rc, "%s.", section);
-    if (rc == MOPT_OK && seed != NULL && !moi_config_has(config, seed_key))
+    if (rc == MOPT_OK && seed != NULL && seed_key != NULL &&
+        !moi_config_has(config, seed_key))
         rc = moi_config_set_value(config, seed_key, seed);
     if (rc == MOPT_OK)
         *out = config;
@@ -245,6 +263,12 @@ int32_t moi_recipe_train(const mopt_recipe *recipe, const json_t *picked,
                          mopt_config **out)
 {
     return read_section(recipe, "train", "train", picked, "seed", out);
+}
+
+int32_t moi_recipe_mentoring(const mopt_recipe *recipe, const char *section,
+                             const json_t *picked, mopt_config **out)
+{
+    return read_section(recipe, section, section, picked, NULL, out);
 }
 
 int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out)

@@ -16,8 +16,11 @@ struct mopt_recipe {
     moi_aims aims;
 };
 
-/* Sections with slots, NULL-terminated: "data", "model", "train". */
+/* Sections with slots, NULL-terminated. */
 extern const char *const moi_recipe_searched[];
+
+/* Is a section of these there? data, model and train are, if only empty. */
+int32_t moi_recipe_has(const mopt_recipe *recipe, const char *section);
 
 /* Keys of "data" that cannot be searched: where the rows come from and how
  * they are split is the same for all trials. NULL-terminated. */
@@ -38,6 +41,9 @@ int32_t moi_recipe_data(const mopt_recipe *recipe, const json_t *picked,
                         mopt_config **out);
 int32_t moi_recipe_train(const mopt_recipe *recipe, const json_t *picked,
                          mopt_config **out);
+/* Of the sections "distill" and "finetune", without their teachers, source. */
+int32_t moi_recipe_mentoring(const mopt_recipe *recipe, const char *section,
+                             const json_t *picked, mopt_config **out);
 int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out);
 
 /* Check everything that can be checked without data (check.c). */

@@ -3,6 +3,7 @@
 #include "recipe/run.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +59,8 @@ static int32_t digest(moi_job *job)
                                 : moi_fail(MOPT_ENOMEM, "no memory");
     for (int64_t i = 0; rc == MOPT_OK && moi_recipe_searched[i] != NULL; i++) {
         json_t *picked = NULL;
+        if (!moi_recipe_has(recipe, moi_recipe_searched[i]))
+            continue;
         rc = moi_recipe_pick(recipe, moi_recipe_searched[i], nothing, &picked);
         if (rc == MOPT_OK)
             rc = moi_json_add(doc, moi_recipe_searched[i], picked);
@@ -141,14 +144,31 @@ static int32_t open_study(moi_job *job)
 
 /* --- The run ------------------------------------------------------------ */
 
+/* How far behind the teacher is known where there is one to ask. */
+static int32_t check_gap(const moi_job *job)
+{
+    const moi_aims *aims = &job->aims;
+    int32_t asked = 0;
+    for (int64_t i = 0; i < aims->goal_count; i++)
+        asked |= aims->goals[i].measure->known == MOI_KNOWN_COMPARED;
+    for (int64_t i = 0; i < aims->limit_count; i++)
+        asked |= aims->limits[i].measure->known == MOI_KNOWN_COMPARED;
+    if (asked && isnan(job->parts.mentors.accuracy))
+        return moi_fail(MOPT_EINVAL, "'gap' needs a section \"distill\" with "
+                        "a teacher that is a model");
+    return MOPT_OK;
+}
+
 static int32_t begin(moi_job *job)
 {
-    int32_t rc = moi_parts_load(job->recipe, &job->parts);
+    int32_t rc = moi_parts_load(job->recipe, job->cancel, &job->parts);
     if (rc == MOPT_OK)
         rc = moi_cancel_check(job->cancel);
     if (rc == MOPT_OK)
         rc = moi_aims_settle(&job->aims, job->parts.target,
                              job->parts.validation != NULL);
+    if (rc == MOPT_OK)
+        rc = check_gap(job);
     if (rc == MOPT_OK)
         rc = moi_job_tell(job, MOPT_EVENT_DATA,
                           moi_parts_describe(&job->parts));
@@ -157,6 +177,7 @@ static int32_t begin(moi_job *job)
 
 static void end(moi_job *job)
 {
+    moi_course_end(&job->course);
     mopt_model_free(job->model);
     mopt_study_free(job->study);
     moi_parts_free(&job->parts);

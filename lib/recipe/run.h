@@ -24,6 +24,7 @@ typedef struct moi_job {
     pthread_mutex_t lock;
     mopt_event_fn on_event; /* may be NULL */
     void *user;
+    moi_course course; /* of the best trial of this run so far */
     mopt_model *model; /* of the best trial of this run so far; or NULL */
     int64_t number;
     double missed;     /* how far it misses the constraints, 0: it meets them */

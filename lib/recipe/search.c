@@ -86,19 +86,24 @@ static int32_t is_better(const moi_job *job, double missed, double value,
     return number < job->number;
 }
 
-static void keep_best(moi_job *job, const moi_attempt *attempt,
-                      int64_t number, double value, double missed)
+static void keep_best(moi_job *job, moi_attempt *attempt, int64_t number,
+                      double value, double missed)
 {
     mopt_model *old = NULL;
+    moi_course past = {NULL, NULL, NULL};
     pthread_mutex_lock(&job->lock);
     if (is_better(job, missed, value, number)) {
         old = job->model;
+        past = job->course;
         job->model = moi_model_hold(attempt->model);
+        job->course = attempt->course;
+        attempt->course = (moi_course){NULL, NULL, NULL};
         job->number = number;
         job->value = value;
         job->missed = missed;
     }
     pthread_mutex_unlock(&job->lock);
+    moi_course_end(&past);
     mopt_model_free(old);
 }
 
@@ -212,7 +217,10 @@ int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
                 job->aims.goals[0].measure->name);
     if (rc == MOPT_OK) {
         mopt_model_free(job->model);
+        moi_course_end(&job->course);
         job->model = moi_model_hold(attempt.model);
+        job->course = attempt.course;
+        attempt.course = (moi_course){NULL, NULL, NULL};
         job->number = number;
     }
     moi_attempt_end(&attempt);

@@ -73,6 +73,22 @@ RIGHT = {
     ("mopt_study_set_note", "json"): '"1"',
     ("mopt_trial_set_constraints", "count"): "2",
     ("mopt_trainer_create", "config"): 'the_config(w, "train")',
+    ("mopt_distill_create", "config"): 'the_config(w, "distill")',
+    ("mopt_distill_create", "training"): 'the_config(w, "train")',
+    ("mopt_distill_create", "student"): "the_student(w)",
+    ("mopt_distill_add_callback", "fn"): "a_teacher",
+    ("mopt_distill_fit", "distill"): "the_lesson(w)",
+    ("mopt_distill_trainer", "distill"): "the_lesson(w)",
+    ("mopt_distill_evaluate", "distill"): "the_taught(w)",
+    ("mopt_finetune_create", "config"): 'the_config(w, "finetune")',
+    ("mopt_finetune_create", "training"): 'the_config(w, "train")',
+    ("mopt_finetune_evaluate", "finetune"): "the_tuned(w)",
+    ("mopt_adapter_load", "path"): "the_file(w, FILE_ADAPTER)",
+    ("mopt_adapter_remove", "adapter"): "the_merged(w)",
+    ("mopt_model_load_weights", "path"): "the_file(w, FILE_MODEL)",
+    ("mopt_model_load_weights", "map"): '"{}"',
+    ("mopt_model_features", "count"): "ROWS * UNITS",
+    ("*", "layer"): "0",
     ("mopt_trainer_add_group", "config"): 'the_config(w, "group")',
     ("mopt_trainer_resume", "path"): "the_file(w, FILE_CHECKPOINT)",
     ("mopt_recipe_parse", "json"): "RECIPE",
@@ -113,6 +129,8 @@ BY_TYPE = {
     "mopt_model *": "the_model(w)", "mopt_space *": "the_space(w)",
     "mopt_study *": "the_study(w)", "mopt_trial *": "the_trial(w)",
     "mopt_trainer *": "the_trainer(w)", "mopt_recipe *": "the_recipe(w)",
+    "mopt_distill *": "the_distill(w)",
+    "mopt_finetune *": "the_finetune(w)", "mopt_adapter *": "the_adapter(w)",
     "mopt_result *": "the_result(w)", "mopt_backend *": "&a_backend",
     "char *": "w->buf", "size_t *": "&w->needed", "float *": "w->out",
     "double *": "w->doubles", "int64_t *": "w->integers",
@@ -143,6 +161,12 @@ ALLOWED = {
     ("mopt_trial_set_note", "key"): ["w->endless"],
     # Numbers.
     ("mopt_config_set_bool", "value"): ANY,
+    ("mopt_model_features", "layer"): ["-1"],
+    ("mopt_model_save_features", "layer"): ["-1"],
+    ("mopt_distill_add_callback", "name"): ['""', '"\\xff\\xfe"',
+                                           "w->endless"],
+    ("mopt_distill_add_file", "path"): ['""', '"\\xff\\xfe"',
+                                       "w->endless"],
     ("mopt_study_count", "state"): ["-1"],
     ("mopt_space_add_int", "low"): ["-1", "INT64_MIN"],
     ("mopt_space_add_int", "high"): ["INT64_MAX"],
@@ -167,7 +191,16 @@ NULLABLE = {
     ("mopt_model_evaluate", "loss"), ("mopt_study_create", "config"),
     ("mopt_trial_apply", "applied"), ("mopt_trainer_create", "validation"),
     ("mopt_trainer_create", "config"), ("mopt_trainer_step", "loss"),
+    ("mopt_distill_create", "validation"), ("mopt_distill_create", "config"),
+    ("mopt_distill_create", "training"), ("mopt_distill_evaluate", "test"),
+    ("mopt_finetune_create", "validation"),
+    ("mopt_finetune_create", "config"), ("mopt_finetune_create", "training"),
+    ("mopt_finetune_evaluate", "test"),
+    ("mopt_finetune_evaluate", "source_test"),
+    ("mopt_model_load_weights", "map"),
 }
+# Out-parameters that another object goes on owning.
+BORROWED = {("mopt_distill_trainer", "out"), ("mopt_finetune_trainer", "out")}
 # (buf, cap, needed) is one rule for all functions; context.h and status.h tell
 # it, and the NULL of a token or a destroy is told with their types.
 TOLD_ONCE = {"needed", "buf", "cancel", "destroy"}
@@ -293,7 +326,8 @@ def make_call(function):
     lines += ["    arm(w);", f"    {returns}{name}({', '.join(names)});",
               "    disarm(w);"]
     for number, param in enumerate(p for p in function.params if is_out(p)):
-        lines.append(f"    {param.type[:-3]}_free(w->made[{number}]);")
+        if (function.name, param.name) not in BORROWED:
+            lines.append(f"    {param.type[:-3]}_free(w->made[{number}]);")
         lines.append(f"    w->made[{number}] = NULL;")
     lines.append("    return MOPT_OK;" if plain(function)
                  else "    return status;")

@@ -9,8 +9,9 @@
 mopt_config *the_config(world *w, const char *kind)
 {
     static const char *const kinds[] = {"context", "data", "layer.dense",
-                                        "study", "group", "train"};
-    for (int i = 0; i < 6; i++) {
+                                        "study", "group", "train", "distill",
+                                        "finetune"};
+    for (int i = 0; i < 8; i++) {
         if (strcmp(kinds[i], kind) != 0)
             continue;
         mopt_config **config = &w->configs[i];
@@ -114,6 +115,77 @@ mopt_trainer *the_trainer(world *w)
     return w->trainer;
 }
 
+mopt_model *the_student(world *w)
+{
+    if (w->student == NULL)
+        kit_ok(mopt_model_copy(the_model(w), &w->student));
+    return w->student;
+}
+
+static void make_distill(world *w, mopt_distill **out)
+{
+    kit_ok(mopt_distill_create(w->ctx, the_student(w), the_data(w),
+                               the_data(w), the_config(w, "distill"),
+                               the_config(w, "train"), out));
+}
+
+mopt_distill *the_distill(world *w)
+{
+    if (w->distill == NULL)
+        make_distill(w, &w->distill);
+    return w->distill;
+}
+
+mopt_distill *the_lesson(world *w)
+{
+    if (w->lesson == NULL) {
+        make_distill(w, &w->lesson);
+        kit_ok(mopt_distill_add_model(w->lesson, the_model(w), 1));
+    }
+    return w->lesson;
+}
+
+mopt_distill *the_taught(world *w)
+{
+    kit_ok(mopt_distill_fit(the_lesson(w), NULL));
+    return w->lesson;
+}
+
+/* Low ranks, so that there is an adapter. */
+mopt_finetune *the_finetune(world *w)
+{
+    if (w->finetune == NULL) {
+        mopt_config *config = NULL;
+        kit_ok(mopt_config_create(w->ctx, "finetune", &config));
+        kit_ok(mopt_config_set_json(
+            config, "{\"method\": {\"type\": \"lora\", \"rank\": 1}}"));
+        kit_ok(mopt_finetune_create(w->ctx, the_model(w), the_data(w),
+                                    the_data(w), config,
+                                    the_config(w, "train"), &w->finetune));
+        mopt_config_free(config);
+    }
+    return w->finetune;
+}
+
+mopt_finetune *the_tuned(world *w)
+{
+    kit_ok(mopt_finetune_fit(the_finetune(w), NULL));
+    return w->finetune;
+}
+
+mopt_adapter *the_adapter(world *w)
+{
+    if (w->adapter == NULL)
+        kit_ok(mopt_finetune_adapter(the_finetune(w), &w->adapter));
+    return w->adapter;
+}
+
+mopt_adapter *the_merged(world *w)
+{
+    kit_ok(mopt_adapter_apply(the_adapter(w), the_model(w)));
+    return w->adapter;
+}
+
 mopt_recipe *the_recipe(world *w)
 {
     if (w->recipe == NULL)
@@ -143,12 +215,14 @@ static void file_study(world *w, const char *path)
 const char *the_file(world *w, int which)
 {
     static const char *const names[] = {"m.safetensors", "s.db", "c.state",
-                                        "r.json"};
+                                        "r.json", "a.safetensors"};
     const char *path = kit_path(names[which]);
     if (which == FILE_MODEL)
         kit_ok(mopt_model_save(the_model(w), path));
     else if (which == FILE_STUDY)
         file_study(w, path);
+    else if (which == FILE_ADAPTER)
+        kit_ok(mopt_adapter_save(the_adapter(w), path));
     else if (which == FILE_CHECKPOINT)
         kit_ok(mopt_trainer_save(the_trainer(w), path));
     else
@@ -183,6 +257,15 @@ int32_t a_term(void *user, int64_t rows, int64_t outputs, const int64_t *index,
     (void)index;
     grad[rows * outputs - 1] += 0;
     *loss += output[0];
+    return MOPT_OK;
+}
+
+int32_t a_teacher(void *user, int64_t rows, int64_t features, int64_t outputs,
+                  const int64_t *index, const float *x, float *out)
+{
+    (void)user, (void)features, (void)index, (void)x;
+    for (int64_t i = 0; i < rows * outputs; i++)
+        out[i] = (float)(i % 3);
     return MOPT_OK;
 }
 
@@ -274,6 +357,11 @@ void world_end(world *w)
 {
     mopt_result_free(w->result);
     mopt_recipe_free(w->recipe);
+    mopt_adapter_free(w->adapter);
+    mopt_finetune_free(w->finetune);
+    mopt_distill_free(w->lesson);
+    mopt_distill_free(w->distill);
+    mopt_model_free(w->student);
     mopt_trainer_free(w->trainer);
     mopt_trial_free(w->finished);
     mopt_trial_free(w->trial);

@@ -27,7 +27,8 @@
 /* What no call may leave in an out-parameter when it fails. */
 #define UNTOUCHED (-77)
 
-enum { FILE_MODEL, FILE_STUDY, FILE_CHECKPOINT, FILE_RECIPE };
+enum { FILE_MODEL, FILE_STUDY, FILE_CHECKPOINT, FILE_RECIPE,
+       FILE_ADAPTER };
 
 typedef struct world {
     mopt_context *ctx;
@@ -40,6 +41,10 @@ typedef struct world {
     mopt_study *study, *filed;
     mopt_trial *trial, *finished;
     mopt_trainer *trainer;
+    mopt_model *student;
+    mopt_distill *distill, *lesson;
+    mopt_finetune *finetune;
+    mopt_adapter *adapter;
     mopt_recipe *recipe;
     mopt_result *result;
     int64_t fail_at; /* allocation of the next call that fails; < 0: none */
@@ -66,6 +71,14 @@ mopt_trial *the_trial(world *w); /* running */
 mopt_trial *the_told(world *w);  /* complete */
 mopt_trainer *the_trainer(world *w);
 mopt_recipe *the_recipe(world *w);
+mopt_model *the_student(world *w);   /* as the_model, weights of its own */
+mopt_distill *the_distill(world *w); /* without a teacher yet */
+mopt_distill *the_lesson(world *w);  /* with one */
+mopt_distill *the_taught(world *w);  /* and fitted */
+mopt_finetune *the_finetune(world *w);
+mopt_finetune *the_tuned(world *w);
+mopt_adapter *the_adapter(world *w);
+mopt_adapter *the_merged(world *w); /* into the_model */
 mopt_result *the_result(world *w);
 const char *the_file(world *w, int which);
 
@@ -74,6 +87,8 @@ int32_t a_watcher(void *user, mopt_trial *trial);
 int32_t a_hook(void *user, mopt_trainer *trainer);
 int32_t a_term(void *user, int64_t rows, int64_t outputs, const int64_t *index,
                const float *output, float *grad, double *loss);
+int32_t a_teacher(void *user, int64_t rows, int64_t features, int64_t outputs,
+                  const int64_t *index, const float *x, float *out);
 void a_log(void *user, int32_t level, const char *component,
            const char *message);
 extern const mopt_backend a_backend;

@@ -57,6 +57,9 @@ json_t *moi_transform_to_json(const mopt_transform *transform);
 json_t *moi_transform_target(const mopt_transform *transform);
 int32_t moi_transform_from_json(mopt_context *ctx, const json_t *json,
                                 mopt_transform **out);
+/* retarget.c: the same encoding of inputs, the target learnt from raw rows. */
+int32_t moi_transform_retarget(const mopt_transform *transform,
+                               const mopt_dataset *raw, mopt_transform **out);
 mopt_transform *moi_transform_hold(mopt_transform *transform);
 int64_t moi_transform_outputs(const mopt_transform *transform);
 

@@ -298,7 +298,7 @@ static int32_t train_next(mopt_distill *d, mopt_model *teacher,
 
 /* The last generation's teacher: the first one learns from labels, each from
  * the one before (Furlanello et al. 2018, "Born Again Neural Networks"). */
-static int32_t raise(mopt_distill *d, mopt_cancel *cancel)
+int32_t moi_distill_raise(mopt_distill *d, mopt_cancel *cancel)
 {
     int64_t generations = moi_config_int(d->config, "generations");
     mopt_model *teacher = NULL, *next = NULL;
@@ -385,25 +385,33 @@ static int32_t refuse_poor(mopt_distill *d, mopt_cancel *cancel)
     return rc;
 }
 
-int32_t mopt_distill_fit(mopt_distill *distill, mopt_cancel *cancel)
+int32_t moi_distill_fit_student(mopt_distill *d, mopt_cancel *cancel)
 {
-    mopt_distill *d = distill;
     int32_t rc = MOPT_OK;
 
-    if (!d)
-        return moi_fail_null("mopt_distill_fit", "distill");
+    if (d->flags & MOI_DISTILL_FITTED)
+        return MOPT_OK;
     if (!d->count)
-        rc = raise(d, cancel);
+        rc = moi_distill_raise(d, cancel);
     if (!rc)
         rc = moi_distill_settle(d, cancel);
     if (!rc)
         rc = refuse_poor(d, cancel);
     if (!rc)
         rc = mopt_trainer_fit(d->trainer, cancel);
-    if (!rc && !(d->flags & MOI_DISTILL_FITTED) &&
-        moi_config_bool(d->config, "correct_bias"))
+    if (!rc && moi_config_bool(d->config, "correct_bias"))
         rc = moi_bias_correct(d->student, d->validation, cancel);
     if (!rc)
         d->flags |= MOI_DISTILL_FITTED;
-    return rc ? rc : fit_baseline(d, cancel);
+    return rc;
+}
+
+int32_t mopt_distill_fit(mopt_distill *distill, mopt_cancel *cancel)
+{
+    int32_t rc;
+
+    if (!distill)
+        return moi_fail_null("mopt_distill_fit", "distill");
+    rc = moi_distill_fit_student(distill, cancel);
+    return rc ? rc : fit_baseline(distill, cancel);
 }

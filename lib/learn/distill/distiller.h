@@ -45,7 +45,13 @@ struct mopt_distill {
 /* lesson.c: settle the teachers; make the trainer and hang the terms onto it. */
 int32_t moi_distill_settle(mopt_distill *d, mopt_cancel *cancel);
 
-/* distill.c: give up the trainer and all that settling made. */
+/* distill.c: make the teacher of a student that teaches itself. */
+int32_t moi_distill_raise(mopt_distill *d, mopt_cancel *cancel);
+
+/* Train the student, and nothing to compare it with. */
+int32_t moi_distill_fit_student(mopt_distill *d, mopt_cancel *cancel);
+
+/* Give up the trainer and all that settling made. */
 void moi_distill_unsettle(mopt_distill *d);
 
 /* bias.c: shift a model's output biases so that on these rows each class is

@@ -70,32 +70,6 @@ static const moi_schema *method(const mopt_finetune *f)
 
 /* ---- data ---- */
 
-/* The source's encoding of inputs with a target learnt from other rows. */
-static int32_t retarget(const mopt_finetune *f, const mopt_dataset *raw,
-                        mopt_transform **out)
-{
-    mopt_config *config = NULL;
-    mopt_transform *fresh = NULL;
-    json_t *whole = moi_transform_to_json(moi_model_transform(f->source));
-    json_t *target = NULL;
-    int32_t rc = whole ? mopt_config_create(f->ctx, "data", &config)
-                       : moi_fail(MOPT_ENOMEM, "no memory for a transform");
-
-    if (!rc)
-        rc = mopt_transform_fit(raw, config, &fresh);
-    if (!rc) {
-        target = moi_transform_target(fresh);
-        rc = target ? moi_json_add(whole, "target", target)
-                    : moi_fail(MOPT_ENOMEM, "no memory for a transform");
-    }
-    if (!rc)
-        rc = moi_transform_from_json(f->ctx, whole, out);
-    json_decref(whole);
-    mopt_transform_free(fresh);
-    mopt_config_free(config);
-    return rc;
-}
-
 /* Data as the model takes them, by a transform unless they went through one;
  * NULL stays NULL. */
 static int32_t make_ready(mopt_transform *transform, const mopt_dataset *data,
@@ -122,7 +96,8 @@ static int32_t take_data(mopt_finetune *f, const mopt_dataset *train,
     if (made)
         *transform = moi_transform_hold(made);
     else if (moi_model_transform(f->source))
-        rc = retarget(f, train, transform);
+        rc = moi_transform_retarget(moi_model_transform(f->source), train,
+                                    transform);
     if (!rc)
         rc = make_ready(*transform, train, &f->train);
     return rc ? rc : make_ready(*transform, validation, &f->validation);
@@ -436,15 +411,22 @@ int32_t mopt_finetune_adapter(const mopt_finetune *finetune,
 
 /* ---- work ---- */
 
-static int32_t fit_target(mopt_finetune *f, mopt_cancel *cancel)
+int32_t moi_finetune_fit_target(mopt_finetune *f, mopt_cancel *cancel)
 {
     const moi_options options = {f->config, "method."};
+    int32_t rc;
 
+    if (f->flags & MOI_FINETUNE_FITTED)
+        return MOPT_OK;
     if (f->trainer)
-        return mopt_trainer_fit(f->trainer, cancel);
-    return moi_probe_fit(f->model, f->train,
-                         moi_options_float(&options, "ridge"), cancel,
-                         &f->penalty);
+        rc = mopt_trainer_fit(f->trainer, cancel);
+    else
+        rc = moi_probe_fit(f->model, f->train,
+                           moi_options_float(&options, "ridge"), cancel,
+                           &f->penalty);
+    if (!rc)
+        f->flags |= MOI_FINETUNE_FITTED;
+    return rc;
 }
 
 /* The same architecture from other first weights, by the same settings. */
@@ -478,10 +460,9 @@ int32_t mopt_finetune_fit(mopt_finetune *finetune, mopt_cancel *cancel)
 
     if (!f)
         return moi_fail_null("mopt_finetune_fit", "finetune");
-    rc = fit_target(f, cancel);
+    rc = moi_finetune_fit_target(f, cancel);
     if (rc)
         return rc;
-    f->flags |= MOI_FINETUNE_FITTED;
     if (!moi_config_bool(f->config, "baseline") ||
         f->flags & MOI_FINETUNE_COMPARED)
         return MOPT_OK;

@@ -29,6 +29,9 @@ struct mopt_finetune {
     int32_t flags;
 };
 
+/* Tune the model, and train nothing to compare it with. */
+int32_t moi_finetune_fit_target(mopt_finetune *f, mopt_cancel *cancel);
+
 /* tuned.c: as mopt_finetune_evaluate. */
 int32_t moi_finetune_report(mopt_finetune *f, const mopt_dataset *test,
                             const mopt_dataset *source_test,
