@@ -41,9 +41,9 @@ static int32_t check_sections(const json_t *doc)
         i = moi_text_nearest(key, MOI_COUNT(sections), section_name, NULL);
         return moi_fail(MOPT_EKEY,
                         "%.64s: a recipe has no such section%s%s%s; it has "
-                        "data, model, train, distill, finetune, search, objectives, "
-                        "constraints, seed, description, quick, published, "
-                        "repeats, cases", key,
+                        "data, model, train, distill, finetune, search, "
+                        "objectives, constraints, seed, description, quick, "
+                        "published, repeats, cases", key,
                         i < 0 ? "" : ", did you mean '",
                         i < 0 ? "" : sections[i], i < 0 ? "" : "'?");
     }

@@ -6,7 +6,7 @@
 #include "base/config.h"
 #include "base/status.h"
 #include "learn/nn/model.h"
-#include "recipe/recipe.h"
+#include "recipe/mentor.h"
 
 extern const moi_schema *const moi_schema_kinds[];
 
@@ -25,7 +25,7 @@ static const char frame[] =
     " \"description\": \"data, model and training, any value of which may be"
     " searched\","
     " \"$comment\": \"made by mopt_recipe_schema\","
-    " \"type\": \"object\", \"required\": [\"data\", \"model\"],"
+    " \"type\": \"object\", \"required\": [\"data\"],"
     " \"additionalProperties\": false, \"properties\": {}, \"$defs\": {}}";
 
 static const char domain[] =
@@ -150,6 +150,32 @@ static json_t *model_section(void)
     return section;
 }
 
+/* Sections that the program reads, not the library. */
+static const char *const loose[][3] = {
+    {"quick", "object", "values by path that the flag --quick replaces"},
+    {"published", "object", "figures that are printed beside ours"},
+    {"repeats", "integer", "runs of each case, with seeds in turn"},
+    {"cases", "array", "variants to run: name, set (values by path), "
+                       "published"},
+};
+
+/* The keys of a kind, and the models that it learns from. */
+static json_t *mentored(const char *name)
+{
+    json_t *section = moi_schema_to_json(kind(name), 1);
+    json_t *properties = json_object_get(section, "properties");
+    for (int64_t i = 0; moi_mentor_keys[i] != NULL; i++)
+        if ((strcmp(moi_mentor_keys[i], "teacher") == 0) ==
+            (strcmp(name, "distill") == 0))
+            json_object_set_new(
+                properties, moi_mentor_keys[i],
+                json_pack("{ss}", "description",
+                          "a model's file, or an object with file and what to "
+                          "train if it is missing; source_data: a section "
+                          "data"));
+    return section;
+}
+
 static int32_t add_text(json_t *object, const char *key, const char *json)
 {
     return moi_json_add(object, key, json_loads(json, 0, NULL));
@@ -163,6 +189,14 @@ static int32_t add_sections(json_t *properties)
     if (rc == MOPT_OK)
         rc = moi_json_add(properties, "train",
                           moi_schema_to_json(kind("train"), 1));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "distill", mentored("distill"));
+    if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "finetune", mentored("finetune"));
+    for (int64_t i = 0; rc == MOPT_OK && i < MOI_COUNT(loose); i++)
+        rc = moi_json_add(properties, loose[i][0],
+                          json_pack("{ssss}", "type", loose[i][1],
+                                    "description", loose[i][2]));
     if (rc == MOPT_OK)
         rc = moi_json_add(properties, "search", search_section());
     if (rc == MOPT_OK)

@@ -49,6 +49,8 @@ typedef struct command {
 
 int verb_search(cli *c, int argc, char **argv);
 int verb_train(cli *c, int argc, char **argv);
+int verb_distill(cli *c, int argc, char **argv);
+int verb_finetune(cli *c, int argc, char **argv);
 int verb_eval(cli *c, int argc, char **argv);
 int verb_predict(cli *c, int argc, char **argv);
 int verb_study(cli *c, int argc, char **argv);

@@ -30,9 +30,7 @@ static int ends_with(const char *text, const char *end)
     return n >= m && strcasecmp(text + n - m, end) == 0;
 }
 
-/* The source that reads a file, told by its name; NULL when it tells
- * nothing. */
-static const char *guess_source(const char *path)
+const char *input_source(const char *path)
 {
     static const struct {
         const char *end, *source;
@@ -51,6 +49,11 @@ static const char *guess_source(const char *path)
             source = known[i].source;
     free(base);
     return source;
+}
+
+int input_is_recipe(const char *path)
+{
+    return ends_with(path, ".json");
 }
 
 static int sets(const settings *set, const char *path)
@@ -79,7 +82,7 @@ static int configure_file(cli *c, const char *path, const settings *set,
                           int bare, mopt_config *config)
 {
     int from_stdin = strcmp(path, "-") == 0;
-    const char *source = from_stdin ? "csv" : guess_source(path);
+    const char *source = from_stdin ? "csv" : input_source(path);
     struct stat st;
     int32_t rc = MOPT_OK;
 
@@ -103,8 +106,7 @@ static int configure_file(cli *c, const char *path, const settings *set,
     return rc == MOPT_OK ? 0 : cli_library(c, rc, NULL);
 }
 
-/* The folder of a recipe, that its paths start from; the caller frees it. */
-static char *folder_of(const char *path)
+char *input_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -116,7 +118,8 @@ static char *folder_of(const char *path)
 static json_t *rows_of(const json_t *data)
 {
     static const char *const keys[] = {"source", "base", "split", "test_mask",
-                                       "test_mask_column"};
+                                       "test_mask_column", "classes",
+                                       "relabel", "image"};
     json_t *out = json_object();
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -159,7 +162,7 @@ static int configure_recipe(cli *c, const char *path, const settings *set,
         return cli_library(c, rc, path);
     rows = rows_of(json_object_get(doc, "data"));
     text = json_dumps(rows, 0);
-    folder = folder_of(path);
+    folder = input_folder(path);
     rc = text && folder ? mopt_config_set_json(config, text) : MOPT_ENOMEM;
     if (rc == MOPT_OK && !json_object_get(rows, "base") && *folder)
         rc = mopt_config_set_text(config, "base", folder);
@@ -202,7 +205,7 @@ static int32_t load_part(cli *c, const mopt_config *config, const char *part,
 int input_data(cli *c, const char *path, const char *part, const settings *set,
                int bare, mopt_dataset **out)
 {
-    int is_recipe = ends_with(path, ".json"), code;
+    int is_recipe = input_is_recipe(path), code;
     mopt_config *config = NULL;
     int32_t rc = mopt_config_create(c->ctx, "data", &config);
 

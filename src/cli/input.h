@@ -15,6 +15,16 @@
 int input_data(cli *c, const char *path, const char *part, const settings *set,
                int bare, mopt_dataset **out);
 
+/* Is DATA a recipe? */
+int input_is_recipe(const char *path);
+
+/* The source that reads a file, told by its name; NULL when it tells
+ * nothing. */
+const char *input_source(const char *path);
+
+/* The folder of a recipe, that its paths start from; the caller frees it. */
+char *input_folder(const char *path);
+
 int input_model(cli *c, const char *path, mopt_model **out);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapt.h"
 #include "interrupt.h"
 #include "json.h"
 #include "trials.h"
@@ -179,6 +180,7 @@ static void print_result(job *j)
     print_best(j);
     print_metrics(c, "validation", json_object_get(j->told, "validation"));
     print_metrics(c, "test", json_object_get(j->told, "test"));
+    adapt_print(c, j->told, json_object_get(j->doc, "published"));
     if (j->model) {
         label(c, "model");
         fputs(j->model, c->out.file);
@@ -237,7 +239,7 @@ static json_t *final_json(job *j)
     return out;
 }
 
-static int read_result(job *j)
+int job_told(job *j)
 {
     reply t = {0};
     int32_t rc;
@@ -254,7 +256,7 @@ int job_finish(job *j)
     int code = 0;
 
     if (j->result) {
-        code = read_result(j);
+        code = job_told(j);
         if (code == 0)
             code = write_files(j);
         if (code != 0)

@@ -28,6 +28,27 @@ const command cli_commands[] = {
      "modelopt train recipe.json --from study.db --trial 7 "
      "--set train.epochs=50",
      verb_train},
+    {"distill", "[RECIPE] [OPTIONS]", "pour a large model into a small one",
+     "Train a student on what a teacher says, as RECIPE or the options tell, "
+     "and show\n"
+     "what was lost and won: the teacher, the same student on labels alone, "
+     "the\n"
+     "distilled one. What RECIPE leaves open is searched.",
+     "modelopt distill --teacher big.safetensors --data recipe.json \\\n"
+     "    --student 128,64 --temperature 4 --model small.safetensors\n"
+     "modelopt distill recipe.json --set distill.weight=0.7\n"
+     "modelopt distill recipe.json --quick --json",
+     verb_distill},
+    {"finetune", "[RECIPE] [OPTIONS]", "take a trained model to another task",
+     "Tune a copy of a source model for other data, as RECIPE or the options "
+     "tell, and\n"
+     "show what was won over training from scratch, and what was forgotten.",
+     "modelopt finetune --source old.safetensors --data new.csv \\\n"
+     "    --model new.safetensors\n"
+     "modelopt finetune --source old.safetensors --data new.csv "
+     "--method lora --rank 4\n"
+     "modelopt finetune recipe.json --set finetune.rate=0.1",
+     verb_finetune},
     {"eval", "MODEL DATA [OPTIONS]", "measure a model on labelled data",
      "Measure MODEL on DATA: loss, accuracy and other metrics of its task.\n"
      "DATA is a recipe (its data part is used), a file of data (.csv, .arff, "

@@ -75,7 +75,7 @@ static moi_real between(const moi_image *s, const moi_real *in, double y,
 }
 
 /* Each pixel asks where it came from: back by the move, the turn, the zoom.
- * Rows are counted downwards, so counter-clockwise has the sine's other sign. */
+ * Rows are counted downwards: counter-clockwise has the sine's other sign. */
 static void turn(const moi_image *s, const moi_warp *w, const moi_real *in,
                  moi_real *out)
 {

@@ -42,7 +42,7 @@ struct mopt_distill {
     int32_t flags;         /* MOI_DISTILL_* */
 };
 
-/* lesson.c: settle the teachers; make the trainer and hang the terms onto it. */
+/* lesson.c: settle the teachers; make the trainer, hang the terms onto it. */
 int32_t moi_distill_settle(mopt_distill *d, mopt_cancel *cancel);
 
 /* distill.c: make the teacher of a student that teaches itself. */

@@ -395,8 +395,8 @@ static int32_t read_pair(const moi_safetensors *file, const moi_tensor *a,
     b = moi_safetensors_find(file, name);
     if (!b || a->rank != 2 || b->rank != 2 || a->shape[0] != adapter->rank ||
         b->shape[1] != adapter->rank || a->shape[1] < 1 || b->shape[0] < 1)
-        return moi_fail(MOPT_EFORMAT, "'%.100s' and '%.100s' must be [%lld][..] "
-                        "and [..][%lld]", a->name, name,
+        return moi_fail(MOPT_EFORMAT, "'%.100s' and '%.100s' must be "
+                        "[%lld][..] and [..][%lld]", a->name, name,
                         (long long)adapter->rank, (long long)adapter->rank);
     name[length] = '\0';
     rc = add_change(adapter, name, b->shape[0], a->shape[1], 0, &c);

@@ -48,7 +48,7 @@ static const moi_key keys[] = {
     MOI_FLOAT("rate", 0.3, 0, 1e6,
               "multiplies the learning rate of layers that are kept"),
     MOI_FLOAT("layer_decay", 1, 1, 1e6,
-              "divides it for each layer further below the head; 2.6 in ULMFiT"),
+              "divides it for each layer further below the head; ULMFiT: 2.6"),
     MOI_TEXT("freeze", "",
              "tensors that stay as they are: patterns with commas between"),
     MOI_INT("unfreeze_every", 0, 0, 1e9,

@@ -40,8 +40,9 @@ static int32_t check_entry(const mopt_model *model, const char *key,
         i++;
     if (i == count) {
         near = moi_text_nearest(key, count, name_in_model, model);
-        return moi_fail(MOPT_EKEY, "map: the model has no tensor '%.100s'%s%s%s",
-                        key, near < 0 ? "" : ", did you mean '",
+        return moi_fail(MOPT_EKEY,
+                        "map: the model has no tensor '%.100s'%s%s%s", key,
+                        near < 0 ? "" : ", did you mean '",
                         near < 0 ? "" : name_in_model(model, near),
                         near < 0 ? "" : "'?");
     }

@@ -15,6 +15,7 @@
 #include "base/cancel.h"
 #include "base/context.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/status.h"
 #include "learn/transfer/features.h"
 
@@ -88,6 +89,7 @@ static int32_t divide(const moi_ridge *r, double penalty, int64_t count,
 {
     int64_t d = r->width;
     double *a = moi_alloc(r->ctx, d * d, sizeof *a);
+    char text[MOI_NUMBER_SIZE];
     int32_t rc;
 
     if (!a)
@@ -98,7 +100,8 @@ static int32_t divide(const moi_ridge *r, double penalty, int64_t count,
     rc = moi_dposv(r->ctx, d, count, a, d, b, count);
     moi_free(r->ctx, a);
     return rc <= 0 ? rc : moi_fail(MOPT_EBACKEND, "the features cannot be "
-                                   "solved for with a penalty of %g", penalty);
+                                   "solved for with a penalty of %s",
+                                   moi_number_text(penalty, text));
 }
 
 int32_t moi_ridge_solve(moi_ridge *r, double penalty)

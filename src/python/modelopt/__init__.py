@@ -9,7 +9,7 @@
 
 Space, Study and Trial search; Dataset, Transform, Model and Trainer learn,
 Distill pours a large model into a small one, Finetune takes one to another
-task; Recipe does it all from one document. Errors are exceptions with a class for each
+task; Recipe does it all from one document. Errors are exceptions, a class a
 status (modelopt.Error and its subclasses). modelopt.c is the C interface, name
 for name. The guide is docs/guide/python.md.
 """

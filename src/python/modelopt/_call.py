@@ -73,6 +73,7 @@ class Handle:
     """An object of the library; freed with the Python object, or by close()."""
 
     _free: Any = None  # the C function, set by each class
+    _owner: Handle | None = None
 
     def __init__(self, pointer: Any, owner: Handle | None = None) -> None:
         self._pointer = pointer

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * src/cli/adapt.h: what distilling or fine-tuning lost and won, for a person. */
+#ifndef CLI_ADAPT_H
+#define CLI_ADAPT_H
+
+#include "cli.h"
+
+/* The table of one run's result: who is how good, beside what was published;
+ * nothing if it was a plain training. */
+void adapt_print(cli *c, const json_t *told, const json_t *published);
+
+/* The table of several cases, each run so many times; takes nothing over. */
+void adapt_print_cases(cli *c, const char *section, const json_t *cases);
+
+/* Means and deviations over the reports of a case: {"mean": {..}, "sd": {..}}
+ * by figure. */
+json_t *adapt_summarise(const char *section, const json_t *runs);
+
+#endif

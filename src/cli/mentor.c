@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT
+ * src/cli/mentor.c: modelopt distill, modelopt finetune: a recipe, or flags
+ * that make one; one run, or several cases and seeds. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapt.h"
+#include "input.h"
+#include "job.h"
+#include "json.h"
+
+/* What the command line says beside a job's own. */
+typedef struct mentor {
+    job j;
+    const char *section; /* "distill", "finetune" */
+    const char *model;   /* teacher or source */
+    const char *data, *student, *method;
+    int64_t rank;
+    int quick;
+    char *base; /* folder that the recipe's paths start from; NULL: this one */
+} mentor;
+
+/* ---- a recipe of flags ------------------------------------------------ */
+
+/* "128,64" as hidden layers and a last one. */
+static int read_student(mentor *m, json_t **out)
+{
+    json_t *layers = json_array();
+    const char *at = m->student;
+
+    while (*at) {
+        char *end;
+        long units = strtol(at, &end, 10);
+
+        if (end == at || units < 1 || (*end && *end != ',')) {
+            json_decref(layers);
+            return cli_fail(m->j.c, EXIT_USAGE, "--student is '%s'; it is the "
+                            "widths of hidden layers, such as 128,64",
+                            m->student);
+        }
+        json_array_append_new(layers, json_pack("{ss sI ss}", "type", "dense",
+                                                "units", (json_int_t)units,
+                                                "activation", "relu"));
+        at = *end ? end + 1 : end;
+    }
+    json_array_append_new(layers, json_pack("{ss}", "type", "dense"));
+    *out = json_pack("{so}", "layers", layers);
+    return 0;
+}
+
+/* The section "data": a recipe's, or of a file. */
+static int read_data(mentor *m, json_t **out)
+{
+    const char *source;
+    json_error_t error;
+    json_t *doc;
+
+    if (!input_is_recipe(m->data)) {
+        source = input_source(m->data);
+        if (!source)
+            return cli_fail(m->j.c, EXIT_USAGE, "--data: %s: of what kind is "
+                            "it? Name a recipe, or a .csv, .arff, .npy or IDX "
+                            "file", m->data);
+        *out = json_pack("{s{ssss}s{sfsf}}", "source", "type", source, "path",
+                         m->data, "split", "validation", 0.1, "test", 0.2);
+        return 0;
+    }
+    doc = json_load_file(m->data, 0, &error);
+    *out = json_incref(json_object_get(doc, "data"));
+    json_decref(doc);
+    m->base = input_folder(m->data);
+    return *out ? 0 : cli_fail(m->j.c, EXIT_INPUT, "--data: %s: %s", m->data,
+                               doc ? "it has no section \"data\""
+                                   : error.text);
+}
+
+static int make_recipe(mentor *m)
+{
+    int distills = strcmp(m->section, "distill") == 0;
+    json_t *data = NULL, *model = NULL, *doc;
+    char *text;
+    int32_t rc;
+    int code;
+
+    if (!m->model || !m->data || (distills && !m->student))
+        return cli_fail(m->j.c, EXIT_USAGE, distills
+                        ? "name a recipe; or give --teacher FILE, --data DATA "
+                          "and --student WIDTHS"
+                        : "name a recipe; or give --source FILE and --data "
+                          "DATA");
+    code = read_data(m, &data);
+    if (code == 0 && distills)
+        code = read_student(m, &model);
+    if (code != 0) {
+        json_decref(data);
+        return code;
+    }
+    doc = json_pack("{so s{ss}}", "data", data, m->section,
+                    distills ? "teacher" : "source", m->model);
+    if (model)
+        json_object_set_new(doc, "model", model);
+    text = json_dumps(doc, 0);
+    json_decref(doc);
+    rc = text ? mopt_recipe_parse(m->j.c->ctx, text, m->base, &m->j.recipe)
+              : MOPT_ENOMEM;
+    free(text);
+    m->j.path = distills ? "student" : "tuned";
+    return rc == MOPT_OK ? 0 : cli_library(m->j.c, rc, NULL);
+}
+
+/* --method and --rank are one value of the recipe. */
+static int set_method(mentor *m)
+{
+    char path[64], json[128];
+
+    if (!m->method && m->rank == 0)
+        return 0;
+    snprintf(path, sizeof path, "%s.method", m->section);
+    if (m->rank > 0)
+        snprintf(json, sizeof json, "{\"type\": \"%s\", \"rank\": %lld}",
+                 m->method ? m->method : "lora", (long long)m->rank);
+    else
+        snprintf(json, sizeof json, "\"%s\"", m->method);
+    return settings_add(m->j.c, &m->j.set, path, json, json,
+                        m->method ? "--method" : "--rank");
+}
+
+/* ---- values of a recipe ----------------------------------------------- */
+
+/* Replace values: {"path": value, ..}. */
+static int set_all(mentor *m, mopt_recipe *recipe, const json_t *values,
+                   const char *name)
+{
+    const char *path;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)values, path, value) {
+        char *json = json_dumps(value, JSON_ENCODE_ANY);
+        int32_t rc = json ? mopt_recipe_set(recipe, path, json) : MOPT_ENOMEM;
+
+        free(json);
+        if (rc != MOPT_OK)
+            return cli_library(m->j.c, rc, name);
+    }
+    return 0;
+}
+
+static int read_recipe(mentor *m, int given)
+{
+    int code = cli_context(m->j.c);
+
+    if (code == 0 && given) {
+        m->base = input_folder(m->j.path);
+        code = job_read(&m->j);
+    } else if (code == 0) {
+        code = make_recipe(m);
+    }
+    if (code == 0)
+        code = set_method(m);
+    if (code == 0)
+        code = job_apply(&m->j);
+    if (code == 0 && !json_object_get(m->j.doc, m->section))
+        code = cli_fail(m->j.c, EXIT_INPUT, "%s: it has no section \"%s\"",
+                        m->j.path, m->section);
+    if (code == 0 && m->quick) {
+        code = set_all(m, m->j.recipe, json_object_get(m->j.doc, "quick"),
+                       "quick");
+        if (code == 0)
+            code = job_apply(&m->j);
+    }
+    return code;
+}
+
+/* ---- several runs ----------------------------------------------------- */
+
+static int copy_recipe(mentor *m, mopt_recipe **out)
+{
+    char *text = json_dumps(m->j.doc, 0);
+    int32_t rc = text ? mopt_recipe_parse(m->j.c->ctx, text, m->base, out)
+                      : MOPT_ENOMEM;
+
+    free(text);
+    return rc == MOPT_OK ? 0 : cli_library(m->j.c, rc, NULL);
+}
+
+/* The sections of the copied document have the seed filled in already. */
+static int set_seed(mentor *m, mopt_recipe *recipe, int64_t seed)
+{
+    static const char *const paths[] = {"seed", "train.seed",
+                                        "data.split.seed"};
+    char number[32];
+    int32_t rc = MOPT_OK;
+
+    snprintf(number, sizeof number, "%lld", (long long)seed);
+    for (size_t i = 0; rc == MOPT_OK && i < sizeof paths / sizeof *paths; i++)
+        rc = mopt_recipe_set(recipe, paths[i], number);
+    return rc == MOPT_OK ? 0 : cli_library(m->j.c, rc, NULL);
+}
+
+/* One run of a case with a seed; its report is added to runs. */
+static int run_once(mentor *m, const json_t *one, int64_t seed, json_t *runs)
+{
+    job part = {.c = m->j.c, .path = m->j.path, .no_model = 1};
+    int code = copy_recipe(m, &part.recipe);
+
+    if (code == 0)
+        code = set_all(m, part.recipe, json_object_get(one, "set"), "cases");
+    if (code == 0)
+        code = set_seed(m, part.recipe, seed);
+    if (code == 0)
+        code = job_apply(&part);
+    if (code == 0)
+        code = job_run(&part);
+    if (code == 0 && part.status == MOPT_ECANCELED)
+        code = EXIT_INTERRUPTED;
+    if (code == 0)
+        code = job_told(&part);
+    if (code == 0)
+        json_array_append(runs, json_object_get(part.told, m->section));
+    job_free(&part);
+    return code;
+}
+
+static int run_case(mentor *m, const json_t *said, json_t *cases)
+{
+    int64_t repeats = json_integer_value(json_object_get(m->j.doc, "repeats"));
+    int64_t seed = json_integer_value(json_object_get(m->j.doc, "seed"));
+    json_t *runs = json_array(), *one = json_object();
+    const json_t *published = json_object_get(said, "published");
+    int code = 0;
+
+    if (!published)
+        published = json_object_get(m->j.doc, "published");
+    for (int64_t i = 0; code == 0 && i < (repeats < 1 ? 1 : repeats); i++)
+        code = run_once(m, said, seed + i, runs);
+    if (json_object_get(said, "name"))
+        json_object_set(one, "name", json_object_get(said, "name"));
+    if (published)
+        json_object_set(one, "published", (json_t *)(uintptr_t)published);
+    json_object_set_new(one, "summary", adapt_summarise(m->section, runs));
+    json_object_set_new(one, "runs", runs);
+    json_array_append_new(cases, one);
+    return code;
+}
+
+static int run_cases(mentor *m)
+{
+    const json_t *said = json_object_get(m->j.doc, "cases");
+    json_t *cases = json_array();
+    int code = 0;
+
+    if (!json_is_array(said))
+        code = run_case(m, NULL, cases);
+    for (size_t i = 0; code == 0 && i < json_array_size(said); i++)
+        code = run_case(m, json_array_get(said, i), cases);
+    if (code == 0 && m->j.c->json)
+        return cli_print_json(m->j.c, json_pack("{so}", "cases", cases));
+    if (code == 0)
+        adapt_print_cases(m->j.c, m->section, cases);
+    json_decref(cases);
+    return code;
+}
+
+static int is_several(const mentor *m)
+{
+    return json_object_get(m->j.doc, "cases") ||
+           json_integer_value(json_object_get(m->j.doc, "repeats")) > 1;
+}
+
+static int work(mentor *m, int given)
+{
+    int code = read_recipe(m, given);
+
+    if (code == 0 && is_several(m))
+        return run_cases(m);
+    if (code == 0)
+        code = job_check_outputs(&m->j);
+    if (code == 0)
+        code = job_run(&m->j);
+    return code == 0 ? job_finish(&m->j) : code;
+}
+
+/* ---- the verbs -------------------------------------------------------- */
+
+#define COMMON(m) \
+    {"data", 0, OPTION_TEXT, "DATA", &(m).data, \
+     "without a recipe: the data, as for eval", NULL, 0, 0}, \
+    {"epochs", 0, OPTION_SET_INT, "N", &(m).j.set, \
+     "passes over the training rows", "train.epochs", 0, 0}, \
+    {"set", 0, OPTION_SET, "PATH=JSON", &(m).j.set, \
+     "replace a value of the recipe; may be given\n" \
+     "several times", NULL, 0, 0}, \
+    {"seed", 0, OPTION_SET_INT, "N", &(m).j.set, \
+     "the seed: the same gives the same weights", "seed", 0, 0}, \
+    {"quick", 0, OPTION_FLAG, NULL, &(m).quick, \
+     "the recipe's short form (its section \"quick\")", NULL, 0, 0}, \
+    {"model", 0, OPTION_TEXT, "FILE", &(m).j.model, \
+     "write the model to FILE (default: the recipe's\n" \
+     "name with .safetensors, in this folder)", NULL, 0, 0}, \
+    {"no-model", 0, OPTION_FLAG, NULL, &(m).j.no_model, \
+     "write no model", NULL, 0, 0}, \
+    {"report", 0, OPTION_TEXT, "FILE", &(m).j.report, \
+     "write a report, one HTML file, to FILE", NULL, 0, 0}, \
+    {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0}
+
+static int run_verb(mentor *m, cli *c, const option *options, int argc,
+                    char **argv)
+{
+    int count, code;
+
+    m->j.command = job_command(m->section, argc, argv);
+    code = args_parse(c, options, argc, argv, 0, 1, &count);
+    if (code == ARGS_GO) {
+        if (count > 0)
+            m->j.path = argv[0];
+        code = work(m, count > 0);
+    }
+    free(m->base);
+    job_free(&m->j);
+    return code;
+}
+
+int verb_distill(cli *c, int argc, char **argv)
+{
+    mentor m = {.j = {.c = c}, .section = "distill"};
+    const option options[] = {
+        {"teacher", 0, OPTION_TEXT, "FILE", &m.model,
+         "without a recipe: the teacher's model file", NULL, 0, 0},
+        {"student", 0, OPTION_TEXT, "WIDTHS", &m.student,
+         "without a recipe: the student's hidden layers,\n"
+         "such as 128,64", NULL, 0, 0},
+        {"method", 0, OPTION_CHOICE, "NAME", &m.method,
+         "kd (softened outputs), logits, dkd (decoupled)",
+         "kd|logits|dkd", 0, 0},
+        {"weight", 0, OPTION_SET_REAL, "SHARE", &m.j.set,
+         "of the teacher; labels have the rest (0.9)", "distill.weight", 0,
+         0},
+        {"temperature", 0, OPTION_SET_REAL, "T", &m.j.set,
+         "logits are divided by it (4)", "distill.method.temperature", 0, 0},
+        COMMON(m),
+    };
+
+    return run_verb(&m, c, options, argc, argv);
+}
+
+int verb_finetune(cli *c, int argc, char **argv)
+{
+    mentor m = {.j = {.c = c}, .section = "finetune"};
+    const option options[] = {
+        {"source", 0, OPTION_TEXT, "FILE", &m.model,
+         "without a recipe: the source's model file", NULL, 0, 0},
+        {"method", 0, OPTION_CHOICE, "NAME", &m.method,
+         "full, head, probe (closed form), lora, bias",
+         "full|head|probe|lora|bias", 0, 0},
+        {"rank", 0, OPTION_INT, "R", &m.rank,
+         "of lora's factors (8)", NULL, 1, 65536},
+        {"rate", 0, OPTION_SET_REAL, "FACTOR", &m.j.set,
+         "of the learning rate for layers that are kept\n(0.3)",
+         "finetune.rate", 0, 0},
+        {"freeze", 0, OPTION_SET_TEXT, "PATTERNS", &m.j.set,
+         "tensors that stay: layers.0.*,*.bias", "finetune.freeze", 0, 0},
+        COMMON(m),
+    };
+
+    return run_verb(&m, c, options, argc, argv);
+}
