@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * src/cli/adapt.c: what distilling or fine-tuning lost and won, for a person. */
+ * src/cli/adapt.c: what distilling or fine-tuning lost and won, told. */
 #include "adapt.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * src/cli/adapt.h: what distilling or fine-tuning lost and won, for a person. */
+ * src/cli/adapt.h: what distilling or fine-tuning lost and won, told. */
 #ifndef CLI_ADAPT_H
 #define CLI_ADAPT_H
 

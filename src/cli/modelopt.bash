@@ -5,7 +5,8 @@ _modelopt()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local verb= options= i
-    local verbs='search train eval predict study info keys help'
+    local verbs='search train distill finetune eval predict study info keys
+        help'
     local common='--json --backend --threads --no-progress --quiet --verbose
         --help'
 
@@ -23,7 +24,7 @@ _modelopt()
         return ;;
     --format) COMPREPLY=($(compgen -W 'csv json' -- "$word")); return ;;
     --sort) COMPREPLY=($(compgen -W 'number value' -- "$word")); return ;;
-    --storage | --model | --report | --from)
+    --storage | --model | --report | --from | --teacher | --source | --data)
         COMPREPLY=($(compgen -f -- "$word")); return ;;
     --set | --trials | --timeout | --workers | --seed | --threads | --name | \
         --trial | --limit | --loss) return ;;
@@ -35,6 +36,11 @@ _modelopt()
         --resume --model --no-model --report --dry-run' ;;
     train) options='--set --from --trial --name --seed --model --no-model
         --report' ;;
+    distill) options='--teacher --data --student --method --weight
+        --temperature --epochs --set --seed --quick --model --no-model
+        --report' ;;
+    finetune) options='--source --data --method --rank --rate --freeze
+        --epochs --set --seed --quick --model --no-model --report' ;;
     eval) options='--part --set --loss --confusion' ;;
     predict) options='--part --set --format --probabilities' ;;
     study) options='--name --sort --limit --format' ;;

@@ -41,12 +41,13 @@ const command cli_commands[] = {
      verb_distill},
     {"finetune", "[RECIPE] [OPTIONS]", "take a trained model to another task",
      "Tune a copy of a source model for other data, as RECIPE or the options "
-     "tell, and\n"
-     "show what was won over training from scratch, and what was forgotten.",
+     "tell,\n"
+     "and show what was won over training from scratch, and what was "
+     "forgotten.",
      "modelopt finetune --source old.safetensors --data new.csv \\\n"
      "    --model new.safetensors\n"
      "modelopt finetune --source old.safetensors --data new.csv "
-     "--method lora --rank 4\n"
+     "--rank 4\n"
      "modelopt finetune recipe.json --set finetune.rate=0.1",
      verb_finetune},
     {"eval", "MODEL DATA [OPTIONS]", "measure a model on labelled data",

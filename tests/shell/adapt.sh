@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+# tests/shell/adapt.sh: distill and finetune, by flags and by recipes.
+. "$(dirname "$0")/kit.sh"
+cat >d.json <<'J'
+{"data": {"source": {"type": "glyphs", "count": 600, "test_count": 200},
+          "split": {"validation": 0.2}},
+ "model": {"layers": [{"type": "dense", "units": 32, "activation": "relu"},
+                      {"type": "dense"}]},
+ "train": {"epochs": 4}, "seed": 1}
+J
+run train d.json --model big.safetensors
+code_is 0
+
+# ---- flags alone
+run distill --teacher big.safetensors --data d.json --student 8 --epochs 3 \
+    --temperature 8 --model small.safetensors
+code_is 0
+has out "teacher"
+has out "alone"
+has out "points behind the teacher"
+there small.safetensors
+run distill --teacher big.safetensors --data d.json --student 8,4 --epochs 1 \
+    --no-model --json
+code_is 0
+json "j['distill']['teacher']['params'] == 784 * 32 + 32 + 330"
+run finetune --source big.safetensors --data d.json --epochs 2 \
+    --model tuned.safetensors
+code_is 0
+has out "untuned"
+has out "points before training from scratch"
+run finetune --source big.safetensors --data d.json --method lora --rank 2 \
+    --epochs 1 --no-model --json
+json "j['finetune']['method'] == 'lora' and len(j['finetune']['frozen']) == 4"
+run finetune --source big.safetensors --data d.json --method probe --no-model \
+    --json
+json "j['finetune']['penalty'] > 0"
+
+# ---- recipes: a teacher that is trained when it is missing, cases, seeds
+cat >r.json <<'J'
+{"data": {"source": {"type": "glyphs", "count": 600, "test_count": 200},
+          "split": {"validation": 0.2}},
+ "model": {"layers": [{"type": "dense", "units": {"choice": [4, 16]},
+                       "activation": "relu"}, {"type": "dense"}]},
+ "train": {"epochs": 3},
+ "distill": {"teacher": {"file": "made.safetensors", "train": {"epochs": 4},
+                         "model": {"layers": [{"type": "dense", "units": 40,
+                           "activation": "relu"}, {"type": "dense"}]}},
+             "weight": {"choice": [0.5, 1]}},
+ "search": {"sampler": "grid"}, "objectives": ["params"],
+ "constraints": [{"metric": "gap", "max": 100}],
+ "published": {"teacher": 7}, "quick": {"train.epochs": 1}, "seed": 1}
+J
+run distill r.json --quick --no-model --json
+code_is 0
+there made.safetensors
+json "j['best']['params']['model.layers[0].units'] == 4"
+json "j['best']['feasible'] and j['distill']['alone']['errors'] > 0"
+run distill r.json --quick --no-model --set repeats=2 --set search.trials=1 \
+    --set 'cases=[{"name": "a", "set": {"train.batch_size": 16}}]'
+code_is 0
+has out "+-"
+has out "published"
+
+# ---- wrong input
+refused 2 "--teacher FILE" distill
+refused 2 "it is the widths" distill --teacher big.safetensors --data d.json \
+    --student x
+refused 2 "--method" finetune --method wish
+refused 3 "no section" distill d.json
+refused 3 "distill.teacher" distill --teacher nowhere.safetensors \
+    --data d.json --student 8
+refused 3 "at most" distill r.json --set distill.weight=2
+refused 3 "has both" distill r.json --set 'finetune={"source": "x"}'
+refused 3 "'gap' needs" search d.json --set 'objectives=["gap"]'
+
+# ---- the committed recipes, in their short form
+if [ -f "$MODELOPT_DATA/mnist/train-images-idx3-ubyte.gz" ]; then
+    examples=$(dirname "$MODELOPT_TESTS")/docs/examples
+    for name in distill distill-small omitted-digit smallest-student \
+        rotated digits to-fashion; do
+        case $name in
+        rotated | digits | to-fashion) verb=finetune ;;
+        *) verb=distill ;;
+        esac
+        rm -f ./*.safetensors
+        run $verb "$examples/mnist-$name.json" --quick --no-model \
+            --set data.base="\"$MODELOPT_DATA/mnist\""
+        code_is 0
+    done
+fi
+finish
