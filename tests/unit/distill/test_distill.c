@@ -294,8 +294,7 @@ START_TEST(methods_and_hidden_layers)
         "{\"method\": {\"type\": \"dkd\", \"warmup\": 3}}",
         "{\"hint\": {\"weight\": 10, \"epochs\": 2}}",
         "{\"relational\": {\"distance\": 25, \"angle\": 50}}",
-        "{\"hint\": {\"weight\": 1, \"student\": 0, \"teacher\": 0},"
-        " \"relational\": {\"distance\": 1}}",
+        "{\"hint.weight\": 1, \"relational.distance\": 1}",
     };
     float weights[SCHOOL_WEIGHTS], again[SCHOOL_WEIGHTS];
 
