@@ -191,7 +191,7 @@ int32_t mopt_distill_add_model(mopt_distill *distill, mopt_model *teacher,
                                double weight)
 {
     const char *function = "mopt_distill_add_model";
-    moi_teacher *t;
+    moi_teacher *t = NULL;
     int32_t rc;
 
     if (!distill || !teacher)
@@ -215,7 +215,7 @@ int32_t mopt_distill_add_callback(mopt_distill *distill, mopt_teacher_fn fn,
                                   const char *name, double weight)
 {
     const char *function = "mopt_distill_add_callback";
-    moi_teacher *t;
+    moi_teacher *t = NULL;
     int32_t rc;
 
     if (!distill || !fn || !name)
@@ -239,7 +239,7 @@ int32_t mopt_distill_add_file(mopt_distill *distill, const char *path,
                               double weight)
 {
     const char *function = "mopt_distill_add_file";
-    moi_teacher *t;
+    moi_teacher *t = NULL;
     int32_t rc;
 
     if (!distill || !path)

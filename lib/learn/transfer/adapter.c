@@ -71,7 +71,7 @@ static int32_t add_change(mopt_adapter *adapter, const char *name, int64_t out,
                           int64_t in, int32_t whole, change **made)
 {
     mopt_context *ctx = adapter->ctx;
-    change *c;
+    change *c = NULL;
 
     if (moi_grow(ctx, (void **)&adapter->changes, &adapter->room,
                  adapter->count + 1, sizeof *adapter->changes))
@@ -106,7 +106,7 @@ static int32_t add_factors(const moi_lora *lora, const moi_factors *f,
     int64_t out = p->shape[0], in = p->count / out;
     const moi_real *left = lora->annex.weights + f->left;
     const moi_real *right = lora->annex.weights + f->right;
-    change *c;
+    change *c = NULL;
     int32_t rc = add_change(adapter, p->name, out, in, 0, &c);
 
     if (rc)
@@ -122,7 +122,7 @@ int32_t moi_adapter_make(const moi_lora *lora, const int32_t *changed,
                          mopt_adapter **out)
 {
     mopt_adapter *adapter = NULL;
-    change *c;
+    change *c = NULL;
     int32_t rc = create(lora->ctx, lora->rank, lora->scale, &adapter);
 
     for (int64_t k = 0; !rc && k < lora->count; k++)
@@ -385,7 +385,7 @@ static int32_t read_pair(const moi_safetensors *file, const moi_tensor *a,
     size_t length = strlen(a->name) - strlen(".lora_A");
     char name[NAME_SIZE];
     const moi_tensor *b;
-    change *c;
+    change *c = NULL;
     int32_t rc;
 
     if (length + 8 > sizeof name)
@@ -418,7 +418,7 @@ static int32_t read_all(const moi_safetensors *file, mopt_adapter *adapter)
 
     for (int64_t i = 0; !rc && i < moi_safetensors_count(file); i++) {
         const moi_tensor *t = moi_safetensors_get(file, i);
-        change *c;
+        change *c = NULL;
 
         if (ends_in(t->name, ".lora_B"))
             continue;
