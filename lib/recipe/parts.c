@@ -79,6 +79,15 @@ static int32_t measure_mentor(const mopt_model *model, moi_parts *parts,
     return rc == MOPT_OK ? rc : moi_fail_at(rc, "distill.teacher: ");
 }
 
+/* Numbers that a mentor tells, or a head that is kept, have its unit. */
+static int32_t keeps_unit(const mopt_recipe *recipe)
+{
+    const json_t *head =
+        json_object_get(json_object_get(recipe->doc, "finetune"), "head");
+    return !json_is_string(head) ||
+           strcmp(json_string_value(head), "new") != 0;
+}
+
 /* What a mentor was taught on is what it, and who learns from it, sees. */
 static int32_t load_mentors(const mopt_recipe *recipe, mopt_cancel *cancel,
                             moi_parts *parts)
@@ -87,7 +96,8 @@ static int32_t load_mentors(const mopt_recipe *recipe, mopt_cancel *cancel,
     mopt_model *first = parts->mentors.models[0];
     mopt_transform *seen = first != NULL ? moi_model_transform(first) : NULL;
     if (rc == MOPT_OK && seen != NULL)
-        rc = moi_transform_retarget(seen, parts->train, &parts->given);
+        rc = moi_transform_retarget(seen, parts->train, keeps_unit(recipe),
+                                    &parts->given);
     if (rc == MOPT_OK && first != NULL && parts->validation != NULL &&
         json_object_get(recipe->doc, "distill") != NULL)
         rc = measure_mentor(first, parts, cancel);

@@ -57,9 +57,15 @@ json_t *moi_transform_to_json(const mopt_transform *transform);
 json_t *moi_transform_target(const mopt_transform *transform);
 int32_t moi_transform_from_json(mopt_context *ctx, const json_t *json,
                                 mopt_transform **out);
-/* retarget.c: the same encoding of inputs, the target learnt from raw rows. */
-int32_t moi_transform_retarget(const mopt_transform *transform,
-                               const mopt_dataset *raw, mopt_transform **out);
+/* retarget.c: the same encoding of inputs, the target learnt from raw rows;
+ * keep_unit: where both are as many numbers, in the unit they had. */
+int32_t moi_transform_retarget(mopt_transform *transform,
+                               const mopt_dataset *raw, int32_t keep_unit,
+                               mopt_transform **out);
+/* Do two encode inputs alike? And numbers as the target (0 for classes)? */
+int32_t moi_transform_compare(const mopt_transform *one,
+                              const mopt_transform *other,
+                              int32_t *same_inputs, int32_t *same_numbers);
 mopt_transform *moi_transform_hold(mopt_transform *transform);
 int64_t moi_transform_outputs(const mopt_transform *transform);
 

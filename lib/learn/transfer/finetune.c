@@ -83,6 +83,26 @@ static int32_t make_ready(mopt_transform *transform, const mopt_dataset *data,
     return MOPT_OK;
 }
 
+/* Rows made ready by another encoding would be misread. */
+static int32_t check_encoding(const mopt_finetune *f,
+                              const mopt_transform *made)
+{
+    mopt_transform *was = moi_model_transform(f->source);
+    int32_t inputs = 1, numbers;
+    int32_t rc = was ? moi_transform_compare(was, made, &inputs, &numbers)
+                     : MOPT_OK;
+
+    if (!rc && !inputs)
+        rc = moi_fail(MOPT_EINVAL, "train: the rows went through another "
+                      "transform of inputs than the source's; give them raw");
+    return rc;
+}
+
+static int32_t takes_new_head(const mopt_finetune *f)
+{
+    return !strcmp(moi_config_text(f->config, "head"), "new");
+}
+
 static int32_t take_data(mopt_finetune *f, const mopt_dataset *train,
                          const mopt_dataset *validation,
                          mopt_transform **transform)
@@ -93,11 +113,13 @@ static int32_t take_data(mopt_finetune *f, const mopt_dataset *train,
     if (moi_dataset_kind(train) == MOPT_TARGET_NONE)
         return moi_fail(MOPT_EINVAL, "train: the rows have no targets");
     *transform = NULL;
-    if (made)
+    if (made) {
+        rc = check_encoding(f, made);
         *transform = moi_transform_hold(made);
-    else if (moi_model_transform(f->source))
+    } else if (moi_model_transform(f->source)) {
         rc = moi_transform_retarget(moi_model_transform(f->source), train,
-                                    transform);
+                                    !takes_new_head(f), transform);
+    }
     if (!rc)
         rc = make_ready(*transform, train, &f->train);
     return rc ? rc : make_ready(*transform, validation, &f->validation);
@@ -105,31 +127,44 @@ static int32_t take_data(mopt_finetune *f, const mopt_dataset *train,
 
 /* ---- the model ---- */
 
-/* Does the source's head say something else than the target wants? */
-static int32_t is_another(const mopt_finetune *f)
+/* Does the source's head say something else than the target wants? *another
+ * receives it: other widths, class names, or units of numbers. */
+static int32_t compare_heads(const mopt_finetune *f, int32_t *another)
 {
     mopt_transform *was = moi_model_transform(f->source);
+    mopt_transform *now = moi_dataset_transform(f->train);
     int64_t targets = moi_dataset_targets(f->train);
     int64_t outputs = moi_model_outputs(f->source);
+    int32_t inputs, numbers, rc;
 
+    *another = 1;
     if (outputs != targets && !(outputs == 1 && targets == 2))
-        return 1;
+        return MOPT_OK;
+    if (was && now && moi_transform_numbers(now) > 0) {
+        rc = moi_transform_compare(was, now, &inputs, &numbers);
+        *another = !numbers;
+        return rc;
+    }
     for (int64_t k = 0; was && k < targets; k++) {
         const char *old = moi_transform_class_name(was, k);
-        const char *now = moi_dataset_class_name(f->train, k);
+        const char *name = moi_dataset_class_name(f->train, k);
 
-        if (old && now && strcmp(old, now) != 0)
-            return 1;
+        if (old && name && strcmp(old, name) != 0)
+            return MOPT_OK;
     }
-    return 0;
+    *another = 0;
+    return MOPT_OK;
 }
 
 static int32_t make_model(mopt_finetune *f)
 {
     const char *said = moi_config_text(f->config, "head");
     uint64_t seed = (uint64_t)moi_config_int(f->training, "seed");
-    int32_t another = is_another(f);
+    int32_t another;
+    int32_t rc = compare_heads(f, &another);
 
+    if (rc)
+        return rc;
     if (!strcmp(said, "keep") &&
         moi_model_outputs(f->source) != moi_dataset_targets(f->train) &&
         moi_model_outputs(f->source) != 1)
@@ -137,7 +172,7 @@ static int32_t make_model(mopt_finetune *f)
                         "outputs and the target wants %lld",
                         (long long)moi_model_outputs(f->source),
                         (long long)moi_dataset_targets(f->train));
-    if (!strcmp(said, "keep") || (!strcmp(said, "auto") && !another))
+    if (!strcmp(said, "keep") || (!takes_new_head(f) && !another))
         return mopt_model_copy(f->source, &f->model);
     f->flags |= MOI_FINETUNE_NEW_HEAD;
     return moi_head_replace(f->source, moi_dataset_targets(f->train), seed,

@@ -11,6 +11,16 @@
 
 /* ---- what trained ---- */
 
+/* Frozen, or not thawed before the last epoch. */
+static int32_t stays(const mopt_finetune *f, int64_t tensor)
+{
+    const mopt_trainer *t = f->trainer;
+
+    if (!t)
+        return moi_head_distance(f->model, tensor) > 0;
+    return t->frozen[tensor] || t->tuning[tensor].thaw >= t->set.epochs;
+}
+
 static int32_t list_frozen(const mopt_finetune *f, json_t *names,
                            int64_t *trained)
 {
@@ -19,8 +29,7 @@ static int32_t list_frozen(const mopt_finetune *f, json_t *names,
     *trained = 0;
     for (int64_t i = 0; i < count; i++) {
         const moi_param *p = moi_model_param(f->model, i);
-        int32_t frozen = f->trainer ? f->trainer->frozen[i]
-                                    : moi_head_distance(f->model, i) > 0;
+        int32_t frozen = stays(f, i);
 
         if (!frozen)
             *trained += p->count;
