@@ -348,14 +348,27 @@ int32_t moi_model_alloc(mopt_model *model)
     return model->weights != NULL ? MOPT_OK : MOPT_ENOMEM;
 }
 
+/* The function that a layer ends in, NULL: none. */
+static const moi_activation *end_of(const moi_layer *layer)
+{
+    return layer->kind->ends_in != NULL ? layer->kind->ends_in(layer) : NULL;
+}
+
 int32_t moi_model_ends_in_probability(const mopt_model *model)
 {
     if (model->count == 0)
         return 0;
-    const moi_layer *last = &model->layers[model->count - 1];
-    const moi_activation *f =
-        last->kind->ends_in != NULL ? last->kind->ends_in(last) : NULL;
+    const moi_activation *f = end_of(&model->layers[model->count - 1]);
     return f != NULL && f->probability;
+}
+
+int32_t moi_model_ends_in_sums(const mopt_model *model)
+{
+    int64_t head = moi_model_head(model);
+    for (int64_t i = head; i >= 0 && i < model->count; i++)
+        if (end_of(&model->layers[i]) != NULL)
+            return 0;
+    return head >= 0;
 }
 
 mopt_transform *moi_model_transform(const mopt_model *model)

@@ -58,8 +58,10 @@ void moi_model_export(const mopt_model *model, const moi_real *block,
 void moi_model_import(const mopt_model *model, const float *values,
                       moi_real *block);
 
-/* Does it end in softmax or sigmoid (MOI_PLAN_LOGITS leaves that out)? */
+/* Does it end in softmax or sigmoid (MOI_PLAN_LOGITS leaves that out)? And in
+ * plain sums, with no function of them after the head? */
 int32_t moi_model_ends_in_probability(const mopt_model *model);
+int32_t moi_model_ends_in_sums(const mopt_model *model);
 mopt_transform *moi_model_transform(const mopt_model *model);
 
 /* As mopt_model_create, from a document at a path; errors name the path. */

@@ -20,8 +20,13 @@ int32_t moi_features_layer(const mopt_model *model, int64_t said,
                            int64_t *layer, int64_t *width)
 {
     int64_t count = moi_model_layer_count(model);
+    int64_t below = moi_model_head(model) - 1;
 
-    *layer = said == -1 ? moi_model_head(model) - 1 : said;
+    *layer = said == -1 ? below : said;
+    if (said == -1 && below == -1) {
+        *width = moi_model_inputs(model);
+        return MOPT_OK;
+    }
     if (*layer < 0 || *layer >= count)
         return moi_fail(MOPT_EINVAL, "layer is %lld; the model has the layers "
                         "0 to %lld, and -1 is the one below its head",
@@ -48,13 +53,16 @@ int32_t moi_features_read(const mopt_model *model, int64_t layer,
                           double *doubles, mopt_cancel *cancel)
 {
     int64_t rows = moi_dataset_rows(data);
-    int64_t width = moi_model_layer_width(model, layer);
+    int64_t width = layer < 0 ? moi_model_inputs(model)
+                              : moi_model_layer_width(model, layer);
     moi_real *shown = NULL, *unused;
     moi_plan *plan = NULL;
     int32_t rc = moi_plan_create(moi_model_context(model), model, ROWS,
                                  MOI_PLAN_TRAIN, &plan);
 
-    if (!rc)
+    if (!rc && layer < 0)
+        shown = moi_plan_input(plan);
+    else if (!rc)
         rc = moi_plan_tap(plan, layer, &shown, &unused);
     for (int64_t at = 0; !rc && at < rows; at += ROWS) {
         int64_t count = rows - at < ROWS ? rows - at : ROWS;

@@ -7,7 +7,7 @@
 #include "learn/nn/model.h"
 
 /* The layer that is meant (-1: what the head reads) and its width, MOPT_EINVAL
- * if there is none. */
+ * if there is none. *layer is -1 where the head reads the inputs. */
 int32_t moi_features_layer(const mopt_model *model, int64_t said,
                            int64_t *layer, int64_t *width);
 

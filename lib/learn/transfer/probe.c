@@ -16,6 +16,7 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/rng.h"
 #include "base/status.h"
 #include "learn/transfer/features.h"
 
@@ -266,6 +267,10 @@ static int32_t find_head(const mopt_model *model, int64_t width,
         if (p->rank == 1 && p->count == outputs)
             *bias = p;
     }
+    if (!moi_model_ends_in_probability(model) &&
+        !moi_model_ends_in_sums(model))
+        return moi_fail(MOPT_EUNSUPPORTED, "method 'probe' needs a last layer "
+                        "without a function after it, or softmax");
     if (*weight && *bias)
         return MOPT_OK;
     return moi_fail(MOPT_EUNSUPPORTED, "method 'probe' needs a last layer with "
@@ -331,8 +336,32 @@ static int32_t fit(moi_ridge *r, mopt_model *model, const mopt_dataset *data,
     return rc;
 }
 
-int32_t moi_probe_fit(mopt_model *model, const mopt_dataset *data,
-                      double penalty, mopt_cancel *cancel, double *chosen)
+/* Rows often come sorted by class, and those left out are the first ones: put
+ * them in random order where not all are. */
+static int32_t mix(const mopt_dataset *data, mopt_dataset **out)
+{
+    int64_t rows = moi_dataset_rows(data), *order;
+    moi_rng rng;
+    int32_t rc;
+
+    if (rows <= LEFT_OUT) {
+        *out = moi_dataset_hold(data);
+        return MOPT_OK;
+    }
+    order = moi_alloc(moi_dataset_context(data), rows, sizeof *order);
+    if (!order)
+        return MOPT_ENOMEM;
+    for (int64_t i = 0; i < rows; i++)
+        order[i] = i;
+    moi_rng_init(&rng, 0, 0, MOI_RNG_SHUFFLE, 0);
+    moi_rng_shuffle(&rng, order, rows);
+    rc = mopt_dataset_select(data, order, rows, out);
+    moi_free(moi_dataset_context(data), order);
+    return rc;
+}
+
+static int32_t fit_head(mopt_model *model, const mopt_dataset *data,
+                        double penalty, mopt_cancel *cancel, double *chosen)
 {
     int64_t layer, width, outputs = moi_model_outputs(model);
     moi_ridge r;
@@ -354,5 +383,17 @@ int32_t moi_probe_fit(mopt_model *model, const mopt_dataset *data,
     if (!rc && chosen)
         *chosen = r.penalty;
     moi_ridge_clear(&r);
+    return rc;
+}
+
+int32_t moi_probe_fit(mopt_model *model, const mopt_dataset *data,
+                      double penalty, mopt_cancel *cancel, double *chosen)
+{
+    mopt_dataset *mixed = NULL;
+    int32_t rc = mix(data, &mixed);
+
+    if (!rc)
+        rc = fit_head(model, mixed, penalty, cancel, chosen);
+    mopt_dataset_free(mixed);
     return rc;
 }
