@@ -412,6 +412,22 @@ static int32_t ends_in(const char *name, const char *ending)
     return length > size && !strcmp(name + length - size, ending);
 }
 
+/* The second of a pair is read with its first. */
+static int32_t check_second(const moi_safetensors *file, const moi_tensor *b)
+{
+    size_t length = strlen(b->name);
+    char name[NAME_SIZE];
+
+    if (length < sizeof name) {
+        memcpy(name, b->name, length + 1);
+        name[length - 1] = 'A';
+        if (moi_safetensors_find(file, name))
+            return MOPT_OK;
+    }
+    return moi_fail(MOPT_EFORMAT, "'%.100s' has no '.lora_A' beside it",
+                    b->name);
+}
+
 static int32_t read_all(const moi_safetensors *file, mopt_adapter *adapter)
 {
     int32_t rc = MOPT_OK;
@@ -420,8 +436,10 @@ static int32_t read_all(const moi_safetensors *file, mopt_adapter *adapter)
         const moi_tensor *t = moi_safetensors_get(file, i);
         change *c = NULL;
 
-        if (ends_in(t->name, ".lora_B"))
+        if (ends_in(t->name, ".lora_B")) {
+            rc = check_second(file, t);
             continue;
+        }
         if (ends_in(t->name, ".lora_A")) {
             rc = read_pair(file, t, adapter);
             continue;

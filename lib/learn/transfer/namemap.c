@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * lib/learn/transfer/namemap.c: weights from any safetensors file, by a map of
  * names. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -9,6 +10,8 @@
 #include "learn/nn/model.h"
 
 #include <modelopt/finetune.h>
+
+#define SHAPE_SIZE (24 * MOI_TENSOR_RANK + 8)
 
 typedef struct source {
     const mopt_model *model;
@@ -48,7 +51,8 @@ static int32_t check_entry(const mopt_model *model, const char *key,
     }
     if (json_is_string(entry) ||
         (json_is_string(json_object_get(entry, "name")) &&
-         (!turn || json_is_boolean(turn))))
+         (!turn || json_is_boolean(turn)) &&
+         json_object_size(entry) == (turn ? 2 : 1)))
         return MOPT_OK;
     return moi_fail(MOPT_EINVAL, "map.%.100s: must be the name of a tensor, or "
                     "{\"name\": .., \"transpose\": true}", key);
@@ -100,20 +104,32 @@ static int32_t find(const source *s, const moi_param *p, const moi_tensor **out,
                     near < 0 ? "" : "'");
 }
 
+/* "[128, 784]". */
+static void tell_shape(int32_t rank, const int64_t *shape,
+                       char text[SHAPE_SIZE])
+{
+    int at = snprintf(text, SHAPE_SIZE, "[");
+
+    for (int32_t i = 0; i < rank; i++)
+        at += snprintf(text + at, (size_t)(SHAPE_SIZE - at), "%s%lld",
+                       i ? ", " : "", (long long)shape[i]);
+    snprintf(text + at, (size_t)(SHAPE_SIZE - at), "]");
+}
+
 static int32_t check_shape(const moi_param *p, const moi_tensor *t,
                            int32_t transpose)
 {
     int32_t same = t->rank == p->rank && (!transpose || p->rank == 2);
+    char has[SHAPE_SIZE], wants[SHAPE_SIZE];
 
     for (int32_t i = 0; same && i < p->rank; i++)
         same = t->shape[i] == p->shape[transpose ? 1 - i : i];
     if (same)
         return MOPT_OK;
-    return moi_fail(MOPT_EFORMAT,
-                    "tensor '%.100s' has rank %d and first size %lld; '%s' "
-                    "wants rank %d and first size %lld%s", t->name,
-                    (int)t->rank, t->rank ? (long long)t->shape[0] : 0LL,
-                    p->name, (int)p->rank, (long long)p->shape[0],
+    tell_shape(t->rank, t->shape, has);
+    tell_shape(p->rank, p->shape, wants);
+    return moi_fail(MOPT_EFORMAT, "tensor '%.100s' has the shape %s; '%s' "
+                    "wants %s%s", t->name, has, p->name, wants,
                     transpose ? " after transposing" : "");
 }
 
