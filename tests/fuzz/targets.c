@@ -173,6 +173,41 @@ static void fuzz_model_file(mopt_context *ctx, const char *text)
     mopt_model_free(model);
 }
 
+/* An adapter that was read goes into a model and out again. */
+static void fuzz_adapter(mopt_context *ctx, const char *text)
+{
+    mopt_adapter *adapter = NULL;
+    mopt_model *model = NULL;
+    (void)text;
+    if (mopt_adapter_load(ctx, FUZZ_PATH, &adapter) == MOPT_OK &&
+        mopt_model_build(ctx, 4, &model) == MOPT_OK &&
+        mopt_model_add_dense(model, 3, "none") == MOPT_OK &&
+        mopt_model_init(model, 1) == MOPT_OK &&
+        mopt_adapter_apply(adapter, model) == MOPT_OK)
+        mopt_adapter_remove(adapter, model);
+    mopt_adapter_free(adapter);
+    mopt_model_free(model);
+}
+
+/* A map beside a file that is no tensor file: the map is read first. */
+static void fuzz_map(mopt_context *ctx, const char *text)
+{
+    mopt_model *model = NULL;
+    if (mopt_model_build(ctx, 4, &model) == MOPT_OK &&
+        mopt_model_add_dense(model, 3, "none") == MOPT_OK &&
+        mopt_model_init(model, 1) == MOPT_OK)
+        mopt_model_load_weights(model, FUZZ_PATH, text);
+    mopt_model_free(model);
+}
+
+/* Any tensors under the model's names. */
+static void fuzz_weights(mopt_context *ctx, const char *text)
+{
+    (void)text;
+    fuzz_map(ctx, "{\"layers.0.weight\": {\"name\": \"w\", \"transpose\": "
+                  "true}, \"layers.0.bias\": \"b\"}");
+}
+
 static void fuzz_model(mopt_context *ctx, const char *text)
 {
     mopt_model *model = NULL;
@@ -218,6 +253,9 @@ const fuzz_target fuzz_targets[] = {
     {"idx", fuzz_idx, 1},       {"csv", fuzz_csv, 1},
     {"arff", fuzz_arff, 1},     {"npy", fuzz_npy, 1},
     {"model_file", fuzz_model_file, 1},
+    {"adapter", fuzz_adapter, 1},
+    {"weights", fuzz_weights, 1},
+    {"map", fuzz_map, 0},
     {"model", fuzz_model, 0},   {"space", fuzz_space, 0},
     {"config", fuzz_config, 0}, {"recipe", fuzz_recipe, 0},
     {NULL, NULL, 0},
