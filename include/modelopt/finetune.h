@@ -23,8 +23,9 @@ typedef struct mopt_adapter mopt_adapter;
 /** Create a fine-tuning: a copy of a source model, for other data.
  *
  *  Raw data go through the source's encoding of inputs, with a target of their
- *  own. The head (the last layer with weights) is replaced by a new one where
- *  the target needs another width, or has other class names ("head").
+ *  own; numbers that a kept head tells stay in the source's unit. The head (the
+ *  last layer with weights) is replaced by a new one where the target needs
+ *  another width, or has other class names ("head").
  *
  *  "method" says what learns: "full" (everything: kept layers at "rate" times
  *  the learning rate, divided by "layer_decay" for each layer further below
@@ -41,9 +42,10 @@ typedef struct mopt_adapter mopt_adapter;
  *  @param config     kind "finetune"; NULL for the defaults. Read, not kept.
  *  @param training   kind "train"; NULL for the defaults. Read, not kept.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL, a config of another kind, data that do
- *          not fit the source); MOPT_EKEY (a pattern that matches no tensor);
- *          MOPT_ESTATE (the source has no weights); MOPT_EUNSUPPORTED (a head
- *          that cannot have another width); MOPT_EBACKEND; MOPT_ENOMEM.
+ *          not fit the source, or went through another encoding of inputs);
+ *          MOPT_EKEY (a pattern that matches no tensor); MOPT_ESTATE (the
+ *          source has no weights); MOPT_EUNSUPPORTED (a head that cannot have
+ *          another width); MOPT_EBACKEND; MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_finetune_create(mopt_context *ctx,
@@ -80,7 +82,8 @@ MOPT_API int32_t mopt_finetune_trainer(mopt_finetune *finetune,
  *  where it was.
  *
  *  @param cancel may be NULL.
- *  @return as mopt_trainer_fit.
+ *  @return as mopt_trainer_fit; MOPT_EUNSUPPORTED (method "probe", and a head
+ *          with a function after it that is not softmax or sigmoid).
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_finetune_fit(mopt_finetune *finetune,
@@ -134,7 +137,8 @@ MOPT_API int32_t mopt_adapter_save(const mopt_adapter *adapter,
 
 /** Merge into a model: W + scale B A, and the whole tensors.
  *
- *  @param model one with the weights that the adapter was learnt on.
+ *  @param model one with the weights that the adapter was learnt on; where
+ *               the tuning took a new head, one with a head of that width.
  *  @return MOPT_OK, MOPT_EINVAL (a tensor is missing, or has another shape),
  *          MOPT_ESTATE (it is merged into a model already), MOPT_EBACKEND,
  *          MOPT_ENOMEM. After an error the model is as before.
@@ -175,7 +179,8 @@ MOPT_API int32_t mopt_model_load_weights(mopt_model *model, const char *path,
 
 /** What a layer gives for each row: features for other learners.
  *
- *  @param layer number of the layer, from 0; -1: what the head reads.
+ *  @param layer number of the layer, from 0; -1: what the head reads (the
+ *               inputs, if there is no layer below it).
  *  @param data  as for mopt_model_predict_dataset.
  *  @param out   receives [rows][width of the layer].
  *  @param count floats at out; must be rows * width.
