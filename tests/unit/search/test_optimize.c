@@ -302,16 +302,17 @@ static void gone(void *user)
 START_TEST(callbacks)
 {
     mopt_study *study =
-        study_open(ctx, space, "{\"trials\": 20, \"workers\": 4}");
+        study_open(ctx, space, "{\"trials\": 400, \"workers\": 4}");
     seen s = {0, 0, 5, MOPT_STOPPED, 0, study};
     int64_t n;
 
     kit_ok(mopt_study_on_trial(study, see, &s, gone));
     kit_fails(mopt_study_optimize(study, plain, NULL, NULL), MOPT_STOPPED);
     ck_assert_int_ge(s.count, 5);
-    ck_assert_int_lt(s.count, 20);
+    /* A worker that is not run at once lets the others go on for a while. */
+    ck_assert_int_lt(s.count, 400);
     kit_ok(mopt_study_optimize(study, plain, NULL, NULL));
-    ck_assert_int_eq(s.count, 20);
+    ck_assert_int_eq(s.count, 400);
     mopt_study_free(study);
     ck_assert_int_eq(s.destroyed, 1);
 
