@@ -75,7 +75,15 @@ extern "C" {
  * "restore_best": false), the same bits. "monitor" is the first objective
  * unless the recipe sets it.
  *
- * "seed" is for all sections that set none of their own. */
+ * "seed" is for all sections that set none of their own.
+ *
+ * "repeats": n runs the recipe n times, with "seed" and the seeds that data,
+ * train and search set themselves going on by one. "cases": [{"name": "small",
+ * "set": {"model.layers[0].units": 8}, "published": {..}}, ..] runs it once for
+ * each of them (and repeat) with the values of "set" put in by path. Teachers
+ * and sources stay as they are. At most 1000 each. "published" (of a case, or
+ * of the recipe) are figures to be told beside ours, by their names in the
+ * result; "quick" is for the program. */
 typedef struct mopt_recipe mopt_recipe;
 typedef struct mopt_result mopt_result;
 
@@ -84,6 +92,7 @@ typedef struct mopt_result mopt_result;
 #define MOPT_EVENT_TRIAL 2 /* a trial ended: as mopt_trial_to_json */
 #define MOPT_EVENT_EPOCH 3 /* an epoch of a trial ended */
 #define MOPT_EVENT_TEST 4  /* the winner was tested: as mopt_model_evaluate */
+#define MOPT_EVENT_CASE 5  /* of a recipe with cases or repeats a run begins */
 
 /** Told what happens while a recipe runs; one call at a time, from the threads
  *  of its workers.
@@ -93,7 +102,9 @@ typedef struct mopt_result mopt_result;
  *  @param json  one object; valid during the call. DATA: "train", "validation",
  *               "test" (rows), "features", "classes" or "targets". EPOCH:
  *               "trial", "epoch", "epochs", "loss", and the first objective by
- *               its name if it is one of validation.
+ *               its name if it is one of validation. CASE: "case" and
+ *               "repeat", both counted from 0, of "cases" and "repeats"; "name"
+ *               if the case has one.
  *  @return 0 to go on, MOPT_STOPPED to end; anything else is MOPT_ECALLBACK.
  */
 typedef int32_t (*mopt_event_fn)(void *user, int32_t event, const char *json);
@@ -176,13 +187,16 @@ MOPT_API int32_t mopt_recipe_space(const mopt_recipe *recipe,
  *  run of the same recipe left it. A study keeps no weights: if its best trial
  *  is of an earlier run, it is trained once more at the end.
  *
+ *  With "cases" or "repeats" all runs go one after the other, and no model is
+ *  kept. In a study's file each has a study of its own, "name-CASE-REPEAT".
+ *
  *  @param on_event may be NULL.
  *  @param user     handed to on_event.
  *  @param cancel   may be NULL; finished trials are kept, and the result tells
  *                  the best so far, not tested.
  *  @param out      receives the result, also with MOPT_ECANCELED and
- *                  MOPT_STOPPED if a trial is complete; else NULL. The caller
- *                  frees it.
+ *                  MOPT_STOPPED if a trial (of several runs: a run) is
+ *                  complete; else NULL. The caller frees it.
  *  @return MOPT_OK, MOPT_STOPPED (on_event said so), MOPT_ECANCELED,
  *          MOPT_ECALLBACK, MOPT_ENOENT (no trial completed: the message tells
  *          the first failure), MOPT_EINVAL (an objective that does not fit the
@@ -202,7 +216,17 @@ MOPT_API void mopt_result_free(mopt_result *result);
  *  "costs": {..}, "seconds": ..}. "values" are by objective; "best" has
  *  "feasible" when there are constraints; "validation", "test" (as
  *  mopt_model_evaluate tells them) and "costs" are left out where there is no
- *  such part, or no model after a cancelled run.
+ *  such part, or no model after a cancelled run. "distill" or "finetune" are
+ *  what mopt_distill_evaluate or mopt_finetune_evaluate tell of the winner.
+ *
+ *  Of several runs: {"figures": [..], "cases": [{"name", "published",
+ *  "summary": {"mean": {..}, "sd": {..}}, "runs": [..]}], "seconds": ..}: each
+ *  run as above; its figures, and their standard deviation (over n - 1) where
+ *  two runs or more know them. Figures are for a distillation "teacher",
+ *  "alone", "student" (wrong rows, or rmse), "gap", "gain"; for fine-tuning
+ *  "untuned", "scratch", "tuned" (points of accuracy, or rmse), "gain",
+ *  "forgotten", "trained" (parameters); else "accuracy", "rmse", "loss" of the
+ *  test part (without one, of validation) and "params".
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_result_to_json(const mopt_result *result, char *buf,
@@ -212,7 +236,7 @@ MOPT_API int32_t mopt_result_to_json(const mopt_result *result, char *buf,
  *
  *  @param out receives the model; the caller frees it.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (the run was cancelled, and its
- *          best trial is of an earlier one).
+ *          best trial is of an earlier one; or these were several runs).
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_result_model(const mopt_result *result,

@@ -99,7 +99,7 @@ static int32_t enter_step(json_t *value, const step *where, int32_t keys,
     return rc;
 }
 
-static int32_t put_path(json_t *doc, const char *path, json_t *value)
+int32_t moi_recipe_put(json_t *doc, const char *path, json_t *value)
 {
     const char *at = path;
     step where;
@@ -127,7 +127,7 @@ int32_t mopt_recipe_set(mopt_recipe *recipe, const char *path,
     if (rc == MOPT_OK && (doc = json_deep_copy(recipe->doc)) == NULL)
         rc = moi_fail(MOPT_ENOMEM, "no memory for the recipe");
     if (rc == MOPT_OK)
-        rc = put_path(doc, path, value);
+        rc = moi_recipe_put(doc, path, value);
     if (rc == MOPT_OK)
         rc = moi_recipe_new(recipe->ctx, doc, recipe->base, &changed);
     if (rc == MOPT_OK) {
@@ -215,6 +215,8 @@ int32_t mopt_recipe_apply(const mopt_recipe *recipe, const char *params,
         rc = moi_fail(MOPT_ENOMEM, "no memory for the recipe");
     if (rc == MOPT_OK) {
         json_object_del(doc, "search");
+        json_object_del(doc, "cases");
+        json_object_del(doc, "repeats");
         rc = apply_params(recipe, values, doc);
     }
     if (rc == MOPT_OK)

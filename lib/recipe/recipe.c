@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "recipe/cases.h"
 #include "recipe/mentor.h"
 
 const char *const moi_recipe_searched[] = {"data", "model", "train",
@@ -106,7 +107,9 @@ static int32_t read_document(mopt_recipe *recipe)
                            &recipe->aims);
     if (rc == MOPT_OK)
         rc = moi_mentors_check(recipe);
-    return rc == MOPT_OK ? moi_recipe_check(recipe) : rc;
+    if (rc == MOPT_OK)
+        rc = moi_recipe_check(recipe);
+    return rc == MOPT_OK ? moi_cases_check(recipe) : rc;
 }
 
 int32_t moi_recipe_new(mopt_context *ctx, json_t *doc, const char *base,

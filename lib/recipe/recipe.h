@@ -30,6 +30,9 @@ extern const char *const moi_recipe_shared[];
 int32_t moi_recipe_new(mopt_context *ctx, json_t *doc, const char *base,
                        mopt_recipe **out);
 
+/* Put a value at a path of a document; what is missing on the way is made. */
+int32_t moi_recipe_put(json_t *doc, const char *path, json_t *value);
+
 /* A section with the values of params in its slots; an empty object for one
  * that is left out. */
 int32_t moi_recipe_pick(const mopt_recipe *recipe, const char *section,

@@ -137,6 +137,9 @@ int32_t mopt_result_model(const mopt_result *result, mopt_model **out)
         return moi_fail_null("mopt_result_model", "result");
     if (out == NULL)
         return moi_fail_null("mopt_result_model", "out");
+    if (json_object_get(result->doc, "cases") != NULL)
+        return moi_fail(MOPT_ESTATE, "a recipe of several runs keeps no "
+                        "model: leave out its \"cases\" and \"repeats\"");
     if (result->model == NULL)
         return moi_fail(MOPT_ESTATE, "the run was cancelled before the best "
                         "trial of an earlier one was trained again: there is "

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "recipe/cases.h"
 #include "recipe/result.h"
 
 /* --- Events ------------------------------------------------------------- */
@@ -184,14 +185,9 @@ static void end(moi_job *job)
     pthread_mutex_destroy(&job->lock);
 }
 
-int32_t mopt_recipe_run(const mopt_recipe *recipe, mopt_event_fn on_event,
-                        void *user, mopt_cancel *cancel, mopt_result **out)
+int32_t moi_recipe_run_once(const mopt_recipe *recipe, mopt_event_fn on_event,
+                            void *user, mopt_cancel *cancel, mopt_result **out)
 {
-    if (recipe == NULL)
-        return moi_fail_null("mopt_recipe_run", "recipe");
-    if (out == NULL)
-        return moi_fail_null("mopt_recipe_run", "out");
-    *out = NULL;
     double started = moi_clock_seconds();
     moi_job job = {.ctx = recipe->ctx, .recipe = recipe,
                    .aims = recipe->aims, .cancel = cancel,
@@ -212,4 +208,17 @@ int32_t mopt_recipe_run(const mopt_recipe *recipe, mopt_event_fn on_event,
     }
     end(&job);
     return rc;
+}
+
+int32_t mopt_recipe_run(const mopt_recipe *recipe, mopt_event_fn on_event,
+                        void *user, mopt_cancel *cancel, mopt_result **out)
+{
+    if (recipe == NULL)
+        return moi_fail_null("mopt_recipe_run", "recipe");
+    if (out == NULL)
+        return moi_fail_null("mopt_recipe_run", "out");
+    *out = NULL;
+    return moi_cases_are_several(recipe)
+               ? moi_cases_run(recipe, on_event, user, cancel, out)
+               : moi_recipe_run_once(recipe, on_event, user, cancel, out);
 }

@@ -31,6 +31,12 @@ typedef struct moi_job {
     double value;      /* its first objective */
 } moi_job;
 
+/* Run a recipe as it stands, whatever cases and repeats it says; *out is NULL
+ * when it is called. */
+int32_t moi_recipe_run_once(const mopt_recipe *recipe, mopt_event_fn on_event,
+                            void *user, mopt_cancel *cancel,
+                            mopt_result **out);
+
 /* Tell an event; json is released. Returns job->stop. */
 int32_t moi_job_tell(moi_job *job, int32_t event, json_t *json);
 

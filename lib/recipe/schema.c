@@ -150,13 +150,21 @@ static json_t *model_section(void)
     return section;
 }
 
-/* Sections that the program reads, not the library. */
-static const char *const loose[][3] = {
-    {"quick", "object", "values by path that the flag --quick replaces"},
-    {"published", "object", "figures that are printed beside ours"},
-    {"repeats", "integer", "runs of each case, with seeds in turn"},
-    {"cases", "array", "variants to run: name, set (values by path), "
-                       "published"},
+/* Sections that are documents of their own. */
+static const char *const loose[][2] = {
+    {"quick", "{\"type\": \"object\", \"description\": \"values by path "
+              "that the program's flag --quick replaces\"}"},
+    {"published", "{\"type\": \"object\", \"description\": \"figures that "
+                  "are told beside ours\"}"},
+    {"repeats", "{\"type\": \"integer\", \"minimum\": 1, \"maximum\": 1000, "
+                "\"description\": \"runs of each case, with seeds in turn\"}"},
+    {"cases", "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 1000, "
+              "\"items\": {\"type\": \"object\", \"properties\": "
+              "{\"name\": {\"type\": \"string\"}, \"set\": {\"type\": "
+              "\"object\", \"description\": \"values by path\"}, "
+              "\"published\": {\"type\": \"object\"}}, "
+              "\"additionalProperties\": false}, \"description\": "
+              "\"variants to run\"}"},
 };
 
 /* The keys of a kind, and the models that it learns from. */
@@ -194,9 +202,7 @@ static int32_t add_sections(json_t *properties)
     if (rc == MOPT_OK)
         rc = moi_json_add(properties, "finetune", mentored("finetune"));
     for (int64_t i = 0; rc == MOPT_OK && i < MOI_COUNT(loose); i++)
-        rc = moi_json_add(properties, loose[i][0],
-                          json_pack("{ssss}", "type", loose[i][1],
-                                    "description", loose[i][2]));
+        rc = add_text(properties, loose[i][0], loose[i][1]);
     if (rc == MOPT_OK)
         rc = moi_json_add(properties, "search", search_section());
     if (rc == MOPT_OK)

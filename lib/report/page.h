@@ -41,6 +41,9 @@ void moi_html_path(moi_text *out, const char *path);
 /* A heading; what it says below. */
 void moi_page_heading(moi_page *page, const char *title, const char *about);
 
+/* Begin a card, a <div>, with a title. */
+void moi_page_open_card(moi_page *page, const char *title);
+
 /* A row of a table: a name and a value that is HTML already. */
 void moi_page_row(moi_page *page, const char *name, const json_t *value);
 
@@ -48,6 +51,8 @@ void moi_page_summary(moi_page *page);      /* summary.c */
 void moi_page_winner(moi_page *page);
 void moi_page_test(moi_page *page);
 void moi_page_reproduce(moi_page *page);
+void moi_page_compared(moi_page *page);     /* compare.c */
+void moi_page_cases(moi_page *page);
 void moi_page_progress(moi_page *page);     /* search.c */
 void moi_page_curves(moi_page *page);
 void moi_page_parameters(moi_page *page);

@@ -48,6 +48,12 @@ const char moi_report_style[] =
     "td.n,th.n{text-align:right;white-space:nowrap}"
     "td.list{font-size:13px}td.list span{color:var(--soft)}"
     "tr.best td{font-weight:650}tr.best td:first-child{color:var(--gold)}"
+    "tr.soft td{color:var(--soft)}small{color:var(--soft)}"
+    "table.models{min-width:560px}"
+    "td.wide{width:30%;vertical-align:middle;padding-right:0}"
+    ".bar{display:block;height:9px;min-width:2px;border-radius:5px;"
+    "background:var(--pale)}tr.best .bar{background:var(--gold)}"
+    ".stack .card{margin-bottom:12px}p.bad{margin:8px 0 0}"
     "tr.failed td,tr.pruned td{color:var(--soft)}"
     ".bad{color:var(--red)}"
     "svg{display:block;width:100%;height:auto}"
@@ -216,12 +222,17 @@ static void write_page(moi_page *page)
     moi_text_add(&page->out, moi_report_style);
     moi_text_add(&page->out, "</style></head>\n<body><main>\n");
     moi_page_summary(page);
-    moi_page_winner(page);
-    moi_page_test(page);
-    moi_page_progress(page);
-    moi_page_curves(page);
-    moi_page_parameters(page);
-    moi_page_trials(page);
+    if (moi_page_at(page, "result.cases") != NULL) {
+        moi_page_cases(page);
+    } else {
+        moi_page_compared(page);
+        moi_page_winner(page);
+        moi_page_test(page);
+        moi_page_progress(page);
+        moi_page_curves(page);
+        moi_page_parameters(page);
+        moi_page_trials(page);
+    }
     moi_page_reproduce(page);
     moi_text_add(&page->out, "</main></body></html>\n");
 }

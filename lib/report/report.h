@@ -9,7 +9,8 @@
  * (mopt_study_to_json), "recipe", "environment" (mopt_context_info), "data"
  * (mopt_dataset_describe of the training part), "rows" of the parts, "aims"
  * (objectives and constraints), "model" (mopt_model_describe of the winner;
- * left out when there is none). */
+ * left out when there is none). Of several runs: "result", "recipe",
+ * "environment" alone. */
 int32_t moi_report_write(mopt_context *ctx, const json_t *story,
                          const char *path);
 

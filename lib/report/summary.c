@@ -56,6 +56,8 @@ static void trials_tile(moi_page *page)
 {
     static const char *const others[] = {"pruned", "failed"};
     const json_t *counts = moi_page_at(page, "result.trials");
+    if (counts == NULL)
+        return;
     char name[80] = "trials complete";
     for (int32_t i = 0; i < 2; i++) {
         json_int_t count = json_integer_value(json_object_get(counts,
@@ -71,6 +73,26 @@ static void trials_tile(moi_page *page)
     close_tile(page, name);
 }
 
+static void count_tile(moi_page *page, size_t count, const char *name)
+{
+    open_tile(page);
+    moi_html_count(&page->out, (int64_t)count);
+    close_tile(page, name);
+}
+
+static void cases_tiles(moi_page *page)
+{
+    const json_t *cases = moi_page_at(page, "result.cases");
+    size_t runs = 0;
+    for (size_t i = 0; i < json_array_size(cases); i++)
+        runs += json_array_size(json_object_get(json_array_get(cases, i),
+                                                "runs"));
+    if (cases == NULL)
+        return;
+    count_tile(page, json_array_size(cases), "cases");
+    count_tile(page, runs, "runs");
+}
+
 static void tiles(moi_page *page)
 {
     const json_t *values = moi_page_at(page, "result.best.values");
@@ -83,6 +105,7 @@ static void tiles(moi_page *page)
         number_tile(page, json_object_get(values, page->metric),
                     page->metric);
     trials_tile(page);
+    cases_tiles(page);
     if (json_is_integer(params)) {
         open_tile(page);
         moi_html_count(&page->out, json_integer_value(params));
@@ -100,35 +123,41 @@ static void tiles(moi_page *page)
     moi_text_add(&page->out, "</div>\n");
 }
 
+static const char *title_of(const moi_page *page)
+{
+    const json_t *about = moi_page_at(page, "recipe.description");
+    if (json_is_string(about))
+        return json_string_value(about);
+    if (moi_page_at(page, "recipe.distill") != NULL)
+        return "Distillation report";
+    return moi_page_at(page, "recipe.finetune") != NULL
+               ? "Fine-tuning report" : "Search report";
+}
+
 void moi_page_summary(moi_page *page)
 {
     char clock[MOI_CLOCK_TEXT];
-    const json_t *about = moi_page_at(page, "recipe.description");
     const json_t *rows = moi_page_at(page, "rows");
     const char *key;
     json_t *count;
     moi_text_add(&page->out, "<h1>");
-    moi_html_text(&page->out, json_is_string(about)
-                                  ? json_string_value(about)
-                                  : "Search report");
+    moi_html_text(&page->out, title_of(page));
     moi_text_add(&page->out, "</h1>\n<p class=\"about\">");
-    int32_t first = 1;
     json_object_foreach((json_t *)rows, key, count) {
-        moi_text_add(&page->out, first ? "" : " · ");
         moi_html_text(&page->out, key);
         moi_text_add(&page->out, " ");
         moi_html_count(&page->out, json_integer_value(count));
-        first = 0;
+        moi_text_add(&page->out, " · ");
     }
     moi_clock_text(moi_clock_utc_micros(), clock);
     clock[16] = '\0'; /* minutes are enough */
-    moi_text_addf(&page->out, " · %s UTC</p>\n", clock);
+    moi_text_addf(&page->out, "%s UTC</p>\n", clock);
     tiles(page);
 }
 
 /* --- The winner --------------------------------------------------------- */
 
-static void open_card(moi_page *page, const char *title)
+void moi_page_open_card(moi_page *page, const char *title)
 {
     moi_text_add(&page->out, "<div class=\"card\"><h3>");
     moi_html_text(&page->out, title);
@@ -141,7 +170,7 @@ static void table(moi_page *page, const char *title, const json_t *object)
     json_t *value;
     if (json_object_size(object) == 0)
         return;
-    open_card(page, title);
+    moi_page_open_card(page, title);
     moi_text_add(&page->out, "<table>\n");
     json_object_foreach((json_t *)object, key, value) {
         if (!json_is_array(value) && !json_is_object(value))
@@ -182,7 +211,7 @@ static void model_card(moi_page *page)
     const json_t *layers = moi_page_at(page, "model.layers");
     if (json_array_size(layers) == 0)
         return;
-    open_card(page, "Model");
+    moi_page_open_card(page, "Model");
     moi_text_add(&page->out, "<table>\n");
     moi_page_row(page, "inputs", moi_page_at(page, "model.inputs"));
     layer_rows(page, layers, 0);
@@ -209,7 +238,7 @@ static void costs_card(moi_page *page)
     json_t *value;
     if (json_object_size(costs) == 0)
         return;
-    open_card(page, "What serving costs");
+    moi_page_open_card(page, "What serving costs");
     moi_text_add(&page->out, "<table>\n");
     json_object_foreach((json_t *)costs, key, value) {
         moi_text_add(&page->out, "<tr><th>");
@@ -275,7 +304,8 @@ static void confusion(moi_page *page, const json_t *matrix)
     size_t classes = json_array_size(matrix);
     if (classes == 0 || classes > CLASSES_MAX)
         return;
-    open_card(page, "Rows: the true class. Columns: what the model says.");
+    moi_page_open_card(page, "Rows: the true class. Columns: what the model "
+                             "says.");
     moi_text_add(&page->out, "<table class=\"confusion\"><tr><th></th>");
     for (size_t i = 0; i < classes; i++) {
         moi_text_add(&page->out, "<th>");

@@ -11,87 +11,6 @@
 
 /* ---- figures ---------------------------------------------------------- */
 
-/* A figure of a report, by path; what is told when that is not there. */
-typedef struct figure {
-    const char *name, *path, *instead;
-    double factor;
-} figure;
-
-static const figure distill_figures[] = {
-    {"teacher", "teacher.errors", "teacher.rmse", 1},
-    {"alone", "alone.errors", "alone.rmse", 1},
-    {"student", "student.errors", "student.rmse", 1},
-    {"gap", "gap", NULL, 1},
-    {"gain", "gain", NULL, 1},
-    {NULL, NULL, NULL, 0},
-};
-static const figure finetune_figures[] = {
-    {"untuned", "untuned.accuracy", "untuned.rmse", 100},
-    {"scratch", "scratch.accuracy", "scratch.rmse", 100},
-    {"tuned", "target.accuracy", "target.rmse", 100},
-    {"gain", "gain", NULL, 1},
-    {"forgotten", "source.forgotten", NULL, 1},
-    {"trained", "trained_params", NULL, 1},
-    {NULL, NULL, NULL, 0},
-};
-
-static const figure *figures_of(const char *section)
-{
-    return strcmp(section, "distill") == 0 ? distill_figures
-                                           : finetune_figures;
-}
-
-/* NaN when it is not known. */
-static double figure_of(const json_t *report, const figure *f)
-{
-    const json_t *value = js_at(report, f->path);
-
-    if (json_is_number(value))
-        return f->factor * json_number_value(value);
-    value = f->instead ? js_at(report, f->instead) : NULL;
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-/* Mean and standard deviation (over n - 1) of a figure; how many there are. */
-static size_t average(const json_t *runs, const figure *f, double *mean,
-                      double *sd)
-{
-    double sum = 0, squares = 0;
-    size_t n = 0;
-
-    for (size_t i = 0; i < json_array_size(runs); i++) {
-        double x = figure_of(json_array_get(runs, i), f);
-
-        if (isnan(x))
-            continue;
-        sum += x;
-        n++;
-    }
-    *mean = n ? sum / (double)n : NAN;
-    for (size_t i = 0; i < json_array_size(runs); i++) {
-        double x = figure_of(json_array_get(runs, i), f) - *mean;
-
-        squares += isnan(x) ? 0 : x * x;
-    }
-    *sd = n > 1 ? sqrt(squares / (double)(n - 1)) : 0;
-    return n;
-}
-
-json_t *adapt_summarise(const char *section, const json_t *runs)
-{
-    json_t *means = json_object(), *sds = json_object();
-
-    for (const figure *f = figures_of(section); f->name; f++) {
-        double mean, sd;
-
-        if (average(runs, f, &mean, &sd) == 0)
-            continue;
-        json_object_set_new(means, f->name, json_real(mean));
-        json_object_set_new(sds, f->name, json_real(sd));
-    }
-    return json_pack("{s:o, s:o}", "mean", means, "sd", sds);
-}
-
 /* "74", "0.25", "97.1". */
 static void put_number(double x, char *buf, size_t cap)
 {
@@ -114,33 +33,35 @@ static void add_number(table *t, const json_t *value, double factor)
 
 /* ---- several cases ---------------------------------------------------- */
 
-static void add_mean(table *t, const json_t *runs, const figure *f)
+/* "92.31 +- 0.42". */
+static void add_mean(table *t, const json_t *summary, const char *name)
 {
+    const json_t *mean = json_object_get(json_object_get(summary, "mean"),
+                                         name);
+    const json_t *sd = json_object_get(json_object_get(summary, "sd"), name);
     char mean_text[32], sd_text[32], both[80];
-    double mean, sd;
-    size_t n = average(runs, f, &mean, &sd);
 
-    put_number(mean, mean_text, sizeof mean_text);
-    put_number(sd, sd_text, sizeof sd_text);
-    if (n > 1)
-        snprintf(both, sizeof both, "%s +- %s", mean_text, sd_text);
-    table_add(t, n > 1 ? both : mean_text);
+    put_number(js_number(mean, NAN), mean_text, sizeof mean_text);
+    put_number(js_number(sd, NAN), sd_text, sizeof sd_text);
+    snprintf(both, sizeof both, "%s +- %s", mean_text, sd_text);
+    table_add(t, sd ? both : mean_text);
 }
 
-static void add_case(table *t, const char *section, const json_t *one)
+static void add_case(table *t, const json_t *names, const json_t *one)
 {
     const char *name = json_string_value(json_object_get(one, "name"));
-    const json_t *published = json_object_get(one, "published");
+    const json_t *published = json_object_get(one, "published"), *value;
 
     table_add(t, name ? name : "");
-    for (const figure *f = figures_of(section); f->name; f++)
-        add_mean(t, json_object_get(one, "runs"), f);
+    for (size_t i = 0; i < json_array_size(names); i++)
+        add_mean(t, json_object_get(one, "summary"),
+                 json_string_value(json_array_get(names, i)));
     if (json_object_size(published) == 0)
         return;
     table_add(t, "  published");
-    for (const figure *f = figures_of(section); f->name; f++) {
-        const json_t *value = json_object_get(published, f->name);
-
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        value = json_object_get(published,
+                                json_string_value(json_array_get(names, i)));
         if (json_is_string(value))
             table_add(t, json_string_value(value));
         else
@@ -148,19 +69,18 @@ static void add_case(table *t, const char *section, const json_t *one)
     }
 }
 
-void adapt_print_cases(cli *c, const char *section, const json_t *cases)
+void adapt_print_cases(cli *c, const json_t *told)
 {
+    const json_t *names = json_object_get(told, "figures");
+    const json_t *cases = json_object_get(told, "cases");
     table t;
-    size_t columns = 1;
 
-    for (const figure *f = figures_of(section); f->name; f++)
-        columns++;
-    table_open(&t, columns);
+    table_open(&t, json_array_size(names) + 1);
     table_add(&t, "case");
-    for (const figure *f = figures_of(section); f->name; f++)
-        table_add(&t, f->name);
+    for (size_t i = 0; i < json_array_size(names); i++)
+        table_add(&t, json_string_value(json_array_get(names, i)));
     for (size_t i = 0; i < json_array_size(cases); i++)
-        add_case(&t, section, json_array_get(cases, i));
+        add_case(&t, names, json_array_get(cases, i));
     table_print(&t, &c->out, "");
     table_free(&t);
 }
@@ -210,15 +130,20 @@ static void end(cli *c, table *t, const json_t *report)
                 json_string_value(json_array_get(warnings, i)));
 }
 
-static void print_difference(cli *c, const char *name, const json_t *value,
-                             const char *what)
+/* "gain  2.5 points before ..", told by what it is above 0 and below. */
+static void print_difference(cli *c, const json_t *model, const char *name,
+                             const json_t *value, const char *above,
+                             const char *below)
 {
+    double x = js_number(value, NAN);
     char buf[32];
 
-    if (!json_is_number(value))
+    if (isnan(x))
         return;
-    put_number(json_number_value(value), buf, sizeof buf);
-    fprintf(c->out.file, "%-13s%s %s\n", name, buf, what);
+    put_number(fabs(x), buf, sizeof buf);
+    fprintf(c->out.file, "%-13s%s %s %s\n", name, buf,
+            json_object_get(model, "accuracy") ? "points" : "in rmse",
+            x < 0 ? below : above);
 }
 
 static void print_distill(cli *c, const json_t *report,
@@ -232,10 +157,11 @@ static void print_distill(cli *c, const json_t *report,
     add_model(&t, "alone", json_object_get(report, "alone"), published);
     add_model(&t, "student", student, published);
     end(c, &t, report);
-    print_difference(c, "gap", json_object_get(report, "gap"),
-                     "points behind the teacher");
-    print_difference(c, "gain", json_object_get(report, "gain"),
-                     "points before the same student on labels alone");
+    print_difference(c, student, "gap", json_object_get(report, "gap"),
+                     "behind the teacher", "before the teacher");
+    print_difference(c, student, "gain", json_object_get(report, "gain"),
+                     "before the same student on labels alone",
+                     "behind the same student on labels alone");
 }
 
 static void print_finetune(cli *c, const json_t *report,
@@ -249,10 +175,13 @@ static void print_finetune(cli *c, const json_t *report,
     add_model(&t, "scratch", json_object_get(report, "scratch"), published);
     add_model(&t, "tuned", target, published);
     end(c, &t, report);
-    print_difference(c, "gain", json_object_get(report, "gain"),
-                     "points before training from scratch");
-    print_difference(c, "forgotten", js_at(report, "source.forgotten"),
-                     "points of the source's task");
+    print_difference(c, target, "gain", json_object_get(report, "gain"),
+                     "before training from scratch",
+                     "behind training from scratch");
+    print_difference(c, js_at(report, "source.after"), "forgotten",
+                     js_at(report, "source.forgotten"),
+                     "of the source's task",
+                     "more than before of the source's task");
     fprintf(c->out.file, "%-13s%lld of %lld parameters, %zu tensors frozen\n",
             "trained",
             (long long)json_integer_value(json_object_get(report,

@@ -9,11 +9,7 @@
  * nothing if it was a plain training. */
 void adapt_print(cli *c, const json_t *told, const json_t *published);
 
-/* The table of several cases, each run so many times; takes nothing over. */
-void adapt_print_cases(cli *c, const char *section, const json_t *cases);
-
-/* Means and deviations over the reports of a case: {"mean": {..}, "sd": {..}}
- * by figure. */
-json_t *adapt_summarise(const char *section, const json_t *runs);
+/* The table of several runs: a row a case, what was published below. */
+void adapt_print_cases(cli *c, const json_t *told);
 
 #endif

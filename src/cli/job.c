@@ -159,6 +159,13 @@ static int check_output(job *j, const char *flag, const char *path)
     return code;
 }
 
+/* Has it cases, or repeats? */
+static int is_several(const job *j)
+{
+    return json_object_get(j->doc, "cases") ||
+           json_integer_value(json_object_get(j->doc, "repeats")) > 1;
+}
+
 int job_check_outputs(job *j)
 {
     int code = 0;
@@ -171,7 +178,11 @@ int job_check_outputs(job *j)
         free(base);
         j->model = j->own_model;
     }
-    if (j->no_model)
+    if (j->model && !j->own_model && is_several(j))
+        return cli_fail(j->c, EXIT_USAGE, "--model: the recipe is of several "
+                        "runs (cases, repeats) and keeps no model; leave them "
+                        "out, or the flag");
+    if (j->no_model || is_several(j))
         j->model = NULL;
     if (j->model)
         code = check_output(j, "--model", j->model);
@@ -375,6 +386,22 @@ static void find_objective(job *j, const json_t *data)
     progress_objective(j->bar, dot ? dot + 1 : name, j->maximize);
 }
 
+/* The next of several runs: its trials are counted from the start. */
+static void begin_case(job *j, const json_t *json)
+{
+    const char *name = json_string_value(json_object_get(json, "name"));
+
+    cli_say(j->c, MOPT_LOG_INFO, "case %lld of %lld%s%s, repeat %lld of %lld",
+            (long long)json_integer_value(json_object_get(json, "case")) + 1,
+            (long long)json_integer_value(json_object_get(json, "cases")),
+            name ? ": " : "", name ? name : "",
+            (long long)json_integer_value(json_object_get(json, "repeat")) + 1,
+            (long long)json_integer_value(json_object_get(json, "repeats")));
+    progress_stop(j->bar);
+    j->bar = progress_start(j->c, j->total, 0);
+    json_array_clear(j->trials);
+}
+
 static int32_t on_event(void *user, int32_t event, const char *text)
 {
     job *j = user;
@@ -382,6 +409,8 @@ static int32_t on_event(void *user, int32_t event, const char *text)
 
     if (!json)
         return 0;
+    if (event == MOPT_EVENT_CASE)
+        begin_case(j, json);
     if (event == MOPT_EVENT_DATA)
         find_objective(j, json);
     progress_event(j->bar, event, json);
@@ -413,7 +442,7 @@ int job_run(job *j)
     j->total = job_total(j);
     if (!*storage_of(j) && j->total != 1)
         code = own_storage(j);
-    if (code == 0 && !j->own_storage)
+    if (code == 0 && !j->own_storage && !is_several(j))
         code = read_earlier(j);
     if (code == 0)
         code = interrupt_watch(j->c, &cancel);

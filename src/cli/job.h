@@ -46,9 +46,6 @@ int job_check_outputs(job *j);
  * run was interrupted, else an exit code. */
 int job_run(job *j);
 
-/* Read the result into j->told; 0, or an exit code. */
-int job_told(job *j);
-
 /* Write model and report, print the result; returns the exit code. */
 int job_finish(job *j);
 

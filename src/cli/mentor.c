@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * src/cli/mentor.c: modelopt distill, modelopt finetune: a recipe, or flags
- * that make one; one run, or several cases and seeds. */
+ * that make one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,108 +171,10 @@ static int read_recipe(mentor *m, int given)
     return code;
 }
 
-/* ---- several runs ----------------------------------------------------- */
-
-static int copy_recipe(mentor *m, mopt_recipe **out)
-{
-    char *text = json_dumps(m->j.doc, 0);
-    int32_t rc = text ? mopt_recipe_parse(m->j.c->ctx, text, m->base, out)
-                      : MOPT_ENOMEM;
-
-    free(text);
-    return rc == MOPT_OK ? 0 : cli_library(m->j.c, rc, NULL);
-}
-
-/* The sections of the copied document have the seed filled in already. */
-static int set_seed(mentor *m, mopt_recipe *recipe, int64_t seed)
-{
-    static const char *const paths[] = {"seed", "train.seed",
-                                        "data.split.seed"};
-    char number[32];
-    int32_t rc = MOPT_OK;
-
-    snprintf(number, sizeof number, "%lld", (long long)seed);
-    for (size_t i = 0; rc == MOPT_OK && i < sizeof paths / sizeof *paths; i++)
-        rc = mopt_recipe_set(recipe, paths[i], number);
-    return rc == MOPT_OK ? 0 : cli_library(m->j.c, rc, NULL);
-}
-
-/* One run of a case with a seed; its report is added to runs. */
-static int run_once(mentor *m, const json_t *one, int64_t seed, json_t *runs)
-{
-    job part = {.c = m->j.c, .path = m->j.path, .no_model = 1};
-    int code = copy_recipe(m, &part.recipe);
-
-    if (code == 0)
-        code = set_all(m, part.recipe, json_object_get(one, "set"), "cases");
-    if (code == 0)
-        code = set_seed(m, part.recipe, seed);
-    if (code == 0)
-        code = job_apply(&part);
-    if (code == 0)
-        code = job_run(&part);
-    if (code == 0 && part.status == MOPT_ECANCELED)
-        code = EXIT_INTERRUPTED;
-    if (code == 0)
-        code = job_told(&part);
-    if (code == 0)
-        json_array_append(runs, json_object_get(part.told, m->section));
-    job_free(&part);
-    return code;
-}
-
-static int run_case(mentor *m, const json_t *said, json_t *cases)
-{
-    int64_t repeats = json_integer_value(json_object_get(m->j.doc, "repeats"));
-    int64_t seed = json_integer_value(json_object_get(m->j.doc, "seed"));
-    json_t *runs = json_array(), *one = json_object();
-    const json_t *published = json_object_get(said, "published");
-    int code = 0;
-
-    if (!published)
-        published = json_object_get(m->j.doc, "published");
-    for (int64_t i = 0; code == 0 && i < (repeats < 1 ? 1 : repeats); i++)
-        code = run_once(m, said, seed + i, runs);
-    if (json_object_get(said, "name"))
-        json_object_set(one, "name", json_object_get(said, "name"));
-    if (published)
-        json_object_set(one, "published", (json_t *)(uintptr_t)published);
-    json_object_set_new(one, "summary", adapt_summarise(m->section, runs));
-    json_object_set_new(one, "runs", runs);
-    json_array_append_new(cases, one);
-    return code;
-}
-
-static int run_cases(mentor *m)
-{
-    const json_t *said = json_object_get(m->j.doc, "cases");
-    json_t *cases = json_array();
-    int code = 0;
-
-    if (!json_is_array(said))
-        code = run_case(m, NULL, cases);
-    for (size_t i = 0; code == 0 && i < json_array_size(said); i++)
-        code = run_case(m, json_array_get(said, i), cases);
-    if (code == 0 && m->j.c->json)
-        return cli_print_json(m->j.c, json_pack("{so}", "cases", cases));
-    if (code == 0)
-        adapt_print_cases(m->j.c, m->section, cases);
-    json_decref(cases);
-    return code;
-}
-
-static int is_several(const mentor *m)
-{
-    return json_object_get(m->j.doc, "cases") ||
-           json_integer_value(json_object_get(m->j.doc, "repeats")) > 1;
-}
-
 static int work(mentor *m, int given)
 {
     int code = read_recipe(m, given);
 
-    if (code == 0 && is_several(m))
-        return run_cases(m);
     if (code == 0)
         code = job_check_outputs(&m->j);
     if (code == 0)

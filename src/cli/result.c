@@ -170,10 +170,9 @@ static void print_best(job *j)
     trials_params(c, params, "             ");
 }
 
-static void print_result(job *j)
+static void print_run(job *j)
 {
     cli *c = j->c;
-    char time[32];
 
     if (json_array_size(j->trials) > 1)
         print_trials(j, json_integer_value(js_at(j->told, "best.number")));
@@ -181,6 +180,17 @@ static void print_result(job *j)
     print_metrics(c, "validation", json_object_get(j->told, "validation"));
     print_metrics(c, "test", json_object_get(j->told, "test"));
     adapt_print(c, j->told, json_object_get(j->doc, "published"));
+}
+
+static void print_result(job *j)
+{
+    cli *c = j->c;
+    char time[32];
+
+    if (json_object_get(j->told, "cases"))
+        adapt_print_cases(c, j->told);
+    else
+        print_run(j);
     if (j->model) {
         label(c, "model");
         fputs(j->model, c->out.file);
@@ -239,7 +249,7 @@ static json_t *final_json(job *j)
     return out;
 }
 
-int job_told(job *j)
+static int read_told(job *j)
 {
     reply t = {0};
     int32_t rc;
@@ -256,7 +266,7 @@ int job_finish(job *j)
     int code = 0;
 
     if (j->result) {
-        code = job_told(j);
+        code = read_told(j);
         if (code == 0)
             code = write_files(j);
         if (code != 0)

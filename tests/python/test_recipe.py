@@ -141,5 +141,41 @@ class Recipes(unittest.TestCase):
         self.assertIn("properties", modelopt.recipe_schema())
 
 
+class Cases(unittest.TestCase):
+
+    def test_cases_and_repeats(self):
+        events = []
+        result = modelopt.Recipe({
+            "data": {"source": {"type": "linear", "count": 200, "classes": 2,
+                                "features": 4},
+                     "split": {"validation": 0.2, "test": 0.2}},
+            "model": {"layers": [{"type": "dense"}]}, "train": {"epochs": 1},
+            "repeats": 2, "cases": [{"name": "a"}, {"set": {
+                "train.epochs": 2}}]}).run(
+                    lambda event, told: events.append((event, told)))
+        names = [told for event, told in events if event == "case"]
+        self.assertEqual([(one["case"], one["repeat"], one.get("name"))
+                          for one in names],
+                         [(0, 0, "a"), (0, 1, "a"), (1, 0, None),
+                          (1, 1, None)])
+        self.assertEqual([len(one["runs"]) for one in result.cases], [2, 2])
+        runs = [run["test"]["accuracy"] for run in result.cases[0]["runs"]]
+        self.assertAlmostEqual(result.cases[0]["summary"]["mean"]["accuracy"],
+                               sum(runs) / 2)
+        with self.assertRaises(modelopt.StateError):
+            result.model
+
+    def test_stopped_in_a_case(self):
+        def stop(event, told):
+            if event == "case" and told["case"] == 1:
+                raise modelopt.Stopped
+        result = modelopt.Recipe({
+            "data": {"source": {"type": "linear", "count": 100}},
+            "model": {"layers": [{"type": "dense"}]}, "train": {"epochs": 1},
+            "cases": [{}, {}]}).run(stop)
+        self.assertFalse(result.complete)
+        self.assertEqual(len(result.cases), 1)
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0]])

@@ -60,6 +60,15 @@ run distill r.json --quick --no-model --set repeats=2 --set search.trials=1 \
 code_is 0
 has out "+-"
 has out "published"
+run distill r.json --quick --no-model --json --set repeats=2 \
+    --set 'model.layers[0].units=8' --set distill.weight=0.5 --report r.html
+json "j['cases'][0]['summary']['sd']['student'] >= 0"
+json "len(j['cases'][0]['runs']) == 2"
+there r.html
+grep -q "±" r.html || fail "no deviation in the report"
+refused 2 "keeps no model" distill r.json --set repeats=2 --model x.safetensors
+refused 3 "cases[0].set: train.epochs" distill r.json \
+    --set 'cases=[{"set": {"train.epochs": -1}}]'
 
 # ---- wrong input
 refused 2 "--teacher FILE" distill

@@ -71,6 +71,7 @@ MOPT_EVENT_DATA: int
 MOPT_EVENT_TRIAL: int
 MOPT_EVENT_EPOCH: int
 MOPT_EVENT_TEST: int
+MOPT_EVENT_CASE: int
 
 class mopt_context(ctypes.Structure): ...
 class mopt_cancel(ctypes.Structure): ...

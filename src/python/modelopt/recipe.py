@@ -15,10 +15,12 @@ from .model import Model
 from .search import Space
 
 _EVENTS = {c.MOPT_EVENT_DATA: "data", c.MOPT_EVENT_TRIAL: "trial",
-           c.MOPT_EVENT_EPOCH: "epoch", c.MOPT_EVENT_TEST: "test"}
+           c.MOPT_EVENT_EPOCH: "epoch", c.MOPT_EVENT_TEST: "test",
+           c.MOPT_EVENT_CASE: "case"}
 _END = 99  # a value of no meaning: it ends the run with MOPT_ECALLBACK
 
-#: Called with "data", "trial", "epoch" or "test" and what there is to tell.
+#: Called with "data", "trial", "epoch", "test" or "case" and what there is to
+#: tell.
 EventFunction = Callable[[str, dict[str, Any]], Any]
 
 
@@ -70,6 +72,8 @@ class Recipe(Handle):
             cancel: Cancel | None = None) -> Result:
         """Search, train, and test the winner once.
 
+        With "cases" or "repeats" all runs go one after the other.
+
         on_event may raise Stopped to end the search; the result then tells the
         best so far. With the storage of a study, what Ctrl-C interrupts goes on
         when it is run again.
@@ -117,6 +121,12 @@ class Result(Handle):
     def best(self) -> dict[str, Any]:
         """Number, values and parameters of the winner."""
         return self.to_dict()["best"]
+
+    @property
+    def cases(self) -> list[dict[str, Any]]:
+        """Of a recipe with "cases" or "repeats": name, summary (mean and
+        deviation by figure), runs (each as to_dict() of a single run)."""
+        return self.to_dict().get("cases", [])
 
     @property
     def test(self) -> dict[str, Any] | None:

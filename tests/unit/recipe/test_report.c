@@ -57,7 +57,8 @@ static void is_balanced(const char *html)
 static char *report_of(const char *json)
 {
     mopt_recipe *recipe = parse(json);
-    mopt_result *result = run(recipe);
+    mopt_result *result = NULL;
+    kit_ok(mopt_recipe_run(recipe, NULL, NULL, NULL, &result));
     kit_ok(mopt_result_report(result, kit_path("report.html")));
     mopt_result_free(result);
     mopt_recipe_free(recipe);
@@ -118,6 +119,74 @@ START_TEST(one_trial_needs_no_charts)
     is_balanced(html);
     has(html, "The winner");
     lacks(html, "All trials");
+    free(html);
+}
+END_TEST
+
+#define SMALL(width) \
+    "\"model\": {\"layers\": [{\"type\": \"dense\", \"units\": " width \
+    ", \"activation\": \"relu\"}, {\"type\": \"dense\"}]}, " \
+    "\"train\": {\"epochs\": 2}"
+
+START_TEST(distillation_is_told)
+{
+    char *html = report_of(
+        "{" DATA ", " SMALL("4") ", \"distill\": {\"teacher\": {"
+        SMALL("16") "}}, \"published\": {\"teacher\": 7, \"student\": "
+        "\"<9>\"}}");
+    is_balanced(html);
+    has(html, "What was lost and won");
+    has(html, "behind the teacher");
+    has(html, "before labels alone");
+    has(html, "fewer weights than the teacher");
+    has(html, "<td>teacher</td>");
+    has(html, "<td>student on labels alone</td>");
+    has(html, "<td>distilled student</td>");
+    has(html, "class=\"bar\"");
+    has(html, "&lt;9&gt;");
+    has(html, ">195<"); /* 8 * 16 + 16 + 16 * 3 + 3 weights */
+    has(html, ">51<");
+    lacks(html, "nan");
+    free(html);
+}
+END_TEST
+
+START_TEST(transfer_is_told)
+{
+    char *html = report_of(
+        "{" DATA ", \"train\": {\"epochs\": 2}, \"finetune\": {\"source\": "
+        "{" SMALL("16") "}, \"freeze\": \"layers.0.*\", \"source_data\": "
+        "{\"source\": {\"type\": \"linear\", \"count\": 20, "
+        "\"test_count\": 50, \"features\": 8, \"classes\": 3}}}}");
+    is_balanced(html);
+    has(html, "What was won and forgotten");
+    has(html, "before training from scratch");
+    has(html, "of the source's own task forgotten");
+    has(html, "<td>source as it is</td>");
+    has(html, "<td>trained from scratch</td>");
+    has(html, "numbers trained, 26.2 % of the model's");
+    has(html, "layers.<wbr>0.<wbr>weight, layers.<wbr>0.<wbr>bias");
+    has(html, "after, with its own head");
+    lacks(html, "nan");
+    free(html);
+}
+END_TEST
+
+START_TEST(cases_are_told)
+{
+    char *html = report_of(
+        "{" DATA ", " SMALL("4") ", \"repeats\": 2, \"cases\": [{\"name\": "
+        "\"<b>\", \"set\": {\"train.epochs\": 1}, \"published\": "
+        "{\"accuracy\": 0.123}}, {}]}");
+    is_balanced(html);
+    has(html, "&lt;b&gt;");
+    has(html, "case 2");
+    has(html, "<small>\xc2\xb1 ");
+    has(html, "0.123");
+    has(html, "<b>4</b><span>runs");
+    has(html, "How to get it again");
+    lacks(html, "The winner");
+    lacks(html, "nan");
     free(html);
 }
 END_TEST
@@ -210,6 +279,9 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, tells_the_whole_story);
     tcase_add_test(all, one_trial_needs_no_charts);
+    tcase_add_test(all, distillation_is_told);
+    tcase_add_test(all, transfer_is_told);
+    tcase_add_test(all, cases_are_told);
     tcase_add_test(all, a_failed_write_harms_nothing);
     tcase_add_test(all, numbers_for_people);
     suite_add_tcase(suite, all);
