@@ -81,20 +81,4 @@ refused 3 "distill.teacher" distill --teacher nowhere.safetensors \
 refused 3 "at most" distill r.json --set distill.weight=2
 refused 3 "has both" distill r.json --set 'finetune={"source": "x"}'
 refused 3 "'gap' needs" search d.json --set 'objectives=["gap"]'
-
-# ---- the committed recipes, in their short form
-if [ -f "$MODELOPT_DATA/mnist/train-images-idx3-ubyte.gz" ]; then
-    examples=$(dirname "$MODELOPT_TESTS")/docs/examples
-    for name in distill distill-small omitted-digit smallest-student \
-        rotated digits to-fashion; do
-        case $name in
-        rotated | digits | to-fashion) verb=finetune ;;
-        *) verb=distill ;;
-        esac
-        rm -f ./*.safetensors
-        run $verb "$examples/mnist-$name.json" --quick --no-model \
-            --set data.base="\"$MODELOPT_DATA/mnist\""
-        code_is 0
-    done
-fi
 finish
