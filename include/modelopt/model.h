@@ -88,6 +88,38 @@ MOPT_API int32_t mopt_model_add_dropout(mopt_model *model, double rate);
  */
 MOPT_API int32_t mopt_model_init(mopt_model *model, int64_t seed);
 
+/** Give a model the weights of a trained one, of the same architecture or a
+ *  smaller one, so that it computes the same (Chen, Goodfellow and Shlens 2016,
+ *  "Net2Net"): a warm start for further training.
+ *
+ *  Layers are matched in order. One of the model takes the part of one of the
+ *  source if both are of one type with the same activation, and it is as wide
+ *  or wider; the first units are the source's then, and the others are new:
+ *  drawn as mopt_model_init draws them, with weights of 0 in what reads them.
+ *  A layer without a part hands on what it gets: its activation must let that
+ *  through ("none"; "relu" and "leaky_relu" behind relu, sigmoid, softmax).
+ *  Dropout does not matter, on either side. Of several ways to match, the one
+ *  with the most layers of equal width is taken, and of these the one that uses
+ *  the earliest layers. Equal architectures give equal bits; otherwise outputs
+ *  differ by how products of other sizes round, a few units in the last place
+ *  of the largest terms of a sum.
+ *
+ *  Only weights are carried over, no optimizer's state. A model without a
+ *  transform is given the source's.
+ *
+ *  @param source has weights; is only read.
+ *  @param model  its weights are set or replaced; after an error they are as
+ *                before.
+ *  @param seed   of what is new: the same seed gives the same bits.
+ *  @return MOPT_OK; MOPT_EINVAL (NULL, the same model twice, other inputs or
+ *          outputs); MOPT_ESTATE (the source has no weights);
+ *          MOPT_EUNSUPPORTED (the message names the layer that does not fit,
+ *          and why); MOPT_EBACKEND; MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_model_grow(const mopt_model *source, mopt_model *model,
+                                 int64_t seed);
+
 /** A copy with weights of its own. Thread: one a handle. Since 0.1.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ENOMEM. */
 MOPT_API int32_t mopt_model_copy(const mopt_model *model, mopt_model **out);

@@ -50,6 +50,7 @@ RIGHT = {
     ("mopt_model_add_dropout", "model"): "the_stack(w)",
     ("mopt_model_init", "model"): "the_stack(w)",
     ("mopt_model_add", "config"): 'the_config(w, "layer.dense")',
+    ("mopt_model_grow", "source"): "the_student(w)",
     ("mopt_model_create", "json"): "LAYERS",
     ("mopt_model_load", "path"): "the_file(w, FILE_MODEL)",
     ("mopt_model_evaluate", "loss"): '"cross_entropy"',

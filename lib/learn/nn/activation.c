@@ -288,15 +288,16 @@ static const moi_activation none = {
     .schema = &none_schema};
 static const moi_activation relu = {
     .schema = &relu_schema, .fuse = MOI_FUSE_RELU, .one_sided = 1,
+    .not_negative = 1, .keeps_positive = 1,
     .forward = relu_forward, .backward = relu_backward};
 static const moi_activation leaky_relu = {
-    .schema = &leaky_relu_schema, .one_sided = 1,
+    .schema = &leaky_relu_schema, .one_sided = 1, .keeps_positive = 1,
     .forward = leaky_forward, .backward = leaky_backward};
 static const moi_activation tanh_kind = {
     .schema = &tanh_schema,
     .forward = tanh_forward, .backward = tanh_backward};
 static const moi_activation sigmoid = {
-    .schema = &sigmoid_schema, .probability = 1,
+    .schema = &sigmoid_schema, .probability = 1, .not_negative = 1,
     .forward = sigmoid_forward, .backward = sigmoid_backward};
 static const moi_activation gelu = {
     .schema = &gelu_schema, .reads_input = 1, .one_sided = 1,
@@ -305,7 +306,8 @@ static const moi_activation silu = {
     .schema = &silu_schema, .reads_input = 1, .one_sided = 1,
     .forward = silu_forward, .backward = silu_backward};
 static const moi_activation softmax = {
-    .schema = &softmax_schema, .probability = 1,
+    .schema = &softmax_schema, .probability = 1, .whole_row = 1,
+    .not_negative = 1,
     .forward = softmax_forward, .backward = softmax_backward};
 
 const moi_activation *const moi_activations[] = {
@@ -329,6 +331,11 @@ const moi_activation *moi_activation_read(const mopt_config *config,
         if (moi_activations[i]->schema == schema)
             return moi_activations[i];
     return NULL;
+}
+
+int32_t moi_activation_passes(const moi_activation *f, int32_t not_negative)
+{
+    return f == NULL || (f->keeps_positive && not_negative);
 }
 
 /* ---- the layer ---- */
@@ -394,6 +401,22 @@ static int32_t backward(const moi_work *work, const moi_real *weights,
     return MOPT_OK;
 }
 
+static const char *misfit(const moi_layer *layer, const moi_layer *from,
+                          const moi_place *place)
+{
+    const settings *s = layer->settings;
+    if (from == NULL)
+        return moi_activation_passes(s->function, place->not_negative)
+                   ? NULL : MOI_MISFIT_CHANGES;
+    const settings *old = from->settings;
+    if (s->function != old->function || s->slope != old->slope)
+        return MOI_MISFIT_ACTIVATION;
+    if (s->function != NULL && s->function->whole_row &&
+        moi_shape_count(&layer->out) != moi_shape_count(&from->out))
+        return MOI_MISFIT_ROW;
+    return NULL;
+}
+
 static const moi_key layer_keys[] = {
     MOI_VARIANT("activation", "none", moi_activation_schemas,
                 "the function, applied to every value"),
@@ -410,6 +433,7 @@ const moi_layer_kind moi_layer_activation = {
     .infer = infer,
     .flops = flops,
     .ends_in = ends_in,
+    .misfit = misfit,
     .forward = forward,
     .backward = backward,
 };

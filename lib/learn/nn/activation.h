@@ -13,6 +13,9 @@ typedef struct moi_activation {
     int32_t probability;      /* outputs are probabilities: losses on logits
                                  leave it out */
     int32_t one_sided; /* cuts negative values off: initialisers allow for it */
+    int32_t whole_row; /* a value depends on the others of its row */
+    int32_t not_negative;  /* no output is below 0 */
+    int32_t keeps_positive; /* values from 0 on come out as they are */
 
     /* y[rows][n] = f(x[rows][n]); y may be x. */
     void (*forward)(double slope, int64_t rows, int64_t n, const moi_real *x,
@@ -30,5 +33,8 @@ extern const moi_schema *const moi_activation_schemas[];
 /* Read the VARIANT key "activation" of a config; NULL for "none". */
 const moi_activation *moi_activation_read(const mopt_config *config,
                                           double *slope);
+
+/* Do values come out of f (NULL: none) as they went in, to the bit? */
+int32_t moi_activation_passes(const moi_activation *f, int32_t not_negative);
 
 #endif

@@ -137,6 +137,55 @@ static int32_t backward(const moi_work *work, const moi_real *weights,
         work->scratch);
 }
 
+static const char *misfit(const moi_layer *layer, const moi_layer *from,
+                          const moi_place *place)
+{
+    const settings *s = layer->settings;
+    int64_t out = moi_shape_count(&layer->out);
+    if (from == NULL)
+        return !moi_activation_passes(s->function, place->not_negative)
+                   ? MOI_MISFIT_CHANGES
+               : out < place->values ? MOI_MISFIT_NARROW
+                                     : NULL;
+    const settings *old = from->settings;
+    int64_t old_out = moi_shape_count(&from->out);
+    if (s->function != old->function || s->slope != old->slope)
+        return MOI_MISFIT_ACTIVATION;
+    if (old->bias && !s->bias)
+        return "it has no bias";
+    if (out < old_out)
+        return MOI_MISFIT_NARROW;
+    if (s->function != NULL && s->function->whole_row && out != old_out)
+        return MOI_MISFIT_ROW;
+    return NULL;
+}
+
+/* Columns of the source read its own values only; those of new units have
+ * their first values (docs/design/growth.md says why). */
+static void grow(const moi_layer *layer, const moi_growth *growth)
+{
+    const settings *s = layer->settings;
+    const moi_layer *from = growth->from;
+    int64_t in = moi_shape_count(&layer->in);
+    int64_t out = moi_shape_count(&layer->out);
+    int64_t known = growth->place.values;
+    int64_t width = from != NULL ? moi_shape_count(&from->out) : known;
+    moi_real *w = growth->weights + growth->offset[0];
+    for (int64_t i = 0; i < in; i++)
+        for (int64_t j = 0; j < width; j++)
+            w[i * out + j] = from == NULL ? i == j
+                             : i < known
+                                 ? growth->old[growth->old_offset[0] +
+                                               i * width + j]
+                                 : 0;
+    if (!s->bias)
+        return;
+    int32_t biased = from != NULL && ((settings *)from->settings)->bias;
+    for (int64_t j = 0; j < width; j++)
+        growth->weights[growth->offset[1] + j] =
+            biased ? growth->old[growth->old_offset[1] + j] : 0;
+}
+
 static const moi_key keys[] = {
     /* 2^31 - 1 is what a BLAS can index. */
     MOI_INT("units", 0, 1, 2147483647,
@@ -161,6 +210,8 @@ const moi_layer_kind moi_layer_dense = {
     .init = init,
     .flops = flops,
     .ends_in = ends_in,
+    .misfit = misfit,
+    .grow = grow,
     .buffers = buffers,
     .forward = forward,
     .backward = backward,

@@ -69,6 +69,31 @@ typedef struct moi_buffers {
     int64_t scratch;
 } moi_buffers;
 
+/* A place in a model that is to compute what its source does: of the values of
+ * a row there, the first ones are the source's, in order; the others are new,
+ * and nothing of the source reads them. */
+typedef struct moi_place {
+    int64_t values;       /* of the source */
+    int32_t not_negative; /* none of these is below 0 */
+} moi_place;
+
+/* A layer that takes over what the source computes (growth.c). */
+typedef struct moi_growth {
+    const moi_layer *from; /* whose part it takes; NULL: it hands values on */
+    const moi_real *old;   /* the source's block */
+    const int64_t *old_offset; /* of the tensors of from */
+    moi_real *weights;         /* the block of the layer, with first values */
+    const int64_t *offset;     /* of its tensors */
+    moi_place place;           /* where it stands */
+} moi_growth;
+
+/* Why a layer cannot take a part, where kinds agree. */
+#define MOI_MISFIT_ACTIVATION "its activation is another"
+#define MOI_MISFIT_CHANGES "its activation changes what goes through it"
+#define MOI_MISFIT_NARROW "it is too narrow"
+#define MOI_MISFIT_ROW "its activation is over the whole row, which has new " \
+                       "values"
+
 #define MOI_LAYER_IN_PLACE 1  /* dx may be dy, and without backward y x */
 #define MOI_LAYER_TRAINING 2  /* does nothing outside of training */
 #define MOI_LAYER_MASKS 4     /* obeys work->masks */
@@ -97,6 +122,17 @@ struct moi_layer_kind {
 
     /* The activation that it ends in; NULL: none. */
     const moi_activation *(*ends_in)(const moi_layer *layer);
+
+    /* Why it cannot take the part of from, a layer of its kind, in a model that
+     * grew (NULL: it can); or, with from NULL, hand on all values of the source
+     * as they are. What it gives begins with what from gives, or with what it
+     * was given. Without this, it takes the part of its equal only. */
+    const char *(*misfit)(const moi_layer *layer, const moi_layer *from,
+                          const moi_place *place);
+
+    /* Set its tensors so. What is new keeps its first values, and counts
+     * nothing in what is the source's. NULL: they are those of from. */
+    void (*grow)(const moi_layer *layer, const moi_growth *growth);
 
     /* What it needs, given ctx, in, out, train, bare and masked. NULL:
      * nothing. */

@@ -51,6 +51,11 @@ int32_t moi_model_ready(const mopt_model *model); /* weights are set? */
  * layers are fixed. Does nothing for a model that has one. */
 int32_t moi_model_alloc(mopt_model *model);
 
+/* As mopt_model_grow, but only look whether it can be done; and without a
+ * message: fits is 0 where it cannot. */
+int32_t moi_model_fits(const mopt_model *source, const mopt_model *model,
+                       int32_t *fits);
+
 /* The block in the form seen from outside, for files: values[size], tensor i
  * at its offset, PyTorch's order inside; and back. */
 void moi_model_export(const mopt_model *model, const moi_real *block,

@@ -28,4 +28,13 @@ struct mopt_model {
 int32_t moi_model_append(mopt_model *model, const moi_layer_kind *kind,
                          mopt_config *config);
 
+/* Where the tensors of a layer lie in the block. */
+void moi_model_offsets(const mopt_model *model, const moi_layer *layer,
+                       int64_t offset[MOI_LAYER_TENSORS]);
+
+/* First values in a new block; and a block as the model's weights, taken
+ * over. */
+int32_t moi_model_draw(const mopt_model *model, int64_t seed, moi_real **out);
+void moi_model_take(mopt_model *model, moi_real *block);
+
 #endif

@@ -12,6 +12,43 @@
 #include "base/text.h"
 #include "learn/nn/model_inside.h"
 
+void moi_model_offsets(const mopt_model *model, const moi_layer *layer,
+                       int64_t offset[MOI_LAYER_TENSORS])
+{
+    for (int64_t k = 0; k < layer->tensors; k++)
+        offset[k] = model->params[layer->first + k].offset;
+}
+
+int32_t moi_model_draw(const mopt_model *model, int64_t seed, moi_real **out)
+{
+    moi_real *fresh = moi_calloc(model->ctx, model->size, sizeof(moi_real));
+    int32_t rc = fresh != NULL ? MOPT_OK : MOPT_ENOMEM;
+    for (int64_t i = 0; i < model->count && rc == MOPT_OK; i++) {
+        const moi_layer *layer = &model->layers[i];
+        int64_t offset[MOI_LAYER_TENSORS];
+        moi_model_offsets(model, layer, offset);
+        if (layer->kind->init != NULL)
+            rc = layer->kind->init(layer, model->ctx, (uint64_t)seed, offset,
+                                   fresh);
+    }
+    if (rc == MOPT_OK)
+        *out = fresh;
+    else
+        moi_free(model->ctx, fresh);
+    return rc;
+}
+
+/* Plans point into a block that is there already: it stays. */
+void moi_model_take(mopt_model *model, moi_real *block)
+{
+    if (model->weights == NULL) {
+        model->weights = block;
+        return;
+    }
+    memcpy(model->weights, block, (size_t)model->size * sizeof(moi_real));
+    moi_free(model->ctx, block);
+}
+
 int32_t mopt_model_init(mopt_model *model, int64_t seed)
 {
     if (model == NULL)
@@ -20,25 +57,10 @@ int32_t mopt_model_init(mopt_model *model, int64_t seed)
         return moi_fail(MOPT_ESTATE, "mopt_model_init: the model has no "
                                      "layers");
     /* Filled apart, so that a failure leaves the old weights. */
-    moi_real *fresh = moi_calloc(model->ctx, model->size, sizeof(moi_real));
-    int32_t rc = fresh != NULL ? MOPT_OK : MOPT_ENOMEM;
-    for (int64_t i = 0; i < model->count && rc == MOPT_OK; i++) {
-        const moi_layer *layer = &model->layers[i];
-        int64_t offset[MOI_LAYER_TENSORS];
-        for (int64_t k = 0; k < layer->tensors; k++)
-            offset[k] = model->params[layer->first + k].offset;
-        if (layer->kind->init != NULL)
-            rc = layer->kind->init(layer, model->ctx, (uint64_t)seed, offset,
-                                   fresh);
-    }
-    if (rc == MOPT_OK && model->weights == NULL) {
-        model->weights = fresh;
-        return MOPT_OK;
-    }
+    moi_real *fresh = NULL;
+    int32_t rc = moi_model_draw(model, seed, &fresh);
     if (rc == MOPT_OK)
-        memcpy(model->weights, fresh,
-               (size_t)model->size * sizeof(moi_real));
-    moi_free(model->ctx, fresh);
+        moi_model_take(model, fresh);
     return rc;
 }
 

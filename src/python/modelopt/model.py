@@ -77,6 +77,12 @@ class Model(Handle):
         """Give the weights their first values."""
         check(c.mopt_model_init(self.pointer, int64("seed", seed)))
 
+    def grow(self, source: Model, seed: int = 0) -> None:
+        """Take the weights of a trained model of the same architecture, or
+        of a narrower or shallower one: this one computes the same then."""
+        check(c.mopt_model_grow(pointer_of(source, Model, "source"),
+                                self.pointer, int64("seed", seed)))
+
     def copy(self) -> Model:
         return self._wrap(create(c.mopt_model_copy, c.mopt_model,
                                  self.pointer), self._context)
