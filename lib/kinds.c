@@ -12,6 +12,7 @@ extern const moi_schema moi_group_schema;
 extern const moi_schema moi_distill_schema;
 extern const moi_schema moi_finetune_schema;
 extern const moi_schema moi_study_schema;
+extern const moi_schema moi_warm_start_schema;
 
 const moi_schema *const moi_schema_kinds[] = {
     &moi_context_schema,
@@ -24,5 +25,6 @@ const moi_schema *const moi_schema_kinds[] = {
     &moi_distill_schema,
     &moi_finetune_schema,
     &moi_study_schema,
+    &moi_warm_start_schema,
     NULL,
 };

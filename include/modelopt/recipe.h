@@ -214,7 +214,9 @@ MOPT_API void mopt_result_free(mopt_result *result);
 /** The result as JSON: {"best": {"number", "values", "params"}, "trials":
  *  {"complete", "pruned", "failed"}, "validation": {..}, "test": {..},
  *  "costs": {..}, "seconds": ..}. "values" are by objective; "best" has
- *  "feasible" when there are constraints; "validation", "test" (as
+ *  "feasible" when there are constraints, and with search.warm_start
+ *  "started_from" (a trial's number, unless it started afresh) and
+ *  "total_epochs"; "validation", "test" (as
  *  mopt_model_evaluate tells them) and "costs" are left out where there is no
  *  such part, or no model after a cancelled run. "distill" or "finetune" are
  *  what mopt_distill_evaluate or mopt_finetune_evaluate tell of the winner.

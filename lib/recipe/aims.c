@@ -296,3 +296,14 @@ double moi_limit_excess(const moi_limit *limit, double value)
 {
     return limit->is_max ? value - limit->bound : limit->bound - value;
 }
+
+int32_t moi_rank_better(const moi_aims *aims, const moi_rank *a,
+                        const moi_rank *b)
+{
+    if (a->missed != b->missed)
+        return a->missed < b->missed;
+    if (a->value != b->value)
+        return aims->goals[0].maximize ? a->value > b->value
+                                       : a->value < b->value;
+    return a->number < b->number;
+}

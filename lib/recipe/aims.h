@@ -60,6 +60,17 @@ int32_t moi_aims_read(const json_t *objectives, const json_t *constraints,
 int32_t moi_aims_settle(moi_aims *aims, int32_t target,
                         int32_t has_validation);
 
+/* Where a trial stands, by mopt_study_best's rule: by how far constraints are
+ * missed, then the first objective, then the earlier trial. */
+typedef struct moi_rank {
+    double missed; /* 0: it meets all */
+    double value;
+    int64_t number;
+} moi_rank;
+
+int32_t moi_rank_better(const moi_aims *aims, const moi_rank *a,
+                        const moi_rank *b);
+
 /* How far value is from meeting the limit; <= 0: met. */
 double moi_limit_excess(const moi_limit *limit, double value);
 

@@ -98,6 +98,12 @@ void moi_attempt_end(moi_attempt *attempt)
     mopt_config_free(attempt->config);
 }
 
+int32_t moi_attempt_start(moi_attempt *attempt, const mopt_model *source)
+{
+    return mopt_model_grow(source, attempt->model,
+                           moi_config_int(attempt->config, "seed"));
+}
+
 const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value)
 {
     for (int64_t i = 0; i < attempt->aims->limit_count; i++) {

@@ -27,6 +27,9 @@ int32_t moi_attempt_begin(moi_attempt *attempt, const mopt_recipe *recipe,
                           const json_t *params, mopt_cancel *cancel);
 void moi_attempt_end(moi_attempt *attempt);
 
+/* Let the model start from another's weights. */
+int32_t moi_attempt_start(moi_attempt *attempt, const mopt_model *source);
+
 /* The first constraint that an untrained model breaks already, or NULL; its
  * value. */
 const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "learn/nn/model.h"
+#include "recipe/keep.h"
 #include "recipe/result.h"
 #include "recipe/run.h"
 
@@ -44,8 +45,20 @@ static int32_t retrain(moi_job *job, const json_t *best)
         json_number_value(json_array_get(values, 0)));
 }
 
+/* Where a trial of a search with warm starts comes from. */
+static void add_lineage(const json_t *trial, json_t *doc)
+{
+    static const char *const keys[] = {MOI_NOTE_STARTED_FROM,
+                                       MOI_NOTE_TOTAL_EPOCHS};
+    const json_t *notes = json_object_get(trial, "notes");
+    for (int64_t i = 0; doc != NULL && i < MOI_COUNT(keys); i++)
+        if (json_object_get(notes, keys[i]) != NULL)
+            json_object_set(doc, keys[i], json_object_get(notes, keys[i]));
+}
+
 /* {"number": .., "values": {..}, "params": {..}}; "feasible" when there are
- * constraints. NULL without memory. */
+ * constraints, "started_from" and "total_epochs" with warm starts. NULL without
+ * memory. */
 static json_t *describe_best(const moi_job *job, const json_t *best)
 {
     const json_t *values = json_object_get(best, "values");
@@ -63,6 +76,7 @@ static json_t *describe_best(const moi_job *job, const json_t *best)
                    json_number_value(json_array_get(excess, i)) <= 0;
     if (doc != NULL && job->aims.limit_count > 0)
         json_object_set_new(doc, "feasible", json_boolean(feasible));
+    add_lineage(best, doc);
     return doc;
 }
 
@@ -185,7 +199,7 @@ static int32_t judge(moi_job *job, int32_t ended, const json_t *best,
                      json_t *doc)
 {
     int64_t number = json_integer_value(json_object_get(best, "number"));
-    if (job->number != number) {
+    if (job->rank.number != number) {
         moi_course_end(&job->course);
         mopt_model_free(job->model);
         job->model = NULL;

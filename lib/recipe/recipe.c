@@ -211,13 +211,15 @@ static int32_t read_section(const mopt_recipe *recipe, const char *section,
                             const char *kind, const json_t *value,
                             const char *seed_key, mopt_config **out)
 {
+    static const char *const apart[] = {"warm_start", NULL};
     const moi_path path = {NULL, section, 0};
     const json_t *seed = json_object_get(recipe->doc, "seed");
     mopt_config *config = NULL;
     int32_t rc = mopt_config_create(recipe->ctx, kind, &config);
     if (rc == MOPT_OK && value != NULL)
         rc = moi_config_read(config, value, &path,
-                             seed_key == NULL ? moi_mentor_keys : NULL);
+                             seed_key == NULL ? moi_mentor_keys
+                             : strcmp(section, "search") == 0 ? apart : NULL);
     if (rc == MOPT_OK && (rc = moi_config_check(config)) != MOPT_OK)
         rc = moi_fail_at(rc, "%s.", section);
     if (rc == MOPT_OK && seed != NULL && seed_key != NULL &&
@@ -287,6 +289,39 @@ int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out)
     /* There is one way only to run what varies nothing. */
     if (rc == MOPT_OK && recipe->slots.count == 0)
         rc = mopt_config_set_int(config, "trials", 1);
+    if (rc == MOPT_OK)
+        *out = config;
+    else
+        mopt_config_free(config);
+    return rc;
+}
+
+/* Mentors have weights of their own to give. */
+static int32_t check_unmentored(const mopt_recipe *recipe)
+{
+    static const char *const mentored[] = {"distill", "finetune"};
+    for (int64_t i = 0; i < MOI_COUNT(mentored); i++)
+        if (json_object_get(recipe->doc, mentored[i]) != NULL)
+            return moi_fail(MOPT_EUNSUPPORTED, "search.warm_start: trials of a "
+                            "recipe with the section \"%s\" cannot start "
+                            "from each other", mentored[i]);
+    return MOPT_OK;
+}
+
+int32_t moi_recipe_warm_start(const mopt_recipe *recipe, mopt_config **out)
+{
+    const moi_path search = {NULL, "search", 0};
+    const moi_path path = {&search, "warm_start", 0};
+    const json_t *said = json_object_get(
+        json_object_get(recipe->doc, "search"), "warm_start");
+    mopt_config *config = NULL;
+    if (said == NULL)
+        return MOPT_OK;
+    int32_t rc = check_unmentored(recipe);
+    if (rc == MOPT_OK)
+        rc = mopt_config_create(recipe->ctx, "warm_start", &config);
+    if (rc == MOPT_OK)
+        rc = moi_config_read(config, said, &path, NULL);
     if (rc == MOPT_OK)
         *out = config;
     else

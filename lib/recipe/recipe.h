@@ -49,6 +49,9 @@ int32_t moi_recipe_mentoring(const mopt_recipe *recipe, const char *section,
                              const json_t *picked, mopt_config **out);
 int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out);
 
+/* Of "search.warm_start"; *out stays NULL where there is none. */
+int32_t moi_recipe_warm_start(const mopt_recipe *recipe, mopt_config **out);
+
 /* Check everything that can be checked without data (check.c). */
 int32_t moi_recipe_check(const mopt_recipe *recipe);
 

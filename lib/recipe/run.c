@@ -53,6 +53,7 @@ static int hash_piece(const char *piece, size_t size, void *user)
 static int32_t digest(moi_job *job)
 {
     static const char *const kept[] = {"objectives", "constraints", "seed"};
+    const json_t *search = json_object_get(job->recipe->doc, "search");
     const mopt_recipe *recipe = job->recipe;
     uint64_t hash = MOI_HASH_START;
     json_t *doc = json_object(), *nothing = json_object();
@@ -69,6 +70,9 @@ static int32_t digest(moi_job *job)
     json_object_del(json_object_get(doc, "data"), "base");
     for (int64_t i = 0; rc == MOPT_OK && i < MOI_COUNT(kept); i++)
         json_object_set(doc, kept[i], json_object_get(recipe->doc, kept[i]));
+    if (job->starts.on)
+        json_object_set(doc, "warm_start",
+                        json_object_get(search, "warm_start"));
     if (rc == MOPT_OK)
         json_dump_callback(doc, hash_piece, &hash,
                            JSON_SORT_KEYS | JSON_COMPACT);
@@ -162,7 +166,9 @@ static int32_t check_gap(const moi_job *job)
 
 static int32_t begin(moi_job *job)
 {
-    int32_t rc = moi_parts_load(job->recipe, job->cancel, &job->parts);
+    int32_t rc = moi_starts_begin(job);
+    if (rc == MOPT_OK)
+        rc = moi_parts_load(job->recipe, job->cancel, &job->parts);
     if (rc == MOPT_OK)
         rc = moi_cancel_check(job->cancel);
     if (rc == MOPT_OK)
@@ -181,6 +187,7 @@ static void end(moi_job *job)
     moi_course_end(&job->course);
     mopt_model_free(job->model);
     mopt_study_free(job->study);
+    moi_starts_end(job);
     moi_parts_free(&job->parts);
     pthread_mutex_destroy(&job->lock);
 }

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "recipe/attempt.h"
+#include "recipe/starts.h"
 
 /* A run. The recipe, the data and the aims do not change while it is at work;
  * what follows lock is guarded by it, so that events come one at a time. */
@@ -19,6 +19,7 @@ typedef struct moi_job {
     mopt_study *study;
     mopt_cancel *cancel; /* may be NULL */
     char digest[17];     /* of what makes values comparable, in hex */
+    moi_starts starts;
     atomic_int stop;     /* 0, or the status that on_event ended the run with */
 
     pthread_mutex_t lock;
@@ -26,9 +27,7 @@ typedef struct moi_job {
     void *user;
     moi_course course; /* of the best trial of this run so far */
     mopt_model *model; /* of the best trial of this run so far; or NULL */
-    int64_t number;
-    double missed;     /* how far it misses the constraints, 0: it meets them */
-    double value;      /* its first objective */
+    moi_rank rank;
 } moi_job;
 
 /* Run a recipe as it stands, whatever cases and repeats it says; *out is NULL

@@ -105,7 +105,10 @@ static json_t *measure_names(void)
 static json_t *search_section(void)
 {
     json_t *section = moi_schema_to_json(kind("study"), 0);
-    json_object_del(json_object_get(section, "properties"), "direction");
+    json_t *properties = json_object_get(section, "properties");
+    json_object_del(properties, "direction");
+    json_object_set_new(properties, "warm_start",
+                        moi_schema_to_json(kind("warm_start"), 0));
     return section;
 }
 

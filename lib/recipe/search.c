@@ -73,34 +73,20 @@ static int32_t on_epoch(void *user, mopt_trainer *trainer)
 
 /* --- The best so far ---------------------------------------------------- */
 
-/* Better by mopt_study_best's rule: by how far constraints are missed, then the
- * first objective, then the earlier trial. */
-static int32_t is_better(const moi_job *job, double missed, double value,
-                         int64_t number)
-{
-    if (job->model == NULL || missed != job->missed)
-        return job->model == NULL || missed < job->missed;
-    if (value != job->value)
-        return job->aims.goals[0].maximize ? value > job->value
-                                           : value < job->value;
-    return number < job->number;
-}
-
-static void keep_best(moi_job *job, moi_attempt *attempt, int64_t number,
-                      double value, double missed)
+static void keep_best(moi_job *job, moi_attempt *attempt,
+                      const moi_rank *rank)
 {
     mopt_model *old = NULL;
     moi_course past = {NULL, NULL, NULL};
     pthread_mutex_lock(&job->lock);
-    if (is_better(job, missed, value, number)) {
+    if (job->model == NULL ||
+        moi_rank_better(&job->aims, rank, &job->rank)) {
         old = job->model;
         past = job->course;
         job->model = moi_model_hold(attempt->model);
         job->course = attempt->course;
         attempt->course = (moi_course){NULL, NULL, NULL};
-        job->number = number;
-        job->value = value;
-        job->missed = missed;
+        job->rank = *rank;
     }
     pthread_mutex_unlock(&job->lock);
     moi_course_end(&past);
@@ -124,17 +110,20 @@ static int32_t reject(trial_work *work, const moi_limit *limit, double value)
 static int32_t tell_values(trial_work *work, double *values)
 {
     moi_job *job = work->job;
-    double excess[MOI_LIMITS_MAX], missed = 0;
+    double excess[MOI_LIMITS_MAX];
+    moi_rank rank = {.number = mopt_trial_number(work->trial)};
     int32_t rc = moi_attempt_values(&work->attempt, values, excess);
     if (rc == MOPT_OK && job->aims.limit_count > 0)
         rc = mopt_trial_set_constraints(work->trial, excess,
                                         job->aims.limit_count);
+    if (rc == MOPT_OK)
+        rc = moi_starts_keep(job, work->trial, &work->attempt);
     if (rc != MOPT_OK)
         return rc;
+    rank.value = values[0];
     for (int64_t i = 0; i < job->aims.limit_count; i++)
-        missed += fmax(excess[i], 0);
-    keep_best(job, &work->attempt, mopt_trial_number(work->trial), values[0],
-              missed);
+        rank.missed += fmax(excess[i], 0);
+    keep_best(job, &work->attempt, &rank);
     return MOPT_OK;
 }
 
@@ -146,7 +135,9 @@ static int32_t train(trial_work *work, double *values)
     if (broken != NULL)
         return reject(work, broken, value);
     work->epochs = moi_config_int(attempt->config, "epochs");
-    int32_t rc = moi_attempt_train(attempt, on_epoch, work);
+    int32_t rc = moi_starts_give(work->job, work->trial, attempt);
+    if (rc == MOPT_OK)
+        rc = moi_attempt_train(attempt, on_epoch, work);
     if (work->verdict != 0)
         return work->verdict;
     if (rc == MOPT_STOPPED)
@@ -162,6 +153,7 @@ static int32_t objective(void *user, mopt_trial *trial, double *values)
     json_t *whole = NULL;
     if (atomic_load(&job->stop) != 0)
         return MOPT_ECANCELED;
+    moi_starts_count(job, 1);
     int32_t rc = moi_json_from_trial(job->ctx, trial, &whole);
     if (rc == MOPT_OK)
         rc = moi_attempt_begin(&work.attempt, job->recipe, &job->aims,
@@ -171,6 +163,7 @@ static int32_t objective(void *user, mopt_trial *trial, double *values)
         rc = train(&work, values);
     moi_attempt_end(&work.attempt);
     json_decref(whole);
+    moi_starts_count(job, -1);
     return rc;
 }
 
@@ -179,6 +172,7 @@ static int32_t on_trial(void *user, mopt_trial *trial)
     moi_job *job = user;
     json_t *whole = NULL;
     int32_t rc = MOPT_OK;
+    moi_starts_wake(job);
     if (job->on_event != NULL)
         rc = moi_json_from_trial(job->ctx, trial, &whole);
     /* What cannot be told is no reason to end a search. */
@@ -190,8 +184,10 @@ static int32_t on_trial(void *user, mopt_trial *trial)
 int32_t moi_job_search(moi_job *job)
 {
     int32_t rc = mopt_study_on_trial(job->study, on_trial, job, NULL);
-    if (rc == MOPT_OK)
-        rc = mopt_study_optimize(job->study, objective, job, job->cancel);
+    do {
+        if (rc == MOPT_OK)
+            rc = mopt_study_optimize(job->study, objective, job, job->cancel);
+    } while (moi_starts_again(job, &rc));
     return rc;
 }
 
@@ -201,6 +197,10 @@ int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
                         double expected)
 {
     moi_attempt attempt;
+    if (job->starts.on) {
+        job->rank.number = number;
+        return moi_starts_recall(job, number, &job->model);
+    }
     double values[MOI_GOALS_MAX] = {0}, excess[MOI_LIMITS_MAX];
     int32_t rc = moi_attempt_begin(&attempt, job->recipe, &job->aims,
                                    &job->parts, params, job->cancel);
@@ -221,7 +221,7 @@ int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
         job->model = moi_model_hold(attempt.model);
         job->course = attempt.course;
         attempt.course = (moi_course){NULL, NULL, NULL};
-        job->number = number;
+        job->rank.number = number;
     }
     moi_attempt_end(&attempt);
     return rc;

@@ -14,6 +14,7 @@ typedef struct moi_page {
     const char *metric;   /* the first objective */
     int32_t maximize;
     int64_t best;         /* number of the winner */
+    int32_t lineage;      /* trials note what they started from */
 } moi_page;
 
 extern const char moi_report_style[];

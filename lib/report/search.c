@@ -284,6 +284,32 @@ void moi_page_parameters(moi_page *page)
 
 /* --- All trials --------------------------------------------------------- */
 
+/* A trial of a search with warm starts notes where it comes from. */
+static const json_t *note_of(const json_t *trial, const char *key)
+{
+    return json_object_get(json_object_get(trial, "notes"), key);
+}
+
+static int32_t has_lineage(const moi_page *page)
+{
+    for (size_t i = 0; i < json_array_size(page->trials); i++)
+        if (note_of(trial_at(page, i), "total_epochs") != NULL)
+            return 1;
+    return 0;
+}
+
+static void lineage_cells(moi_page *page, const json_t *trial)
+{
+    static const char *const keys[] = {"started_from", "total_epochs"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *value = note_of(trial, keys[i]);
+        moi_text_add(&page->out, "<td class=\"n\">");
+        if (value != NULL)
+            moi_html_value(&page->out, value);
+        moi_text_add(&page->out, "</td>");
+    }
+}
+
 static void column_heads(moi_page *page)
 {
     const json_t *goals = moi_page_at(page, "aims.objectives");
@@ -296,6 +322,11 @@ static void column_heads(moi_page *page)
                        json_object_get(json_array_get(goals, i), "metric"));
         moi_text_add(&page->out, "</th>");
     }
+    if (page->lineage)
+        moi_text_add(&page->out, "<th class=\"n\" title=\"the trial whose "
+                     "weights it started with\">from</th><th class=\"n\" "
+                     "title=\"its own and those behind its start\">epochs in "
+                     "all</th>");
     if (json_object_size(page->space) > COLUMNS_MAX) {
         moi_text_add(&page->out, "<th>parameters</th>");
     } else {
@@ -371,6 +402,8 @@ static void trial_row(moi_page *page, const json_t *trial)
                   strcmp(state, "failed") == 0 ? " class=\"bad\"" : "",
                   state);
     value_cells(page, trial);
+    if (page->lineage)
+        lineage_cells(page, trial);
     param_cells(page, trial);
     moi_text_add(&page->out, "<td class=\"n\">");
     moi_html_seconds(&page->out, json_number_value(
@@ -389,6 +422,7 @@ void moi_page_trials(moi_page *page)
                  count);
     moi_page_heading(page, "All trials", about);
     moi_text_add(&page->out, "<div class=\"card\"><table>\n");
+    page->lineage = has_lineage(page);
     column_heads(page);
     for (size_t i = count > ROWS_MAX ? count - ROWS_MAX : 0; i < count; i++)
         trial_row(page, trial_at(page, i));

@@ -252,10 +252,17 @@ static void costs_card(moi_page *page)
 
 void moi_page_winner(moi_page *page)
 {
-    char about[96];
-    snprintf(about, sizeof(about), "Trial %lld%s.", (long long)page->best,
-             json_is_false(moi_page_at(page, "result.best.feasible"))
-                 ? "; no trial meets all constraints" : "");
+    char about[160], line[64] = "";
+    const json_t *from = moi_page_at(page, "result.best.started_from");
+    if (from != NULL)
+        snprintf(line, sizeof(line),
+                 ", started from trial %lld, %lld epochs in all",
+                 (long long)json_integer_value(from),
+                 (long long)json_integer_value(
+                     moi_page_at(page, "result.best.total_epochs")));
+    snprintf(about, sizeof(about), "Trial %lld%s%s.", (long long)page->best,
+             line, json_is_false(moi_page_at(page, "result.best.feasible"))
+                       ? "; no trial meets all constraints" : "");
     moi_page_heading(page, "The winner", about);
     moi_text_add(&page->out, "<div class=\"pair\">\n");
     table(page, "Objectives", moi_page_at(page, "result.best.values"));

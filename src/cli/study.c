@@ -76,6 +76,7 @@ static void print_best(cli *c, const view *v)
     fprintf(c->out.file, "best   trial %lld, %s\n", (long long)v->best,
             values ? values : "");
     free(values);
+    trials_lineage(c, trial);
     trials_params(c, json_object_get(trial, "params"), "  ");
 }
 

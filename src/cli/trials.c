@@ -244,8 +244,27 @@ static int all_complete(const json_t *trials)
     return 1;
 }
 
+/* What trials of a search with warm starts note, and how it is headed. */
+static const struct {
+    const char *key, *heading;
+} lineage[] = {{"started_from", "from"}, {"total_epochs", "epochs"}};
+
+static const json_t *note_of(const json_t *trial, const char *key)
+{
+    return json_object_get(json_object_get(trial, "notes"), key);
+}
+
+/* Columns for that: 2, or none where no trial notes it. */
+static size_t lineage_columns(const json_t *trials)
+{
+    for (size_t i = 0; i < json_array_size(trials); i++)
+        if (note_of(json_array_get(trials, i), lineage[1].key))
+            return 2;
+    return 0;
+}
+
 static void add_heading(table *t, const json_t *params, const json_t *names,
-                        size_t values, int state)
+                        size_t values, int state, size_t lines)
 {
     const char *key;
     json_t *value;
@@ -261,12 +280,14 @@ static void add_heading(table *t, const json_t *params, const json_t *names,
         table_add(t, dot ? dot + 1 : name);
     }
     table_add(t, "seconds");
+    for (size_t i = 0; i < lines; i++)
+        table_add(t, lineage[i].heading);
     json_object_foreach((json_t *)(uintptr_t)params, key, value)
         table_add(t, short_name(params, key));
 }
 
 static void add_row(table *t, const json_t *trial, const json_t *params,
-                    size_t values, int state)
+                    size_t values, int state, size_t lines)
 {
     const char *key;
     json_t *value, *seconds = json_object_get(trial, "seconds");
@@ -280,6 +301,8 @@ static void add_row(table *t, const json_t *trial, const json_t *params,
                          json_object_get(trial, "values"), i), buf));
     snprintf(buf, sizeof buf, "%.2f", js_number(seconds, 0));
     table_add(t, json_is_number(seconds) ? buf : "");
+    for (size_t i = 0; i < lines; i++)
+        table_give(t, js_brief(note_of(trial, lineage[i].key)));
     json_object_foreach((json_t *)(uintptr_t)params, key, value)
         table_give(t, js_brief(json_object_get(
                           json_object_get(trial, "params"), key)));
@@ -290,17 +313,19 @@ void trials_table(cli *c, const json_t *trials, const json_t *names,
 {
     json_t *params = param_names(trials);
     size_t values = objectives(trials, names), n = json_array_size(trials);
+    size_t lines = lineage_columns(trials);
     int state = !all_complete(trials);
     table t;
 
     if (limit == 0 || limit > n)
         limit = n;
-    table_open(&t, 2 + (size_t)state + values + json_object_size(params));
-    add_heading(&t, params, names, values, state);
+    table_open(&t, 2 + (size_t)state + values + lines +
+                       json_object_size(params));
+    add_heading(&t, params, names, values, state, lines);
     for (size_t i = 0; i < limit; i++) {
         const json_t *trial = json_array_get(trials, i);
 
-        add_row(&t, trial, params, values, state);
+        add_row(&t, trial, params, values, state, lines);
         if (json_integer_value(json_object_get(trial, "number")) == best)
             t.strong = i;
     }
@@ -309,6 +334,20 @@ void trials_table(cli *c, const json_t *trials, const json_t *names,
         fprintf(c->out.file, "(%zu more)\n", n - limit);
     table_free(&t);
     json_decref(params);
+}
+
+void trials_lineage(cli *c, const json_t *trial)
+{
+    const json_t *from = note_of(trial, lineage[0].key);
+    const json_t *epochs = note_of(trial, lineage[1].key);
+
+    if (epochs && from)
+        fprintf(c->out.file, "  started from trial %lld, %lld epochs in all\n",
+                (long long)json_integer_value(from),
+                (long long)json_integer_value(epochs));
+    else if (epochs)
+        fprintf(c->out.file, "  started afresh, %lld epochs\n",
+                (long long)json_integer_value(epochs));
 }
 
 void trials_params(cli *c, const json_t *params, const char *indent)
@@ -369,7 +408,7 @@ static void csv_value(FILE *file, const json_t *value)
 }
 
 static void csv_heading(cli *c, const json_t *params, const json_t *names,
-                        size_t values)
+                        size_t values, size_t lines)
 {
     const char *key;
     json_t *value;
@@ -384,7 +423,10 @@ static void csv_heading(cli *c, const json_t *params, const json_t *names,
         fputs(",params.", c->out.file);
         trials_csv_field(c->out.file, key);
     }
-    fputs(",start,complete,seconds,reason\r\n", c->out.file);
+    fputs(",start,complete,seconds,reason", c->out.file);
+    for (size_t i = 0; i < lines; i++)
+        fprintf(c->out.file, ",%s", lineage[i].key);
+    fputs("\r\n", c->out.file);
 }
 
 void trials_csv(cli *c, const json_t *trials, const json_t *names)
@@ -393,10 +435,11 @@ void trials_csv(cli *c, const json_t *trials, const json_t *names)
                                        "reason"};
     json_t *params = param_names(trials), *value;
     size_t values = objectives(trials, names);
+    size_t lines = lineage_columns(trials);
     FILE *file = c->out.file;
     const char *key;
 
-    csv_heading(c, params, names, values);
+    csv_heading(c, params, names, values, lines);
     for (size_t i = 0; i < json_array_size(trials); i++) {
         const json_t *trial = json_array_get(trials, i);
 
@@ -416,6 +459,10 @@ void trials_csv(cli *c, const json_t *trials, const json_t *names)
         for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
             fputc(',', file);
             csv_value(file, json_object_get(trial, ends[k]));
+        }
+        for (size_t k = 0; k < lines; k++) {
+            fputc(',', file);
+            csv_value(file, note_of(trial, lineage[k].key));
         }
         fputs("\r\n", file);
     }

@@ -31,6 +31,9 @@ void trials_table(cli *c, const json_t *trials, const json_t *names,
 /* Print every trial as CSV (RFC 4180). */
 void trials_csv(cli *c, const json_t *trials, const json_t *names);
 
+/* Print where a trial of a search with warm starts comes from, if it is one. */
+void trials_lineage(cli *c, const json_t *trial);
+
 /* Print a trial's parameters, one a line. */
 void trials_params(cli *c, const json_t *params, const char *indent);
 

@@ -24,7 +24,7 @@ typedef struct lineup {
     int64_t *from, *to; /* numbers of layers */
     int64_t from_count, to_count;
     moi_place *places; /* [from_count + 1], in front of each of the source */
-    int16_t *scores;   /* [from_count + 1][to_count + 1], see below; or NO_WAY */
+    int16_t *scores; /* [from_count + 1][to_count + 1], see score_at */
 } lineup;
 
 #define NO_WAY (-1)
@@ -124,12 +124,14 @@ static const char *misfit(const lineup *l, int64_t i, int64_t j, int32_t part)
     return layer->kind->misfit(layer, from, &l->places[i]);
 }
 
+/* The most layers of equal width that a way from (i, j) to the end has; NO_WAY
+ * if there is none. */
 static int16_t *score_at(const lineup *l, int64_t i, int64_t j)
 {
     return &l->scores[i * (l->to_count + 1) + j];
 }
 
-/* The most layers of equal width that a way through this match has. */
+/* The same of the ways that begin with a match, and with handing on. */
 static int16_t match_score(const lineup *l, int64_t i, int64_t j)
 {
     if (i == l->from_count || *score_at(l, i + 1, j + 1) == NO_WAY ||

@@ -308,6 +308,9 @@ mopt_model_add_dropout = bind(
     "mopt_model_add_dropout", c_int32, POINTER(mopt_model), c_double)
 mopt_model_init = bind(
     "mopt_model_init", c_int32, POINTER(mopt_model), c_int64)
+mopt_model_grow = bind(
+    "mopt_model_grow", c_int32, POINTER(mopt_model), POINTER(mopt_model),
+    c_int64)
 mopt_model_copy = bind(
     "mopt_model_copy", c_int32, POINTER(mopt_model),
     POINTER(POINTER(mopt_model)))
