@@ -52,7 +52,9 @@ typedef int32_t (*mopt_teacher_fn)(void *user, int64_t rows, int64_t features,
  *
  *  @param student    kept alive and trained; its weights are set from the
  *                    training's "seed" unless they are set already.
- *  @param train      transformed; kept alive. Labels are optional.
+ *  @param train      kept alive. Labels are optional. Raw rows go through the
+ *                    student's transform; if it has none, it takes that of the
+ *                    first teacher that has one.
  *  @param validation labelled; NULL for none.
  *  @param config     kind "distill"; NULL for the defaults. Read, not kept.
  *  @param training   kind "train"; NULL for the defaults. Read, not kept.
@@ -77,8 +79,10 @@ MOPT_API void mopt_distill_free(mopt_distill *distill);
  *  @param teacher kept alive, not changed; takes the inputs that the student
  *                 takes, and gives as many outputs.
  *  @param weight  above 0; weights are divided by their sum.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (the teachers are settled; or the
- *          teacher's weights are not set), MOPT_ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL (also: the rows went through another transform
+ *          of inputs than the teacher's), MOPT_ESTATE (the teachers are
+ *          settled; or the teacher's weights are not set), MOPT_ENOMEM; what
+ *          mopt_transform_apply returns for rows that do not fit.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_distill_add_model(mopt_distill *distill,

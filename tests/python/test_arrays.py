@@ -240,5 +240,22 @@ class Oracle(unittest.TestCase):
         self.assertEqual(out.returncode, 0, out.stderr)
 
 
+class Setting(unittest.TestCase):
+
+    def test_rows_and_numbers(self):
+        a = modelopt.Array((2, 3))
+        a[0] = 1, 2, 3
+        a[-1] = array.array("d", [4, 5, 6])
+        a[1][2] = 9
+        self.assertEqual(a.tolist(), [[1, 2, 3], [4, 5, 9]])
+        with self.assertRaisesRegex(ValueError, "3 numbers, not 2"):
+            a[0] = [1, 2]
+        with self.assertRaises(IndexError):
+            a[2] = [1, 2, 3]
+        with self.assertRaises(TypeError):
+            a[0] = 5
+        self.assertEqual(a.tolist(), [[1, 2, 3], [4, 5, 9]])
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0]])

@@ -45,6 +45,33 @@ trainer.step()
 print("usable")
 """
 
+ADAPT = """
+import modelopt, time
+x = modelopt.Array((2000, 50))
+data = modelopt.Dataset(x, [i % 2 for i in range(2000)])
+def new():
+    model = modelopt.Model([{"type": "dense", "units": 200}, {"type": "dense"}],
+                           inputs=50, outputs=2)
+    model.init(1)
+    return model
+def teacher(index, x, out):
+    if not told:
+        print("ready", flush=True)
+    told.append(1)
+    for _ in range(SLEEPS):
+        time.sleep(0.01)
+told = []
+training = {"epochs": 100000}
+MAKE
+try:
+    if not told:
+        USE
+except KeyboardInterrupt:
+    print("interrupted")
+AFTER
+print("usable")
+"""
+
 
 class Interrupt(unittest.TestCase):
 
@@ -96,6 +123,36 @@ class Interrupt(unittest.TestCase):
                ".optimize(lambda trial: train())")
         out, text, _ = self.interrupt(TRAIN.replace("WAY", way))
         self.assertEqual(out[:2], ["interrupted True", "usable"], text)
+
+    def adapt(self, make, use, after="pass", sleeps="0"):
+        program = ADAPT.replace("MAKE", make).replace("USE", use)
+        out, text, _ = self.interrupt(program.replace("AFTER", after).replace(
+            "SLEEPS", sleeps))
+        self.assertEqual(out[:2], ["interrupted", "usable"], text)
+
+    def test_distilling(self):
+        make = ("d = modelopt.Distill(new(), data, training=training, "
+                "baseline=False, outputs='live')\n")
+        fit = "print('ready', flush=True); d.fit()"
+        step = "assert d.trainer['step'] > 0; d.trainer.step()"
+        self.adapt(make + "d.add_teacher(new())", fit, step)
+        self.adapt(make + "d.add_teacher(teacher)", "d.fit()", step)
+
+    def test_a_teacher_that_takes_its_time(self):
+        """The interrupt reaches the Python code of the teacher."""
+        for outputs in "cached", "live":
+            make = ("d = modelopt.Distill(new(), data, training=training, "
+                    f"baseline=False, outputs='{outputs}')\n"
+                    "d.add_teacher(teacher)")
+            for use in "d.fit()", "d.trainer; d.fit()":
+                self.adapt(make, use, sleeps="10**4")
+
+    def test_tuning(self):
+        for baseline in "True", "False":
+            self.adapt("t = modelopt.Finetune(new(), data, training=training, "
+                       f"baseline={baseline})",
+                       "print('ready', flush=True); t.fit()",
+                       "assert t.trainer['step'] > 0; t.trainer.step()")
 
     def test_a_second_interrupt_does_not_wait(self):
         """One sleep cannot be ended from outside; the second Ctrl-C leaves

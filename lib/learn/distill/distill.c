@@ -203,6 +203,8 @@ int32_t mopt_distill_add_model(mopt_distill *distill, mopt_model *teacher,
         return moi_fail(MOPT_EINVAL, "%s: the teacher is the student itself; "
                         "copy it", function);
     rc = make_room(distill, weight, function, &t);
+    if (!rc)
+        rc = moi_distill_encode(distill, teacher);
     if (rc)
         return rc;
     t->model = moi_model_hold(teacher);

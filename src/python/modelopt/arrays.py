@@ -295,7 +295,7 @@ class Array:
     """Numbers that the library gave: float32, row-major.
 
     numpy.asarray(a) and torch.as_tensor(a) do not copy. Without them: a.shape,
-    len(a), a[i], iteration, a.tolist().
+    len(a), a[i], iteration, a.tolist(); a[i] = row, and a[i] = v of one row.
     """
 
     def __init__(self, shape: Sequence[int], memory: Any = None,
@@ -339,12 +339,20 @@ class Array:
         return Array(self.shape[1:], self._memory,
                      self._offset + index * width)
 
-    def __setitem__(self, index: int, value: float) -> None:
-        if len(self.shape) != 1:
-            raise TypeError("only single numbers can be set: a[i][j] = v")
-        if not 0 <= index < len(self):
-            raise IndexError(f"element {index} of {len(self)}")
-        self._memory[self._offset + index] = value
+    def __setitem__(self, index: int, value: Any) -> None:
+        rows = len(self)
+        if not -rows <= index < rows:
+            raise IndexError(f"row {index} of {rows}")
+        index += rows if index < 0 else 0
+        if len(self.shape) == 1:
+            self._memory[self._offset + index] = value
+            return
+        row, width = floats(value, "a row"), self.count // rows
+        if row.count != width:
+            raise ValueError(f"a row has {width} numbers, not {row.count}")
+        first = self._offset + index * width
+        ctypes.memmove(ctypes.addressof(self._memory) + 4 * first,
+                       row.address, 4 * width)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))

@@ -61,14 +61,18 @@ class Distill(Handle):
         """A model, a function, or a file of outputs. Several teachers are
         averaged by their weights; name keys the cached outputs of a
         function."""
+        weight = float(weight)
         if isinstance(teacher, Model):
             check(c.mopt_distill_add_model(self.pointer, teacher.pointer,
                                            weight))
         elif callable(teacher):
             self._add_function(teacher, weight, name)
-        else:
+        elif isinstance(teacher, (str, bytes, os.PathLike)):
             check(c.mopt_distill_add_file(self.pointer, utf8(teacher),
                                           weight))
+        else:
+            raise TypeError("teacher: a Model, a function or a path is "
+                            f"needed, not {type(teacher).__name__}")
 
     def _add_function(self, teacher: TeacherFunction, weight: float,
                       name: str) -> None:
@@ -92,10 +96,15 @@ class Distill(Handle):
     @property
     def trainer(self) -> Trainer:
         """The student's trainer: callbacks, history, checkpoints. Asking for
-        it settles the teachers."""
+        it settles the teachers, and asks them for their outputs."""
         if self._trainer is None:
-            out = create(c.mopt_distill_trainer, c.mopt_trainer, self.pointer)
-            self._trainer = Trainer._borrow(out, self.student, self)
+            out = ctypes.POINTER(c.mopt_trainer)()
+            token = Token(None, self._context)
+            long_call(c.mopt_distill_trainer, self.pointer, ctypes.byref(out),
+                      cancel=token.pointer, calls=self._calls,
+                      keep=(self, token.handle, out))
+            self._trainer = Trainer._borrow(out, self.student, self,
+                                            self._context, self._calls)
         return self._trainer
 
     def fit(self, *, cancel: Cancel | None = None) -> None:

@@ -46,19 +46,22 @@ class Trainer(Handle):
             pointer_of(train, Dataset, "train"),
             pointer_of(validation, Dataset, "validation", True),
             config.pointer))
-        self._begin(model, context)
+        self._begin(model, context, Calls())
 
     @classmethod
-    def _borrow(cls, pointer: Any, model: Model, owner: Handle) -> Trainer:
-        """The trainer inside another object, which it keeps alive."""
+    def _borrow(cls, pointer: Any, model: Model, owner: Handle,
+                context: Context | None, calls: Calls) -> Trainer:
+        """The trainer inside another object, which it keeps alive; calls are
+        the owner's, whose fit() calls what is registered here."""
         trainer = cls.__new__(cls)
         Handle.__init__(trainer, pointer, owner)
-        trainer._begin(model, None)
+        trainer._begin(model, context, calls)
         return trainer
 
-    def _begin(self, model: Model, context: Context | None) -> None:
+    def _begin(self, model: Model, context: Context | None,
+               calls: Calls) -> None:
         self._context = context
-        self._calls = Calls()
+        self._calls = calls
         self._kept: dict[Any, Any] = {}  # callbacks that the library has
         #: The model that is trained.
         self.model = model

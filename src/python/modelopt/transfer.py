@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from . import _bindings as c
-from ._call import (Handle, check, create, json_out, long_call, pointer_of,
-                    report_of, utf8)
+from ._call import (Calls, Handle, check, create, json_out, long_call,
+                    pointer_of, report_of, utf8)
 from .core import Cancel, Config, Context, Token, as_config, context_of
 from .data import Dataset
 from .model import Model
@@ -39,6 +39,7 @@ class Finetune(Handle):
             config.pointer, options.pointer))
         self._context = context
         self._trainer: Trainer | None = None
+        self._calls = Calls()  # of the trainer's callbacks
 
     @property
     def model(self) -> Model:
@@ -51,7 +52,8 @@ class Finetune(Handle):
         """Its trainer: callbacks, history, checkpoints."""
         if self._trainer is None:
             out = create(c.mopt_finetune_trainer, c.mopt_trainer, self.pointer)
-            self._trainer = Trainer._borrow(out, self.model, self)
+            self._trainer = Trainer._borrow(out, self.model, self,
+                                            self._context, self._calls)
         return self._trainer
 
     @property
@@ -64,8 +66,8 @@ class Finetune(Handle):
         """Fine-tune, and train the baseline that evaluate() compares with."""
         token = Token(cancel, self._context)
         long_call(c.mopt_finetune_fit, self.pointer, token.pointer,
-                  cancel=token.pointer, fine=(c.MOPT_STOPPED,),
-                  keep=(self, token.handle))
+                  cancel=token.pointer, calls=self._calls,
+                  fine=(c.MOPT_STOPPED,), keep=(self, token.handle))
 
     def evaluate(self, test: Dataset | None = None,
                  source_test: Dataset | None = None, *,
@@ -112,5 +114,6 @@ class Adapter(Handle):
                                     pointer_of(model, Model, "model")))
 
     def describe(self) -> dict[str, Any]:
-        """Rank, alpha, what it changes and how many numbers that takes."""
+        """Rank, scale (alpha / rank), what it changes and how many numbers
+        that takes."""
         return json_out(c.mopt_adapter_describe, self.pointer)
