@@ -10,8 +10,8 @@
 #include <modelopt/modelopt.h>
 #include <stdio.h>
 
-#define DATA "{\"source\": {\"type\": \"glyphs\", \"seed\": 2}," \
-             " \"image\": {\"rotate\": 30}, \"split\": {\"per_class\": 10}}"
+#define DATA "{\"source\": {\"type\": \"glyphs\", \"seed\": 2}, \"image\": " \
+             "{\"rotate\": 30}, \"split\": {\"per_class\": 10, \"test\": 0.2}}"
 #define TRAIN "{\"epochs\": 50, \"batch_size\": 16}"
 
 int main(int argc, char **argv)
@@ -30,8 +30,7 @@ int main(int argc, char **argv)
     if (!rc) rc = mopt_config_create(ctx, "train", &train);
     if (!rc) rc = mopt_config_set_json(train, TRAIN);
     if (!rc) rc = mopt_dataset_load(ctx, data, MOPT_PART_TRAIN, &all);
-    if (!rc) rc = mopt_dataset_load(ctx, data, MOPT_PART_TEST, &test);
-    if (!rc) rc = mopt_dataset_split(all, data, &few, NULL, NULL);
+    if (!rc) rc = mopt_dataset_split(all, data, &few, NULL, &test);
     if (!rc) rc = mopt_model_load(ctx, argv[1], &source);
     if (!rc) rc = mopt_finetune_create(ctx, source, few, NULL, NULL, train, &f);
     if (!rc) rc = mopt_finetune_fit(f, NULL);

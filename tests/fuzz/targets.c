@@ -208,6 +208,54 @@ static void fuzz_weights(mopt_context *ctx, const char *text)
                   "true}, \"layers.0.bias\": \"b\"}");
 }
 
+static int32_t teach(void *user, int64_t rows, int64_t features,
+                     int64_t outputs, const int64_t *index, const float *x,
+                     float *out)
+{
+    (void)user;
+    (void)features;
+    (void)index;
+    (void)x;
+    memset(out, 0, (size_t)(rows * outputs) * sizeof *out);
+    return 0;
+}
+
+/* Settle the teachers of a small distiller: what they are kept in is read. */
+static void settle(mopt_context *ctx, const char *settings, const char *file)
+{
+    static const float x[5][4] = {{0.25f}, {0.5f}, {0.75f}, {1}, {1.25f}};
+    mopt_dataset *data = NULL;
+    mopt_model *student = NULL;
+    mopt_config *config = NULL;
+    mopt_distill *distill = NULL;
+    mopt_trainer *trainer;
+    if (mopt_dataset_from_memory(ctx, 5, 4, x, MOPT_F32, 0, NULL, MOPT_I32, 1,
+                                 0, NULL, NULL, &data) == MOPT_OK &&
+        mopt_model_build(ctx, 4, &student) == MOPT_OK &&
+        mopt_model_add_dense(student, 3, "none") == MOPT_OK &&
+        mopt_config_create(ctx, "distill", &config) == MOPT_OK &&
+        mopt_config_set_json(config, settings) == MOPT_OK &&
+        mopt_distill_create(ctx, student, data, NULL, config, NULL,
+                            &distill) == MOPT_OK &&
+        (file != NULL
+             ? mopt_distill_add_file(distill, file, 1)
+             : mopt_distill_add_callback(distill, teach, NULL, NULL, "fuzz",
+                                         1)) == MOPT_OK)
+        mopt_distill_trainer(distill, &trainer);
+    mopt_distill_free(distill);
+    mopt_config_free(config);
+    mopt_model_free(student);
+    mopt_dataset_free(data);
+}
+
+/* A cache of a teacher's outputs, and the same bytes as a file of outputs. */
+static void fuzz_outputs(mopt_context *ctx, const char *text)
+{
+    (void)text;
+    settle(ctx, "{\"baseline\": false, \"cache\": \"" FUZZ_PATH "\"}", NULL);
+    settle(ctx, "{\"baseline\": false}", FUZZ_PATH);
+}
+
 static void fuzz_model(mopt_context *ctx, const char *text)
 {
     mopt_model *model = NULL;
@@ -255,6 +303,7 @@ const fuzz_target fuzz_targets[] = {
     {"model_file", fuzz_model_file, 1},
     {"adapter", fuzz_adapter, 1},
     {"weights", fuzz_weights, 1},
+    {"outputs", fuzz_outputs, 1},
     {"map", fuzz_map, 0},
     {"model", fuzz_model, 0},   {"space", fuzz_space, 0},
     {"config", fuzz_config, 0}, {"recipe", fuzz_recipe, 0},
