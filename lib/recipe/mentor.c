@@ -8,9 +8,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "learn/data/dataset.h"
+#include "recipe/parts.h"
 
 const char *const moi_mentor_keys[] = {"teacher", "source", "source_data",
                                        NULL};
@@ -170,7 +173,23 @@ int32_t moi_mentors_check(const mopt_recipe *recipe)
     return each(recipe, NULL, NULL);
 }
 
-/* The test part of the source's own task. */
+/* Test rows: those apart from others, those that are split off, or all. */
+static int32_t load_test(mopt_context *ctx, const mopt_config *config,
+                         mopt_dataset **out)
+{
+    mopt_dataset *all = NULL;
+    if (moi_parts_has_test(config))
+        return mopt_dataset_load(ctx, config, MOPT_PART_TEST, out);
+    int32_t rc = mopt_dataset_load(ctx, config, MOPT_PART_TRAIN, &all);
+    if (rc == MOPT_OK && moi_config_float(config, "split.test") > 0)
+        rc = mopt_dataset_split(all, config, NULL, NULL, out);
+    else if (rc == MOPT_OK)
+        *out = moi_dataset_hold(all);
+    mopt_dataset_free(all);
+    return rc;
+}
+
+/* Of the source's own task. */
 static int32_t load_source_data(const mopt_recipe *recipe,
                                 moi_mentors *mentors)
 {
@@ -181,8 +200,7 @@ static int32_t load_source_data(const mopt_recipe *recipe,
         return MOPT_OK;
     int32_t rc = moi_recipe_data(recipe, said, &config);
     if (rc == MOPT_OK)
-        rc = mopt_dataset_load(recipe->ctx, config, MOPT_PART_TEST,
-                               &mentors->source_test);
+        rc = load_test(recipe->ctx, config, &mentors->source_test);
     mopt_config_free(config);
     return rc == MOPT_OK ? rc : moi_fail_at(rc, "finetune.source_data: ");
 }

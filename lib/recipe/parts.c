@@ -2,11 +2,13 @@
  * lib/recipe/parts.c: the data of a run. */
 #include "recipe/parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/config.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/status.h"
 #include "learn/data/dataset.h"
 #include "learn/nn/model.h"
@@ -29,9 +31,7 @@ static int32_t common_config(const mopt_recipe *recipe, mopt_config **out)
     return rc;
 }
 
-/* Are there test rows apart from the others: marked ones, a file of them, or,
- * where none are to be split off, those that a generator makes? */
-static int32_t has_test(const mopt_config *config)
+int32_t moi_parts_has_test(const mopt_config *config)
 {
     const moi_schema *source = moi_config_variant(config, "source");
     char name[MOI_PATH_SIZE];
@@ -51,6 +51,31 @@ static int32_t has_test(const mopt_config *config)
     return 0;
 }
 
+/* A share that no row is left for is told here: what fails later for want of a
+ * part would say that it was not asked for. */
+static int32_t check_split(const mopt_config *config, const mopt_dataset *all,
+                           const moi_parts *parts)
+{
+    char text[MOI_NUMBER_SIZE];
+    double share = moi_config_float(config, "split.validation");
+    if (share == 0 || parts->validation != NULL)
+        return MOPT_OK;
+    return moi_fail(MOPT_EINVAL, "data.split.validation: a share of %s leaves "
+                    "no row for validation: there are %" PRId64 " rows in all",
+                    moi_number_text(share, text), moi_dataset_rows(all));
+}
+
+/* One class teaches nothing. */
+static int32_t check_classes(const mopt_dataset *all)
+{
+    if (moi_dataset_kind(all) != MOPT_TARGET_CLASS ||
+        moi_dataset_targets(all) > 1)
+        return MOPT_OK;
+    return moi_fail(MOPT_EINVAL, "data: all %" PRId64 " rows are of one class; "
+                    "two are needed to learn to tell them apart (is the "
+                    "target the right column?)", moi_dataset_rows(all));
+}
+
 /* Rows of a source with a test file of its own are not split once more,
  * unless the recipe says so. */
 static int32_t split(moi_parts *parts, mopt_config *config, mopt_dataset *all)
@@ -63,6 +88,8 @@ static int32_t split(moi_parts *parts, mopt_config *config, mopt_dataset *all)
         rc = mopt_dataset_split(all, config, &parts->train,
                                 &parts->validation,
                                 apart ? NULL : &parts->test);
+    if (rc == MOPT_OK)
+        rc = check_split(config, all, parts);
     return rc;
 }
 
@@ -119,8 +146,10 @@ int32_t moi_parts_load(const mopt_recipe *recipe, mopt_cancel *cancel,
         if (parts->target == MOPT_TARGET_NONE)
             rc = moi_fail(MOPT_EINVAL, "data: these rows have no target to "
                           "learn");
+        else
+            rc = check_classes(all);
     }
-    if (rc == MOPT_OK && has_test(config))
+    if (rc == MOPT_OK && moi_parts_has_test(config))
         rc = mopt_dataset_load(recipe->ctx, config, MOPT_PART_TEST,
                                &parts->test);
     if (rc == MOPT_OK)

@@ -28,6 +28,10 @@ typedef struct moi_parts {
     moi_prepared *prepared;
 } moi_parts;
 
+/* Are there test rows apart from the others: marked ones, a file of them, or,
+ * where none are to be split off, those that a generator makes? */
+int32_t moi_parts_has_test(const mopt_config *config);
+
 /* Load and split as the recipe says. To be freed on an error too. */
 int32_t moi_parts_load(const mopt_recipe *recipe, mopt_cancel *cancel,
                        moi_parts *parts);

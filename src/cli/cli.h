@@ -34,6 +34,7 @@ typedef struct cli {
     int64_t threads; /* 0: the library decides */
     screen out, err;
     struct progress *live; /* the bar that messages must not tear */
+    int tells_trials;      /* a job tells itself which trials failed */
     mopt_context *ctx;     /* made by cli_context */
 } cli;
 

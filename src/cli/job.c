@@ -344,7 +344,9 @@ static void tell_trial(job *j, const json_t *trial)
 
     if (state && strcmp(state, "failed") == 0) {
         j->failed++;
-        cli_say(j->c, MOPT_LOG_WARN, "trial %lld failed: %s", number,
+        /* The only one is told by the run's own message. */
+        cli_say(j->c, j->total == 1 ? MOPT_LOG_INFO : MOPT_LOG_WARN,
+                "trial %lld failed: %s", number,
                 reason ? reason : "no reason given");
     } else {
         cli_say(j->c, MOPT_LOG_INFO, "trial %lld %s: %s", number,
@@ -439,6 +441,7 @@ int job_run(job *j)
     int code = 0;
 
     j->trials = json_array();
+    j->c->tells_trials = 1;
     j->total = job_total(j);
     if (!*storage_of(j) && j->total != 1)
         code = own_storage(j);

@@ -28,7 +28,7 @@ static int read_student(mentor *m, json_t **out)
     json_t *layers = json_array();
     const char *at = m->student;
 
-    while (*at) {
+    do {
         char *end;
         long units = strtol(at, &end, 10);
 
@@ -42,7 +42,7 @@ static int read_student(mentor *m, json_t **out)
                                                 "units", (json_int_t)units,
                                                 "activation", "relu"));
         at = *end ? end + 1 : end;
-    }
+    } while (*at);
     json_array_append_new(layers, json_pack("{ss}", "type", "dense"));
     *out = json_pack("{so}", "layers", layers);
     return 0;
@@ -115,6 +115,9 @@ static int set_method(mentor *m)
 
     if (!m->method && m->rank == 0)
         return 0;
+    if (m->rank > 0 && m->method && strcmp(m->method, "lora") != 0)
+        return cli_fail(m->j.c, EXIT_USAGE, "--rank is of --method lora, not "
+                        "of '%s'", m->method);
     snprintf(path, sizeof path, "%s.method", m->section);
     if (m->rank > 0)
         snprintf(json, sizeof json, "{\"type\": \"%s\", \"rank\": %lld}",
@@ -145,10 +148,40 @@ static int set_all(mentor *m, mopt_recipe *recipe, const json_t *values,
     return 0;
 }
 
+/* What is said by flags that make a recipe would be lost beside one. */
+static int check_flags(mentor *m)
+{
+    const char *flag = m->model     ? "model"
+                       : m->data    ? "data"
+                       : m->student ? "student"
+                                    : NULL;
+
+    if (!flag)
+        return 0;
+    if (m->model)
+        flag = strcmp(m->section, "distill") == 0 ? "teacher" : "source";
+    return cli_fail(m->j.c, EXIT_USAGE, "--%s goes without a RECIPE, which "
+                    "says that itself; for the data of %s alone: --data %s",
+                    flag, m->j.path, m->j.path);
+}
+
+static int check_sections(mentor *m)
+{
+    if (!json_object_get(m->j.doc, m->section))
+        return cli_fail(m->j.c, EXIT_INPUT, "%s: it has no section \"%s\"",
+                        m->j.path, m->section);
+    if (m->quick && !json_object_get(m->j.doc, "quick"))
+        return cli_fail(m->j.c, EXIT_INPUT, "--quick: the recipe has no "
+                        "section \"quick\" (values by path)");
+    return 0;
+}
+
 static int read_recipe(mentor *m, int given)
 {
-    int code = cli_context(m->j.c);
+    int code = given ? check_flags(m) : 0;
 
+    if (code == 0)
+        code = cli_context(m->j.c);
     if (code == 0 && given) {
         m->base = input_folder(m->j.path);
         code = job_read(&m->j);
@@ -159,9 +192,8 @@ static int read_recipe(mentor *m, int given)
         code = set_method(m);
     if (code == 0)
         code = job_apply(&m->j);
-    if (code == 0 && !json_object_get(m->j.doc, m->section))
-        code = cli_fail(m->j.c, EXIT_INPUT, "%s: it has no section \"%s\"",
-                        m->j.path, m->section);
+    if (code == 0)
+        code = check_sections(m);
     if (code == 0 && m->quick) {
         code = set_all(m, m->j.recipe, json_object_get(m->j.doc, "quick"),
                        "quick");
@@ -186,7 +218,9 @@ static int work(mentor *m, int given)
 
 #define COMMON(m) \
     {"data", 0, OPTION_TEXT, "DATA", &(m).data, \
-     "without a recipe: the data, as for eval", NULL, 0, 0}, \
+     "without a recipe: the data, another recipe or a\n" \
+     ".csv, .arff, .npy or IDX file (a tenth of its rows\n" \
+     "for validation, a fifth for the test)", NULL, 0, 0}, \
     {"epochs", 0, OPTION_SET_INT, "N", &(m).j.set, \
      "passes over the training rows", "train.epochs", 0, 0}, \
     {"set", 0, OPTION_SET, "PATH=JSON", &(m).j.set, \

@@ -35,6 +35,35 @@ run finetune --source big.safetensors --data d.json --method probe --no-model \
     --json
 json "j['finetune']['penalty'] > 0"
 
+
+# ---- a table of one's own: what is forgotten, on rows held out by the split
+for i in 1 2 3 4 5 6 7 8; do
+    for k in 1 2 3 4 5; do
+        echo "$i,$k,$((i > k)),red"
+        echo "$k,$i,$((i < k)),blue"
+    done
+done | awk 'BEGIN { print "a,b,c,colour" } { print }' >old.csv
+sed 's/red/x/; s/blue/red/; s/x/blue/' old.csv >new.csv
+cat >old.json <<'J'
+{"data": {"source": {"type": "csv", "path": "old.csv"},
+          "split": {"validation": 0.2, "test": 0.2}},
+ "model": {"layers": [{"type": "dense", "units": 8, "activation": "relu"},
+                      {"type": "dense"}]},
+ "train": {"epochs": 30}, "seed": 1}
+J
+run train old.json --model old.safetensors
+code_is 0
+run finetune --source old.safetensors --data new.csv --no-model --json \
+    --set 'finetune.source_data={"source": {"type": "csv",
+        "path": "old.csv"}}'
+json "j['finetune']['source']['before']['accuracy'] is not None"
+run finetune --source old.safetensors --data new.csv --no-model --json \
+    --set 'finetune.source_data={"source": {"type": "csv",
+        "path": "old.csv"}, "split": {"test": 0.2}}'
+code_is 0
+run distill --teacher old.safetensors --data new.csv --student 4 --no-model
+code_is 0
+
 # ---- recipes: a teacher that is trained when it is missing, cases, seeds
 cat >r.json <<'J'
 {"data": {"source": {"type": "glyphs", "count": 600, "test_count": 200},
@@ -74,7 +103,25 @@ refused 3 "cases[0].set: train.epochs" distill r.json \
 refused 2 "--teacher FILE" distill
 refused 2 "it is the widths" distill --teacher big.safetensors --data d.json \
     --student x
+refused 2 "it is the widths" distill --teacher big.safetensors --data d.json \
+    --student ""
 refused 2 "--method" finetune --method wish
+refused 2 "--teacher goes without a RECIPE" distill r.json \
+    --teacher big.safetensors
+refused 2 "--data goes without a RECIPE" finetune r.json --data d.json
+refused 2 "of --method lora, not of 'head'" finetune --source big.safetensors \
+    --data d.json --method head --rank 2
+refused 3 "no section \"quick\"" finetune --source big.safetensors \
+    --data d.json --quick
+refused 4 "no tensor of the model matches 'layer" finetune \
+    --source big.safetensors --data d.json --freeze 'layer.*' --no-model
+printf 'a,b,class\n' >rows.csv
+for i in 1 2 3 4 5 6; do printf '%s,2,yes\n' $i >>rows.csv; done
+refused 3 "all 6 rows are of one class" finetune --source big.safetensors \
+    --data rows.csv
+printf 'a,b,class\n1,2,yes\n2,1,no\n' >rows.csv
+refused 3 "data.split.validation: a share of 0.1 leaves no row" finetune \
+    --source big.safetensors --data rows.csv
 refused 3 "no section" distill d.json
 refused 3 "distill.teacher" distill --teacher nowhere.safetensors \
     --data d.json --student 8

@@ -174,11 +174,7 @@ static int32_t update_param(mopt_trainer *t, const moi_param *p, double rate)
     if (!moi_optimizer_update(&t->rule, rate, decay, count,
                               annex->weights + p->offset, g, state))
         return MOPT_OK;
-    return moi_fail(MOPT_EDIVERGED,
-                    "training diverged at step %lld (epoch %lld): the gradient "
-                    "of '%s' is not finite; try a smaller learning rate",
-                    (long long)t->now.step + 1, (long long)t->now.epoch + 1,
-                    p->name);
+    return moi_step_fail(t, p->name);
 }
 
 int32_t moi_annex_update(mopt_trainer *t, double rate, double scale)

@@ -161,6 +161,15 @@ static void cap(const mopt_trainer *t, const moi_param *p, moi_real *w)
                         t->norms);
 }
 
+int32_t moi_step_fail(const mopt_trainer *t, const char *name)
+{
+    return moi_fail(MOPT_EDIVERGED,
+                    "training diverged at step %lld (epoch %lld): the gradient "
+                    "of '%s' is not finite; try a smaller learning rate",
+                    (long long)t->now.step + 1, (long long)t->now.epoch + 1,
+                    name);
+}
+
 static int32_t update_tensor(mopt_trainer *t, int64_t i, double rate,
                              moi_real *grads)
 {
@@ -186,11 +195,7 @@ static int32_t update_tensor(mopt_trainer *t, int64_t i, double rate,
             cap(t, p, w);
         return MOPT_OK;
     }
-    return moi_fail(MOPT_EDIVERGED,
-                    "training diverged at step %lld (epoch %lld): the gradient "
-                    "of '%s' is not finite; try a smaller learning rate",
-                    (long long)t->now.step + 1, (long long)t->now.epoch + 1,
-                    p->name);
+    return moi_step_fail(t, p->name);
 }
 
 int32_t moi_step_update(mopt_trainer *t, double rate, double scale)

@@ -214,6 +214,9 @@ int32_t moi_step_loss(mopt_trainer *t, double *loss);
 
 /* Change all weights by gradients times scale; MOPT_EDIVERGED. */
 int32_t moi_step_update(mopt_trainer *t, double rate, double scale);
+
+/* Fail because the gradient of a tensor is not finite. */
+int32_t moi_step_fail(const mopt_trainer *t, const char *name);
 moi_real *moi_step_gradient(const mopt_trainer *t);
 double moi_step_gradient_norm(const mopt_trainer *t);
 
