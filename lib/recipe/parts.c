@@ -71,9 +71,9 @@ static int32_t check_classes(const mopt_dataset *all)
     if (moi_dataset_kind(all) != MOPT_TARGET_CLASS ||
         moi_dataset_targets(all) > 1)
         return MOPT_OK;
-    return moi_fail(MOPT_EINVAL, "data: all %" PRId64 " rows are of one class; "
-                    "two are needed to learn to tell them apart (is the "
-                    "target the right column?)", moi_dataset_rows(all));
+    return moi_fail(MOPT_EINVAL, "data: all rows (%" PRId64 ") are of one "
+                    "class; two are needed to learn to tell them apart (is "
+                    "the target the right column?)", moi_dataset_rows(all));
 }
 
 /* Rows of a source with a test file of its own are not split once more,

@@ -181,7 +181,7 @@ static void print_finetune(cli *c, const json_t *report,
     print_difference(c, js_at(report, "source.after"), "forgotten",
                      js_at(report, "source.forgotten"),
                      "of the source's task",
-                     "more than before of the source's task");
+                     "won on the source's task");
     fprintf(c->out.file, "%-13s%lld of %lld parameters, %zu tensors frozen\n",
             "trained",
             (long long)json_integer_value(json_object_get(report,

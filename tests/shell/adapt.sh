@@ -117,7 +117,7 @@ refused 4 "no tensor of the model matches 'layer" finetune \
     --source big.safetensors --data d.json --freeze 'layer.*' --no-model
 printf 'a,b,class\n' >rows.csv
 for i in 1 2 3 4 5 6; do printf '%s,2,yes\n' $i >>rows.csv; done
-refused 3 "all 6 rows are of one class" finetune --source big.safetensors \
+refused 3 "all rows (6) are of one class" finetune --source big.safetensors \
     --data rows.csv
 printf 'a,b,class\n1,2,yes\n2,1,no\n' >rows.csv
 refused 3 "data.split.validation: a share of 0.1 leaves no row" finetune \
