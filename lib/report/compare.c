@@ -164,7 +164,7 @@ static void tile(moi_page *page, const json_t *value, const char *unit,
 
 static void distill_section(moi_page *page, const json_t *report)
 {
-    const char *unit = is_classes(report, distilled) ? " points" : "";
+    const char *unit = is_classes(report, distilled) ? " points" : " rmse";
     moi_page_heading(page, "What was lost and won",
                      "The teacher, the same student trained on labels alone, "
                      "and the one that learnt from the teacher.");
@@ -219,7 +219,7 @@ static void frozen_card(moi_page *page, const json_t *report)
 static void finetune_section(moi_page *page, const json_t *report)
 {
     const json_t *source = get(report, "source");
-    const char *unit = is_classes(report, tuned) ? " points" : "";
+    const char *unit = is_classes(report, tuned) ? " points" : " rmse";
     moi_page_heading(page, "What was won and forgotten",
                      "The source before it was tuned, where its outputs fit "
                      "the new task; the same model trained from scratch with "
@@ -228,7 +228,7 @@ static void finetune_section(moi_page *page, const json_t *report)
     tile(page, get(report, "gain"), unit, "before training from scratch",
          "behind training from scratch");
     tile(page, get(source, "forgotten"),
-         is_classes(source, remembered) ? " points" : "",
+         is_classes(source, remembered) ? " points" : " rmse",
          "of the source's own task forgotten",
          "of the source's own task won");
     trained_tile(page, report);

@@ -142,7 +142,7 @@ static void print_difference(cli *c, const json_t *model, const char *name,
         return;
     put_number(fabs(x), buf, sizeof buf);
     fprintf(c->out.file, "%-13s%s %s %s\n", name, buf,
-            json_object_get(model, "accuracy") ? "points" : "in rmse",
+            json_object_get(model, "accuracy") ? "points" : "rmse",
             x < 0 ? below : above);
 }
 
