@@ -59,7 +59,8 @@ typedef int32_t (*mopt_teacher_fn)(void *user, int64_t rows, int64_t features,
  *  @param config     kind "distill"; NULL for the defaults. Read, not kept.
  *  @param training   kind "train"; NULL for the defaults. Read, not kept.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL, a config of another kind, a method
- *          that does not go with the data); MOPT_EKEY; MOPT_ENOMEM.
+ *          that does not go with the data); MOPT_EKEY; MOPT_ENOMEM; what
+ *          mopt_transform_apply returns for raw rows.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_distill_create(mopt_context *ctx, mopt_model *student,

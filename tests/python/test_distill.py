@@ -249,6 +249,13 @@ class Distilling(unittest.TestCase):
         self.assertGreater(told["student"]["accuracy"], 0.8)
         self.assertEqual(told["student"]["accuracy"],
                          learner.evaluate(test)["accuracy"])
+        # A student from a file has its own; its teacher may be a function.
+        again = learner.copy()
+        distill = modelopt.Distill(again, data, training={"epochs": 1},
+                                   baseline=False)
+        distill.add_teacher(lambda index, x, out: self.assertEqual(
+            x.shape, (len(index), size["inputs"])))
+        distill.fit()
         other = modelopt.Transform.fit(data, scale="minmax").apply(data)
         distill = modelopt.Distill(modelopt.Model(
             LAYERS, inputs=size["inputs"], outputs=size["outputs"]), other)

@@ -99,6 +99,8 @@ int32_t mopt_distill_create(mopt_context *ctx, mopt_model *student,
     rc = take_config(ctx, config, &moi_distill_schema, &d->config);
     if (!rc)
         rc = take_config(ctx, training, &moi_train_schema, &d->training);
+    if (!rc)
+        rc = moi_distill_encode(d, NULL);
     if (rc) {
         mopt_distill_free(d);
         return rc;

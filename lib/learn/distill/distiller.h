@@ -46,7 +46,7 @@ struct mopt_distill {
 int32_t moi_distill_settle(mopt_distill *d, mopt_cancel *cancel);
 
 /* encode.c: raw rows go through the student's transform; without one through
- * the teacher's, which the student takes over. */
+ * that of the teacher (may be NULL), which the student takes over. */
 int32_t moi_distill_encode(mopt_distill *d, const mopt_model *teacher);
 
 /* distill.c: make the teacher of a student that teaches itself. */

@@ -56,7 +56,7 @@ static int32_t take(mopt_distill *d, mopt_transform *transform)
 int32_t moi_distill_encode(mopt_distill *d, const mopt_model *teacher)
 {
     mopt_transform *own = moi_model_transform(d->student);
-    mopt_transform *was = moi_model_transform(teacher);
+    mopt_transform *was = teacher ? moi_model_transform(teacher) : NULL;
     int32_t rc = MOPT_OK;
 
     if (!moi_dataset_transform(d->train) && (own || was))
