@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: MIT
 """What warm starts bring to a search at an equal number of epochs in all.
 
-    bench/starts.py BUILD DATA [SEEDS] [--quick]
+    bench/starts.py BUILD DATA [SEEDS]
+    bench/starts.py BUILD --quick
 
-BUILD is a build folder, DATA the folder of the set "letter"; 5 seeds, or a tiny
-generated set with --quick, where DATA is not read. Each way of searching spends
-240 epochs: 24 trials of 10 epochs, cold or warm ("best", "nearest"; rounds of
-6), or 6 cold trials of 40, which is what the longest line of warm trials comes
-to. Prints a JSON line for each way: test accuracies of the winners, their mean
-and standard deviation, epochs behind the winners, seconds."""
+BUILD is a build folder, DATA the folder of the set "letter"; 5 seeds. Each way
+of searching spends 240 epochs: 24 trials of 10 epochs, cold or warm ("best",
+"nearest"; rounds of 6), or 6 cold trials of 40, which is what the longest line
+of warm trials comes to. --quick: a tiny generated set, one seed, a fifth of the
+epochs. Prints a JSON line for each way: test accuracies of the winners, their
+mean and standard deviation, epochs behind the winners, seconds."""
 import json
 import os
 import statistics
@@ -53,14 +54,14 @@ def search(program, recipe, changes, seed):
     return json.loads(said.splitlines()[-1])
 
 
-def compare(program, recipe, seeds):
+def compare(program, recipe, own, seeds):
     found = {way: [] for way in WAYS}
     for seed in range(1, seeds + 1):
         for way, changes in WAYS.items():
             found[way].append(search(program, recipe, changes, seed))
     for way, results in found.items():
         accuracies = [result["test"]["accuracy"] for result in results]
-        epochs = WAYS[way].get("train.epochs", 10)
+        epochs = WAYS[way].get("train.epochs", own)
         print(json.dumps({
             "bench": "starts", "way": way, "seeds": seeds,
             "test_accuracy": accuracies,
@@ -80,6 +81,9 @@ def main():
     recipe = json.loads(json.dumps(RECIPE))
     if quick:
         recipe["data"] = SMALL
+        for changes in [recipe["train"], *WAYS.values()]:
+            for key in changes.keys() & {"epochs", "train.epochs"}:
+                changes[key] //= 5
     else:
         recipe["data"]["base"] = os.path.abspath(arguments[1])
     seeds = 1 if quick else int((arguments + ["5"])[2])
@@ -87,7 +91,7 @@ def main():
         path = os.path.join(folder, "starts.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(recipe, file)
-        compare(program, path, seeds)
+        compare(program, path, recipe["train"]["epochs"], seeds)
 
 
 if __name__ == "__main__":

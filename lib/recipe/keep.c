@@ -134,18 +134,33 @@ static int32_t note_epochs(moi_job *job, mopt_trial *trial,
     return rc;
 }
 
+/* What cannot be written is trained again when it is needed: no reason to lose
+ * what the trial found. */
+static int32_t write_file(const moi_job *job, int64_t number,
+                          const mopt_model *model)
+{
+    moi_text path;
+    if (job->starts.place == NULL)
+        return MOPT_OK;
+    int32_t rc = path_of(job, number, &path);
+    if (rc == MOPT_OK)
+        rc = mopt_model_save(model, moi_text_get(&path));
+    moi_text_free(&path);
+    if (rc == MOPT_OK || rc == MOPT_ENOMEM)
+        return rc;
+    moi_log(job->ctx, MOPT_LOG_WARN, "recipe",
+            "search.warm_start: the weights of trial %d could not be kept: %s",
+            (int)number, moi_last_text());
+    return MOPT_OK;
+}
+
 int32_t moi_keep_save(moi_job *job, mopt_trial *trial,
                       const moi_attempt *attempt)
 {
     char digest[17], json[20];
-    moi_text path;
     int32_t rc = note_epochs(job, trial, attempt);
-    if (rc == MOPT_OK && job->starts.place != NULL) {
-        rc = path_of(job, mopt_trial_number(trial), &path);
-        if (rc == MOPT_OK)
-            rc = mopt_model_save(attempt->model, moi_text_get(&path));
-        moi_text_free(&path);
-    }
+    if (rc == MOPT_OK)
+        rc = write_file(job, mopt_trial_number(trial), attempt->model);
     if (rc != MOPT_OK)
         return rc;
     digest_of(attempt->model, digest);

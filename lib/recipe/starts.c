@@ -108,6 +108,14 @@ static void drop(moi_job *job, int64_t at)
     starts->list[at] = starts->list[--starts->count];
 }
 
+/* The same of one that came to nothing after all, if it is there. */
+static void drop_number(moi_job *job, int64_t number)
+{
+    for (int64_t i = job->starts.count - 1; i >= 0; i--)
+        if (job->starts.list[i].rank.number == number)
+            drop(job, i);
+}
+
 /* How many of the trials below border are better than one? */
 static int64_t better_ones(const moi_job *job, const moi_start *start,
                            int64_t border)
@@ -187,9 +195,12 @@ static int32_t settle_next(moi_job *job, int32_t *state)
         json_decref(doc);
     }
     mopt_trial_free(trial);
-    if (rc == MOPT_OK && *state != MOPT_TRIAL_RUNNING &&
-        *state != MOPT_TRIAL_WAITING)
-        starts->settled++;
+    if (rc != MOPT_OK || *state == MOPT_TRIAL_RUNNING ||
+        *state == MOPT_TRIAL_WAITING)
+        return rc;
+    if (*state != MOPT_TRIAL_COMPLETE)
+        drop_number(job, starts->settled);
+    starts->settled++;
     return rc;
 }
 

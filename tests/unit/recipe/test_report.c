@@ -111,6 +111,20 @@ START_TEST(tells_the_whole_story)
 }
 END_TEST
 
+START_TEST(warm_starts_are_told)
+{
+    char *html = report_of(
+        "{" DATA ", \"model\": {\"layers\": [{\"type\": \"dense\"}]}, "
+        "\"train\": {\"epochs\": 3, \"batch_size\": {\"choice\": [8, 16, 32]"
+        "}}, \"search\": {\"trials\": 4, \"warm_start\": {\"round\": 1}}}");
+    is_balanced(html);
+    has(html, ">epochs in all</th>");
+    has(html, "<td class=\"n\">12</td>"); /* 3 by 4 in a line */
+    has(html, ", started from trial ");
+    free(html);
+}
+END_TEST
+
 START_TEST(one_trial_needs_no_charts)
 {
     char *html = report_of(
@@ -278,6 +292,7 @@ Suite *kit_suite(void)
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, tells_the_whole_story);
+    tcase_add_test(all, warm_starts_are_told);
     tcase_add_test(all, one_trial_needs_no_charts);
     tcase_add_test(all, distillation_is_told);
     tcase_add_test(all, transfer_is_told);

@@ -3,6 +3,7 @@
  * ones: who starts from whom, the same bits for any number of workers and after
  * any interruption, and files that are gone. */
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -326,6 +327,118 @@ START_TEST(files_that_are_gone_cost_time_only)
 }
 END_TEST
 
+/* ---- trials of others ---- */
+
+/* A trial that another holds, and gives back after a moment. */
+static mopt_trial *held;
+static pthread_t helper;
+
+static void *give_back(void *unused)
+{
+    (void)unused;
+    usleep(200000);
+    mopt_trial_free(held);
+    return NULL;
+}
+
+static int32_t on_last_of_round(void *unused, int32_t event, const char *text)
+{
+    (void)unused;
+    json_t *json = json_loads(text, 0, NULL);
+    if (event == MOPT_EVENT_TRIAL &&
+        json_integer_value(json_object_get(json, "number")) == 7)
+        ck_assert_int_eq(pthread_create(&helper, NULL, give_back, NULL), 0);
+    json_decref(json);
+    return 0;
+}
+
+/* The study of a recipe, opened beside it. */
+static mopt_study *open_beside(const mopt_recipe *recipe, const char *path)
+{
+    mopt_space *space = NULL;
+    mopt_config *config = NULL;
+    mopt_study *study = NULL;
+    kit_ok(mopt_recipe_space(recipe, &space));
+    kit_ok(mopt_config_create(ctx, "study", &config));
+    kit_ok(mopt_config_set_text(config, "storage", path));
+    kit_ok(mopt_config_set_bool(config, "resume", 1));
+    kit_ok(mopt_config_set_int(config, "seed", 2));
+    kit_ok(mopt_study_create(ctx, space, config, &study));
+    mopt_config_free(config);
+    mopt_space_free(space);
+    return study;
+}
+
+/* Trial 4 is held by somebody else while 5 to 7 are run; 8 waits for it, and
+ * goes behind it when it is given back. */
+START_TEST(a_trial_that_comes_back_goes_first)
+{
+    mopt_recipe *recipe = parse(WARM("best"));
+    mopt_result *result = NULL;
+    outcome whole = run_for_outcome(recipe);
+    const char *path = kit_path("held.db");
+    to_file(recipe, path);
+    kit_ok(mopt_recipe_set(recipe, "search.trials", "4"));
+    mopt_result_free(run(recipe));
+    mopt_study *study = open_beside(recipe, path);
+    kit_ok(mopt_study_ask(study, &held));
+    ck_assert_int_eq(mopt_trial_number(held), 4);
+    kit_ok(mopt_recipe_set(recipe, "search.trials", "12"));
+    kit_ok(mopt_recipe_run(recipe, on_last_of_round, NULL, NULL, &result));
+    mopt_result_free(result);
+    pthread_join(helper, NULL);
+    mopt_study_free(study);
+    outcome last = run_for_outcome(recipe);
+    same_outcome(&whole, &last);
+    end_outcome(&whole);
+    end_outcome(&last);
+    mopt_recipe_free(recipe);
+}
+END_TEST
+
+/* Trial 4 is never told: who waits for it can be cancelled. */
+START_TEST(waiting_can_be_cancelled)
+{
+    mopt_recipe *recipe = parse(WARM("best"));
+    mopt_cancel *cancel = NULL;
+    mopt_result *result = NULL;
+    const char *path = kit_path("never.db");
+    kit_ok(mopt_cancel_create(ctx, &cancel));
+    to_file(recipe, path);
+    kit_ok(mopt_recipe_set(recipe, "search.trials", "4"));
+    mopt_result_free(run(recipe));
+    mopt_study *study = open_beside(recipe, path);
+    kit_ok(mopt_study_ask(study, &held));
+    kit_ok(mopt_recipe_set(recipe, "search.trials", "12"));
+    kit_fails(stopped(recipe, (stopper){MOPT_EVENT_TRIAL, 0, 2, cancel},
+                      &result), MOPT_ECANCELED);
+    mopt_result_free(result);
+    mopt_trial_free(held);
+    mopt_study_free(study);
+    mopt_cancel_free(cancel);
+    mopt_recipe_free(recipe);
+}
+END_TEST
+
+START_TEST(without_memory)
+{
+    mopt_recipe *recipe = parse(WARM("nearest"));
+    int32_t failures = 0;
+    for (int64_t i = 0; i < 100000; i += 41 + i / 8) {
+        mopt_result *result = NULL;
+        kit_fail_allocation(i, 0);
+        int32_t rc = mopt_recipe_run(recipe, NULL, NULL, NULL, &result);
+        kit_fail_allocation(-1, 0);
+        mopt_result_free(result);
+        ck_assert_msg(rc == MOPT_OK || rc == MOPT_ENOMEM || rc == MOPT_ENOENT,
+                      "%s", mopt_status_name(rc));
+        failures += rc != MOPT_OK;
+    }
+    ck_assert_int_gt(failures, 3);
+    mopt_recipe_free(recipe);
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 static void refused(const char *path, const char *json, int32_t code,
@@ -379,6 +492,9 @@ Suite *kit_suite(void)
     tcase_add_loop_test(tcase, cancelled_within_trials, 0, 2);
     tcase_add_test(tcase, files_of_the_best_are_kept);
     tcase_add_loop_test(tcase, files_that_are_gone_cost_time_only, 0, 3);
+    tcase_add_test(tcase, a_trial_that_comes_back_goes_first);
+    tcase_add_test(tcase, waiting_can_be_cancelled);
+    tcase_add_test(tcase, without_memory);
     tcase_add_test(tcase, wrong_keys);
     tcase_add_test(tcase, a_study_stays_as_it_is);
     suite_add_tcase(suite, tcase);
