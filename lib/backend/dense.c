@@ -97,8 +97,9 @@ static int32_t plain_backward_input(mopt_context *ctx, int64_t rows,
     return MOPT_OK;
 }
 
+/* x begins with the first column that is wanted. */
 static int32_t plain_backward_weight(mopt_context *ctx, int64_t rows,
-                                     int64_t in, int64_t out,
+                                     int64_t in, int64_t out, int64_t count,
                                      const moi_real *x, const moi_real *dy,
                                      moi_real *dw, moi_real *db)
 {
@@ -107,7 +108,7 @@ static int32_t plain_backward_weight(mopt_context *ctx, int64_t rows,
         for (int64_t i = 0; i < rows; i++)
             db[j] += dy[i * out + j];
     }
-    return moi_gemm(ctx, 1, 0, in, out, rows, 1, x, stride_of(in), dy,
+    return moi_gemm(ctx, 1, 0, count, out, rows, 1, x, stride_of(in), dy,
                     stride_of(out), 0, dw, stride_of(out));
 }
 
@@ -156,16 +157,18 @@ int32_t moi_dense_backward_input(mopt_context *ctx, int64_t rows, int64_t in,
 }
 
 int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
-                                  int64_t out, const moi_real *x,
-                                  const moi_real *dy, moi_real *dw,
-                                  moi_real *db, moi_real *scratch)
+                                  int64_t out, int64_t first, int64_t count,
+                                  const moi_real *x, const moi_real *dy,
+                                  moi_real *dw, moi_real *db,
+                                  moi_real *scratch)
 {
     if (!ours(ctx))
-        return plain_backward_weight(ctx, rows, in, out, x, dy, dw, db);
+        return plain_backward_weight(ctx, rows, in, out, count, x + first, dy,
+                                     dw, db);
 #ifndef MOI_DOUBLE
     const moi_product product = {
-        .m = in, .n = out, .k = rows,
-        .a = x, .a_row = 1, .a_step = in,
+        .m = count, .n = out, .k = rows,
+        .a = x + first, .a_row = 1, .a_step = in,
         .b = dy, .ldb = out,
         .sums = db,
         .c = dw, .ldc = out, .scratch = scratch,

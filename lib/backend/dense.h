@@ -34,11 +34,13 @@ int32_t moi_dense_backward_input(mopt_context *ctx, int64_t rows, int64_t in,
                                  const moi_real *w, const moi_real *relu,
                                  moi_real *dx, moi_real *scratch);
 
-/* dw[in][out] = x^T dy; db[out] = column sums of dy (db may be NULL). */
+/* Rows first .. first+count-1 of x^T dy, which is [in][out], into
+ * dw[count][out]; db[out] = column sums of dy (db may be NULL). */
 int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
-                                  int64_t out, const moi_real *x,
-                                  const moi_real *dy, moi_real *dw,
-                                  moi_real *db, moi_real *scratch);
+                                  int64_t out, int64_t first, int64_t count,
+                                  const moi_real *x, const moi_real *dy,
+                                  moi_real *dw, moi_real *db,
+                                  moi_real *scratch);
 
 /* General product through the backend, in moi_real: see mopt_backend.sgemm. */
 int32_t moi_gemm(mopt_context *ctx, int32_t trans_a, int32_t trans_b,

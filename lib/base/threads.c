@@ -3,29 +3,38 @@
  *
  * A piece of work is a counter that its workers draw task numbers from. The
  * pool serves one piece at a time; whoever finds it taken, or is a task
- * itself, works alone: results never depend on who does what. */
+ * itself, works alone: results never depend on who does what.
+ *
+ * To wake a thread takes tens of microseconds, and the passes of a training
+ * step follow each other closer than that: who waits looks about for a while
+ * before it sleeps. It lets others have the core meanwhile, gives that up when
+ * it was in vain, and does not even begin where there are more threads than
+ * cores. */
 #include "base/threads.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/memory.h"
 
 typedef struct moi_pool {
     mopt_context *ctx;
-    pthread_mutex_t lock; /* protects everything below but next */
+    pthread_mutex_t lock; /* protects what is not atomic */
     pthread_cond_t wake;  /* there is work, or the end */
     pthread_cond_t done;  /* the last worker has left the work */
     pthread_t *threads;
     int32_t count;   /* threads running */
     int32_t ending;  /* threads are to return */
     int32_t taken;   /* a piece of work is under way */
-    int32_t seats;   /* workers that may still join it */
-    int32_t inside;  /* workers in it, the caller left out */
+    double patience; /* seconds to look about before sleeping */
+    atomic_int seats;  /* workers that may still join it; at the end, any */
+    atomic_int inside; /* workers in it, the caller left out */
     moi_task_fn task;
     void *work;
     int64_t tasks;
@@ -44,6 +53,36 @@ int32_t moi_cores(void)
     return count > 0 ? (int32_t)count : 1;
 }
 
+#define PATIENCE 1e-4 /* seconds: a few times what waking takes */
+#define LOOKS 64      /* between two looks at the clock */
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Look at a number until it is 0 (or, with zero 0, until it is not), for some
+ * seconds at most; 1 if that came true. */
+static int32_t look_about(const atomic_int *number, int32_t zero,
+                          double seconds)
+{
+    double end = seconds > 0 ? moi_clock_seconds() + seconds : 0;
+    for (int32_t looks = 1;; looks++) {
+        if ((atomic_load(number) == 0) == zero)
+            return 1;
+        pause_briefly();
+        if (looks % LOOKS != 0 && seconds > 0)
+            continue;
+        if (seconds <= 0 || moi_clock_seconds() > end)
+            return 0;
+        sched_yield();
+    }
+}
+
 static void draw_tasks(moi_pool *pool)
 {
     in_task++;
@@ -56,22 +95,39 @@ static void draw_tasks(moi_pool *pool)
     in_task--;
 }
 
+/* Until there is work or the end: look about, then sleep. Looking in vain
+ * halves *patience; a sleep so short that looking would have done gives it
+ * back. Returns with the lock held. */
+static void wait_for_work(moi_pool *pool, double *patience)
+{
+    if (!look_about(&pool->seats, 0, *patience))
+        *patience /= 2;
+    double start = moi_clock_seconds();
+    pthread_mutex_lock(&pool->lock);
+    int32_t slept = 0;
+    for (; atomic_load(&pool->seats) == 0; slept = 1)
+        pthread_cond_wait(&pool->wake, &pool->lock);
+    if (slept && moi_clock_seconds() - start < 2 * pool->patience)
+        *patience = pool->patience;
+}
+
 static void *serve(void *argument)
 {
     moi_pool *pool = argument;
-    pthread_mutex_lock(&pool->lock);
+    double patience = pool->patience;
     for (;;) {
-        while (!pool->ending && pool->seats == 0)
-            pthread_cond_wait(&pool->wake, &pool->lock);
+        wait_for_work(pool, &patience);
         if (pool->ending)
             break;
-        pool->seats--;
-        pool->inside++;
+        atomic_fetch_sub(&pool->seats, 1);
+        atomic_fetch_add(&pool->inside, 1);
         pthread_mutex_unlock(&pool->lock);
         draw_tasks(pool);
+        if (atomic_fetch_sub(&pool->inside, 1) > 1)
+            continue;
         pthread_mutex_lock(&pool->lock);
-        if (--pool->inside == 0)
-            pthread_cond_signal(&pool->done);
+        pthread_cond_signal(&pool->done);
+        pthread_mutex_unlock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -99,6 +155,7 @@ static moi_pool *make_pool(mopt_context *ctx)
     }
     pool->ctx = ctx;
     pool->threads = threads;
+    pool->patience = ctx->threads <= moi_cores() ? PATIENCE : 0;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);
@@ -123,6 +180,7 @@ void moi_pool_free(mopt_context *ctx, struct moi_pool *pool)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->ending = 1;
+    atomic_store(&pool->seats, 1);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     for (int32_t i = 0; i < pool->count; i++)
@@ -146,7 +204,8 @@ static int32_t take(moi_pool *pool, int64_t count, int32_t width,
         pool->work = work;
         pool->tasks = count;
         atomic_store(&pool->next, 0);
-        pool->seats = width - 1 < pool->count ? width - 1 : pool->count;
+        atomic_store(&pool->seats,
+                     width - 1 < pool->count ? width - 1 : pool->count);
         pthread_cond_broadcast(&pool->wake);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -156,11 +215,19 @@ static int32_t take(moi_pool *pool, int64_t count, int32_t width,
 static void give_back(moi_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    pool->seats = 0;
-    while (pool->inside > 0)
+    atomic_store(&pool->seats, 0);
+    pthread_mutex_unlock(&pool->lock);
+    look_about(&pool->inside, 1, pool->patience);
+    pthread_mutex_lock(&pool->lock);
+    while (atomic_load(&pool->inside) > 0)
         pthread_cond_wait(&pool->done, &pool->lock);
     pool->taken = 0;
     pthread_mutex_unlock(&pool->lock);
+}
+
+int32_t moi_parallel_width(const mopt_context *ctx)
+{
+    return in_task ? 1 : ctx->threads;
 }
 
 void moi_parallel(mopt_context *ctx, int64_t count, int32_t width,
@@ -180,4 +247,69 @@ void moi_parallel(mopt_context *ctx, int64_t count, int32_t width,
     for (int64_t i = 0; i < count; i++)
         task(work, i);
     in_task--;
+}
+
+/* --- Pieces that may fail ----------------------------------------------- */
+
+#define MESSAGE 512
+
+typedef struct share {
+    moi_piece_fn piece;
+    void *work;
+    atomic_llong next;   /* piece to be drawn */
+    atomic_llong failed; /* the first that did, or pieces */
+    pthread_mutex_t lock;
+    int32_t rc; /* of that one, and its message */
+    char message[MESSAGE];
+} share;
+
+static void note_failure(share *s, int64_t piece, int32_t rc)
+{
+    pthread_mutex_lock(&s->lock);
+    if (piece < atomic_load(&s->failed)) {
+        atomic_store(&s->failed, piece);
+        s->rc = rc;
+        snprintf(s->message, sizeof(s->message), "%s", moi_last_text());
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* All pieces before one that failed were begun before it. */
+static void run_lane(void *work, int64_t lane)
+{
+    share *s = work;
+    for (;;) {
+        int64_t piece = atomic_fetch_add(&s->next, 1);
+        if (piece >= atomic_load(&s->failed))
+            return;
+        int32_t rc = s->piece(s->work, (int32_t)lane, piece);
+        if (rc != MOPT_OK)
+            note_failure(s, piece, rc);
+    }
+}
+
+static int32_t run_in_turn(int64_t pieces, moi_piece_fn piece, void *work)
+{
+    int32_t rc = MOPT_OK;
+    for (int64_t i = 0; i < pieces && rc == MOPT_OK; i++)
+        rc = piece(work, 0, i);
+    return rc;
+}
+
+int32_t moi_share(mopt_context *ctx, int32_t lanes, int64_t pieces,
+                  moi_piece_fn piece, void *work)
+{
+    if (lanes > pieces)
+        lanes = (int32_t)pieces;
+    if (lanes <= 1)
+        return run_in_turn(pieces, piece, work);
+    share s = {.piece = piece, .work = work};
+    atomic_init(&s.next, 0);
+    atomic_init(&s.failed, pieces);
+    pthread_mutex_init(&s.lock, NULL);
+    moi_parallel(ctx, lanes, lanes, run_lane, &s);
+    pthread_mutex_destroy(&s.lock);
+    if (s.rc < 0)
+        return moi_fail(s.rc, "%s", s.message);
+    return s.rc;
 }

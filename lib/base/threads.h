@@ -16,6 +16,21 @@ typedef void (*moi_task_fn)(void *work, int64_t task);
 void moi_parallel(mopt_context *ctx, int64_t count, int32_t width,
                   moi_task_fn task, void *work);
 
+/* One piece of work that may fail; lane says which room of its own it has. */
+typedef int32_t (*moi_piece_fn)(void *work, int32_t lane, int64_t piece);
+
+/* Run pieces 0 .. pieces-1, begun in order, on at most lanes workers (and at
+ * most as many as the context has). Pieces that run at the same time have
+ * different lanes, from 0 to lanes-1. After a failure no later piece begins;
+ * of several the first in order is returned, its message on the calling
+ * thread. With one lane this is a loop. Takes no memory once the pool is
+ * there. */
+int32_t moi_share(mopt_context *ctx, int32_t lanes, int64_t pieces,
+                  moi_piece_fn piece, void *work);
+
+/* How many workers a call from here may get: 1 inside a task. */
+int32_t moi_parallel_width(const mopt_context *ctx);
+
 /* Cores that this process may use, >= 1. */
 int32_t moi_cores(void);
 

@@ -69,7 +69,8 @@ static int32_t ask(const mopt_model *model, const mopt_dataset *data,
 {
     moi_runner *runner = NULL;
     int64_t rows = moi_dataset_rows(data);
-    int32_t rc = moi_runner_create(model, rows, MOI_PLAN_LOGITS, &runner);
+    int32_t rc = moi_runner_create(model, rows, MOI_PLAN_LOGITS, 0,
+                                   &runner);
 
     if (!rc)
         rc = moi_runner_run(runner, &(moi_rows){.data = data}, 0, rows, logits,

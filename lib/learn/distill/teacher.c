@@ -85,7 +85,7 @@ static int32_t begin_survey(const moi_teacher *teacher, survey *s)
     if (!s->index || !s->reals || !s->x)
         return MOPT_ENOMEM;
     return teacher->model ? moi_runner_create(teacher->model, BLOCK,
-                                              MOI_PLAN_LOGITS, &s->runner)
+                                              MOI_PLAN_LOGITS, 0, &s->runner)
                           : MOPT_OK;
 }
 

@@ -385,11 +385,10 @@ static int32_t forward(const moi_work *work, const moi_real *weights,
 }
 
 static int32_t backward(const moi_work *work, const moi_real *weights,
-                        int64_t rows, const moi_pass *pass, moi_real *grads)
+                        int64_t rows, const moi_pass *pass)
 {
     (void)weights;
     (void)pass;
-    (void)grads;
     const settings *s = work->layer->settings;
     if (work->dx == NULL)
         return MOPT_OK;

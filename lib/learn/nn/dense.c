@@ -93,7 +93,7 @@ static int32_t keeps_input(const moi_work *work)
 
 static void buffers(const moi_work *work, int64_t rows, moi_buffers *need)
 {
-    need->keep = keeps_input(work) ? rows * work->out : 0;
+    need->keep = keeps_input(work) ? work->out : 0;
     need->scratch = moi_dense_scratch(work->ctx, rows, work->in, work->out);
 }
 
@@ -115,26 +115,37 @@ static int32_t forward(const moi_work *work, const moi_real *weights,
 }
 
 static int32_t backward(const moi_work *work, const moi_real *weights,
-                        int64_t rows, const moi_pass *pass, moi_real *grads)
+                        int64_t rows, const moi_pass *pass)
 {
     (void)pass;
     const settings *s = work->layer->settings;
     const moi_activation *f = function_of(work);
-    int32_t rc = MOPT_OK;
     if (f != NULL && !work->masked)
         f->backward(s->slope, rows, work->out, work->keep, work->y, work->dy,
                     work->dy);
-    if (work->dx != NULL)
-        rc = moi_dense_backward_input(work->ctx, rows, work->in, work->out,
-                                      work->dy, weights + work->offset[0],
-                                      work->masks ? work->x : NULL, work->dx,
-                                      work->scratch);
-    if (rc != MOPT_OK || work->frozen)
-        return rc;
+    if (work->dx == NULL)
+        return MOPT_OK;
+    return moi_dense_backward_input(work->ctx, rows, work->in, work->out,
+                                    work->dy, weights + work->offset[0],
+                                    work->masks ? work->x : NULL, work->dx,
+                                    work->scratch);
+}
+
+/* A unit is an input: a row of the weights. */
+static int64_t units(const moi_layer *layer)
+{
+    return moi_shape_count(&layer->in);
+}
+
+static int32_t gradients(const moi_work *work, int64_t rows, int64_t first,
+                         int64_t count, moi_real *grads)
+{
+    const settings *s = work->layer->settings;
+    int32_t sums = s->bias && first + count == work->in;
     return moi_dense_backward_weight(
-        work->ctx, rows, work->in, work->out, work->x, work->dy,
-        grads + work->offset[0], s->bias ? grads + work->offset[1] : NULL,
-        work->scratch);
+        work->ctx, rows, work->in, work->out, first, count, work->x, work->dy,
+        grads + work->offset[0] + first * work->out,
+        sums ? grads + work->offset[1] : NULL, work->scratch);
 }
 
 static const char *misfit(const moi_layer *layer, const moi_layer *from,
@@ -215,4 +226,6 @@ const moi_layer_kind moi_layer_dense = {
     .buffers = buffers,
     .forward = forward,
     .backward = backward,
+    .units = units,
+    .gradients = gradients,
 };

@@ -5,7 +5,11 @@
  * it has, which shape it makes, which tensors it learns, how they start, what
  * it costs, what it keeps from the forward pass for the backward pass, and how
  * to run both. Plans, files, descriptions and schemas know layers by this
- * table alone. */
+ * table alone.
+ *
+ * Rows do not know of each other: forward and backward may be called for some
+ * rows of a batch, on several threads at a time, and must give each row the
+ * same bits whatever the cut. So must gradients, whatever cut of its units. */
 #ifndef MOI_LEARN_LAYER_H
 #define MOI_LEARN_LAYER_H
 
@@ -49,12 +53,15 @@ typedef struct moi_work {
     const moi_layer *layer;
     mopt_context *ctx;
     int64_t offset[MOI_LAYER_TENSORS]; /* its tensors in the weights' block */
+    int64_t count[MOI_LAYER_TENSORS];  /* their reals */
+    int64_t units;                     /* what its gradients are cut by */
     int64_t in, out;                   /* reals a row */
     moi_real *x, *y;
     moi_real *dy; /* overwritten by the backward pass */
     moi_real *dx; /* may be dy (MOI_LAYER_IN_PLACE); NULL: nobody asks */
     moi_real *keep;    /* what the kind asked for, kept until backward */
-    moi_real *scratch; /* what the kind asked for, shared by all layers */
+    int64_t keep_width; /* reals of it a row */
+    moi_real *scratch; /* the same, shared by all layers */
     int32_t train;     /* the plan has a backward pass */
     int32_t bare;      /* leave the activation at the end out */
     int32_t masks;     /* let dx be 0 where x is not above 0 (x ends in relu) */
@@ -63,10 +70,10 @@ typedef struct moi_work {
     moi_real *tap_grad; /* added to dy before the backward pass; or NULL */
 } moi_work;
 
-/* Reals that a plan holds for a layer, for up to rows rows. */
+/* Reals that a plan holds for a layer. */
 typedef struct moi_buffers {
-    int64_t keep;
-    int64_t scratch;
+    int64_t keep;    /* a row */
+    int64_t scratch; /* for up to rows rows, a thread */
 } moi_buffers;
 
 /* A place in a model that is to compute what its source does: of the values of
@@ -140,8 +147,21 @@ struct moi_layer_kind {
 
     int32_t (*forward)(const moi_work *work, const moi_real *weights,
                        int64_t rows, const moi_pass *pass);
+
+    /* From dy to dx, where that is asked for; dy may become whatever gradients
+     * needs. */
     int32_t (*backward)(const moi_work *work, const moi_real *weights,
-                        int64_t rows, const moi_pass *pass, moi_real *grads);
+                        int64_t rows, const moi_pass *pass);
+
+    /* Into how many equal runs of memory its first tensor can be cut, for
+     * gradients. NULL: it stays whole. */
+    int64_t (*units)(const moi_layer *layer);
+
+    /* After backward of all rows: gradients of units first .. first+count-1
+     * of its first tensor; and of the other tensors, if the last unit is among
+     * them. NULL if it has no tensors. */
+    int32_t (*gradients)(const moi_work *work, int64_t rows, int64_t first,
+                         int64_t count, moi_real *grads);
 };
 
 /* All kinds, NULL-terminated; by the type of a description ("dense"); and the

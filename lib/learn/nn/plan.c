@@ -4,7 +4,8 @@
  * A pass is a walk over a list of works, one a layer, whose buffers were placed
  * when the plan was made: no name is looked up and nothing is allocated. With a
  * backward pass each layer has an output of its own; the gradients by outputs
- * take turns in two buffers. Without one, outputs take turns too. */
+ * take turns in two buffers, unless pieces of the pass may be at different
+ * layers. Without a backward pass, outputs take turns too. */
 #include "learn/nn/plan.h"
 
 #include <assert.h>
@@ -17,10 +18,25 @@
 
 #define CELL 16 /* reals that places are rounded up to: a cache line */
 
+/* Pieces of a layer's gradients: some more than lanes, so that they end at the
+ * same time; of so many units that packing an operand for each is cheap. */
+#define PIECES_A_LANE 2
+#define PIECE_UNITS 64
+
+/* Some units of a layer's gradients. */
+typedef struct span {
+    const moi_work *work;
+    int64_t first, count;
+} span;
+
 struct moi_plan {
     mopt_context *ctx;
     moi_work *works;
     int64_t count;
+    int32_t lanes;
+    int64_t scratch; /* reals of it that a lane has */
+    span *spans;     /* the pieces of the gradients, the last layer first */
+    int64_t span_count;
     int64_t lowest; /* the first work with tensors: backward ends there */
     int64_t max_rows, inputs, outputs;
     moi_real *input;       /* [max_rows][inputs] */
@@ -103,8 +119,12 @@ static void list_works(moi_plan *plan, const mopt_model *model, int32_t flags)
             .out = moi_shape_count(&layer->out),
             .train = (flags & MOI_PLAN_TRAIN) != 0,
         };
-        for (int64_t k = 0; k < layer->tensors; k++)
+        for (int64_t k = 0; k < layer->tensors; k++) {
             work->offset[k] = model->params[layer->first + k].offset;
+            work->count[k] = model->params[layer->first + k].count;
+        }
+        work->units = layer->kind->units != NULL ? layer->kind->units(layer)
+                                                 : 1;
         work->bare = (flags & MOI_PLAN_LOGITS) != 0 &&
                      i == model->count - 1 &&
                      moi_model_ends_in_probability(model);
@@ -147,7 +167,24 @@ static void place_outputs(moi_plan *plan, arena *a, int32_t train)
     plan->output = x;
 }
 
-static void place_gradients(moi_plan *plan, arena *a)
+/* With several lanes, a layer with tensors keeps its dy for itself. */
+static void place_apart(moi_plan *plan, arena *a)
+{
+    moi_real *dy = take(a, plan->max_rows, plan->outputs);
+    plan->output_grad = dy;
+    for (int64_t i = plan->count - 1; i >= plan->lowest; i--) {
+        moi_work *work = &plan->works[i];
+        work->dy = dy;
+        if (i == plan->lowest)
+            break;
+        if ((work->layer->kind->flags & MOI_LAYER_IN_PLACE) == 0 ||
+            work->layer->tensors > 0)
+            dy = take(a, plan->max_rows, work->in);
+        work->dx = dy;
+    }
+}
+
+static void place_in_turns(moi_plan *plan, arena *a)
 {
     int64_t rows = plan->max_rows, wide = widest(plan, plan->lowest);
     moi_real *turns[2] = {take(a, rows, wide), take(a, rows, wide)};
@@ -172,11 +209,13 @@ static void place_rest(moi_plan *plan, arena *a)
         moi_buffers need = {0, 0};
         if (work->layer->kind->buffers != NULL)
             work->layer->kind->buffers(work, plan->max_rows, &need);
-        work->keep = need.keep > 0 ? take(a, 1, need.keep) : NULL;
+        work->keep = need.keep > 0 ? take(a, plan->max_rows, need.keep) : NULL;
+        work->keep_width = need.keep;
         if (need.scratch > scratch)
             scratch = need.scratch;
     }
-    moi_real *shared = take(a, 1, scratch);
+    plan->scratch = (scratch + CELL - 1) / CELL * CELL;
+    moi_real *shared = take(a, plan->lanes, plan->scratch);
     for (int64_t i = 0; i < plan->count; i++)
         plan->works[i].scratch = shared;
 }
@@ -185,18 +224,66 @@ static int32_t place(moi_plan *plan, int32_t flags)
 {
     arena a = {plan->block, 0, MOPT_OK};
     place_outputs(plan, &a, (flags & MOI_PLAN_TRAIN) != 0);
-    if (flags & MOI_PLAN_TRAIN)
-        place_gradients(plan, &a);
+    if (flags & MOI_PLAN_TRAIN && plan->lanes > 1)
+        place_apart(plan, &a);
+    else if (flags & MOI_PLAN_TRAIN)
+        place_in_turns(plan, &a);
     if (a.rc == MOPT_OK)
         place_rest(plan, &a);
     plan->size = a.used;
     return a.rc;
 }
 
+/* --- Pieces of the gradients -------------------------------------------- */
+
+int64_t moi_plan_cut(int64_t count, int64_t parts, int64_t part)
+{
+    return part < parts ? count * part / parts / 8 * 8 : count;
+}
+
+static int64_t parts_of(const moi_plan *plan, const moi_work *work)
+{
+    int64_t parts = work->units / PIECE_UNITS;
+    int64_t most = plan->lanes * PIECES_A_LANE;
+    return parts > most ? most : parts > 1 ? parts : 1;
+}
+
+static int64_t most_spans(const moi_plan *plan)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < plan->count; i++)
+        count += parts_of(plan, &plan->works[i]);
+    return count;
+}
+
+static void list_spans(moi_plan *plan)
+{
+    plan->span_count = 0;
+    for (int64_t i = plan->count - 1; i >= plan->lowest; i--) {
+        const moi_work *work = &plan->works[i];
+        int64_t parts = parts_of(plan, work), units = work->units;
+        if (work->layer->tensors == 0 || work->frozen)
+            continue;
+        for (int64_t k = 0; k < parts; k++) {
+            int64_t first = moi_plan_cut(units, parts, k);
+            plan->spans[plan->span_count++] = (span){
+                work, first, moi_plan_cut(units, parts, k + 1) - first};
+        }
+    }
+}
+
 int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,
                         int64_t max_rows, int32_t flags, moi_plan **out)
 {
-    assert(max_rows > 0);
+    return moi_plan_create_lanes(ctx, model, max_rows, flags, 1, out);
+}
+
+int32_t moi_plan_create_lanes(mopt_context *ctx, const mopt_model *model,
+                              int64_t max_rows, int32_t flags, int32_t lanes,
+                              moi_plan **out)
+{
+    assert(max_rows > 0 && lanes > 0);
+    assert(lanes == 1 || flags & MOI_PLAN_TRAIN);
     if (model->count == 0)
         return moi_fail(MOPT_ESTATE, "the model has no layers");
     moi_plan *plan = moi_calloc(ctx, 1, sizeof(*plan));
@@ -205,12 +292,17 @@ int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,
         return rc;
     plan->ctx = ctx;
     plan->max_rows = max_rows;
+    plan->lanes = lanes;
     plan->inputs = model->inputs;
     plan->outputs = moi_model_outputs(model);
     plan->works = moi_calloc(ctx, model->count, sizeof(moi_work));
     if (plan->works == NULL)
         goto out;
     list_works(plan, model, flags);
+    plan->spans = moi_calloc(ctx, most_spans(plan), sizeof(span));
+    if (plan->spans == NULL)
+        goto out;
+    list_spans(plan);
     rc = place(plan, flags);
     if (rc != MOPT_OK)
         goto out;
@@ -233,6 +325,7 @@ void moi_plan_free(moi_plan *plan)
     for (int64_t i = 0; plan->works != NULL && i < plan->count; i++)
         moi_free(plan->ctx, plan->works[i].tap_grad);
     moi_free(plan->ctx, plan->block);
+    moi_free(plan->ctx, plan->spans);
     moi_free(plan->ctx, plan->works);
     moi_free(plan->ctx, plan);
 }
@@ -257,6 +350,7 @@ void moi_plan_freeze(moi_plan *plan, const int32_t *frozen)
     plan->lowest = lowest;
     if (lowest < plan->count)
         plan->works[lowest].dx = NULL;
+    list_spans(plan);
 }
 
 /* --- Taps --------------------------------------------------------------- */
@@ -322,16 +416,100 @@ int64_t moi_plan_bytes(const moi_plan *plan)
     return plan->size * (int64_t)sizeof(moi_real);
 }
 
+/* A layer's work on the rows from first on. */
+static moi_work from_row(const moi_plan *plan, const moi_work *work,
+                         int32_t lane, int64_t first)
+{
+    moi_work piece = *work;
+    piece.x += first * work->in;
+    piece.y += first * work->out;
+    if (work->dy != NULL)
+        piece.dy += first * work->out;
+    if (work->dx != NULL)
+        piece.dx += first * work->in;
+    if (work->keep != NULL)
+        piece.keep += first * work->keep_width;
+    if (work->tap_grad != NULL)
+        piece.tap_grad += first * work->out;
+    piece.scratch += lane * plan->scratch;
+    return piece;
+}
+
+int32_t moi_plan_forward_rows(const moi_plan *plan, int32_t lane,
+                              const moi_real *weights, int64_t first,
+                              int64_t rows, const moi_pass *pass)
+{
+    assert(first >= 0 && rows >= 0 && first + rows <= plan->max_rows);
+    assert(lane < plan->lanes);
+    moi_pass here = *pass;
+    int32_t rc = MOPT_OK;
+    here.row += first;
+    for (int64_t i = 0; i < plan->count && rc == MOPT_OK; i++) {
+        moi_work work = from_row(plan, &plan->works[i], lane, first);
+        rc = work.layer->kind->forward(&work, weights, rows, &here);
+    }
+    return rc;
+}
+
 int32_t moi_plan_forward(moi_plan *plan, const moi_real *weights, int64_t rows,
                          const moi_pass *pass)
 {
-    assert(rows >= 0 && rows <= plan->max_rows);
+    return moi_plan_forward_rows(plan, 0, weights, 0, rows, pass);
+}
+
+static int32_t backward_layer(const moi_work *work, const moi_real *weights,
+                              int64_t rows, const moi_pass *pass)
+{
+    if (work->tap_grad != NULL)
+        add_tap(work, rows);
+    return work->layer->kind->backward(work, weights, rows, pass);
+}
+
+int32_t moi_plan_backward_rows(const moi_plan *plan, int32_t lane,
+                               const moi_real *weights, int64_t first,
+                               int64_t rows, const moi_pass *pass)
+{
+    assert(first >= 0 && rows >= 0 && first + rows <= plan->max_rows);
+    assert(plan->output_grad != NULL && plan->lanes > 1);
+    moi_pass here = *pass;
     int32_t rc = MOPT_OK;
-    for (int64_t i = 0; i < plan->count && rc == MOPT_OK; i++) {
-        const moi_work *work = &plan->works[i];
-        rc = work->layer->kind->forward(work, weights, rows, pass);
+    here.row += first;
+    for (int64_t i = plan->count - 1; i >= plan->lowest && rc == MOPT_OK;
+         i--) {
+        moi_work work = from_row(plan, &plan->works[i], lane, first);
+        rc = backward_layer(&work, weights, rows, &here);
     }
     return rc;
+}
+
+int64_t moi_plan_pieces(const moi_plan *plan)
+{
+    return plan->span_count;
+}
+
+/* Gradients of some units of a layer, and word of them. */
+static int32_t gradients(const moi_work *work, int64_t rows, int64_t first,
+                         int64_t count, moi_real *grads,
+                         moi_grads_fn on_grads, void *user)
+{
+    const moi_layer *layer = work->layer;
+    int64_t unit = work->count[0] / work->units;
+    int64_t whole = first + count == work->units ? layer->tensors : 1;
+    int32_t rc = layer->kind->gradients(work, rows, first, count, grads);
+    if (rc == MOPT_OK && on_grads != NULL)
+        rc = on_grads(user, layer->first, first * unit, count * unit);
+    for (int64_t k = 1; k < whole && rc == MOPT_OK && on_grads != NULL; k++)
+        rc = on_grads(user, layer->first + k, 0, work->count[k]);
+    return rc;
+}
+
+int32_t moi_plan_gradients(const moi_plan *plan, int32_t lane, int64_t piece,
+                           int64_t rows, moi_real *grads,
+                           moi_grads_fn on_grads, void *user)
+{
+    const span *s = &plan->spans[piece];
+    moi_work work = from_row(plan, s->work, lane, 0);
+    return gradients(&work, rows, s->first, s->count, grads, on_grads, user);
 }
 
 int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
@@ -344,13 +522,9 @@ int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
     for (int64_t i = plan->count - 1; i >= plan->lowest && rc == MOPT_OK;
          i--) {
         const moi_work *work = &plan->works[i];
-        const moi_layer *layer = work->layer;
-        if (work->tap_grad != NULL)
-            add_tap(work, rows);
-        rc = layer->kind->backward(work, weights, rows, pass, grads);
-        if (rc == MOPT_OK && on_grads != NULL && layer->tensors > 0 &&
-            !work->frozen)
-            rc = on_grads(user, layer->first, layer->tensors);
+        rc = backward_layer(work, weights, rows, pass);
+        if (rc == MOPT_OK && work->layer->tensors > 0 && !work->frozen)
+            rc = gradients(work, rows, 0, work->units, grads, on_grads, user);
     }
     return rc;
 }

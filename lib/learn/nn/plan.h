@@ -2,8 +2,9 @@
  * lib/learn/nn/plan.h: a model laid out for batches of up to a number of rows.
  *
  * Made once; holds every activation, gradient and scratch buffer in one block.
- * Running it allocates nothing. One thread per plan; several plans may share
- * the weights of one model. */
+ * Running it allocates nothing. One pass at a time; it may be cut into pieces
+ * that several threads work on (docs/design/parallel.md). Several plans may
+ * share the weights of one model. */
 #ifndef MOI_LEARN_PLAN_H
 #define MOI_LEARN_PLAN_H
 
@@ -26,6 +27,12 @@ typedef struct moi_pass {
 int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,
                         int64_t max_rows, int32_t flags, moi_plan **out);
 void moi_plan_free(moi_plan *plan);
+
+/* The same, for passes cut into pieces: as many as lanes may run at the same
+ * time. More than one lane takes MOI_PLAN_TRAIN. */
+int32_t moi_plan_create_lanes(mopt_context *ctx, const mopt_model *model,
+                              int64_t max_rows, int32_t flags, int32_t lanes,
+                              moi_plan **out);
 
 /* Spare work for tensors that nobody changes: frozen[i] is not 0 for tensor i
  * of the model. A layer whose tensors all are writes no gradients and is not
@@ -56,10 +63,11 @@ int32_t moi_plan_tap(moi_plan *plan, int64_t layer, moi_real **out,
 /* Set the gradients of all taps to 0, for some rows. */
 void moi_plan_clear_taps(moi_plan *plan, int64_t rows);
 
-/* Told when the gradients of tensors first .. first+count-1 are final, from
- * the last layer to the first: update them while they are in the cache, or
- * send them on their way. */
-typedef int32_t (*moi_grads_fn)(void *user, int64_t first, int64_t count);
+/* Told when the gradients of reals first .. first+count-1 of a tensor are
+ * final, from the last layer to the first: update them while they are in the
+ * cache, or send them on their way. */
+typedef int32_t (*moi_grads_fn)(void *user, int64_t tensor, int64_t first,
+                                int64_t count);
 
 /* Gradients by all weights into grads, a block laid out as the model's (every
  * tensor is written, nothing is added up). on_grads may be NULL. A tensor that
@@ -67,6 +75,32 @@ typedef int32_t (*moi_grads_fn)(void *user, int64_t first, int64_t count);
 int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
                           int64_t rows, const moi_pass *pass, moi_real *grads,
                           moi_grads_fn on_grads, void *user);
+
+/* ---- The passes in pieces ----
+ *
+ * Pieces that run at the same time have different lanes, from 0 to lanes-1;
+ * together they give the bits of the whole. First forward for all rows, then
+ * backward_rows for all rows, then gradients for all pieces. */
+
+int32_t moi_plan_forward_rows(const moi_plan *plan, int32_t lane,
+                              const moi_real *weights, int64_t first,
+                              int64_t rows, const moi_pass *pass);
+
+/* The gradients by what layers give, but not yet by weights. */
+int32_t moi_plan_backward_rows(const moi_plan *plan, int32_t lane,
+                               const moi_real *weights, int64_t first,
+                               int64_t rows, const moi_pass *pass);
+
+/* The gradients by weights are cut into so many pieces; as
+ * moi_plan_backward. */
+int64_t moi_plan_pieces(const moi_plan *plan);
+int32_t moi_plan_gradients(const moi_plan *plan, int32_t lane, int64_t piece,
+                           int64_t rows, moi_real *grads,
+                           moi_grads_fn on_grads, void *user);
+
+/* Where part number `part` of `parts` begins, of a count that is to be cut
+ * evenly at multiples of 8: products like those. */
+int64_t moi_plan_cut(int64_t count, int64_t parts, int64_t part);
 
 int64_t moi_plan_bytes(const moi_plan *plan);
 

@@ -36,7 +36,7 @@ int32_t mopt_model_predict(const mopt_model *model, const float *x,
                         "%s: rows is %" PRId64 "; allowed is 0 or more, as "
                         "many as memory can have", function, rows);
     moi_runner *runner = NULL;
-    rc = moi_runner_create(model, rows, 0, &runner);
+    rc = moi_runner_create(model, rows, 0, 0, &runner);
     if (rc == MOPT_OK)
         rc = moi_runner_run(runner, &(moi_rows){.x = x}, 0, rows, out, NULL,
                             cancel);
@@ -97,7 +97,7 @@ int32_t mopt_model_predict_dataset(const mopt_model *model,
                       "%" PRId64 " outputs take %" PRId64, function, count,
                       rows, outputs, need);
     if (rc == MOPT_OK)
-        rc = moi_runner_create(model, rows, 0, &runner);
+        rc = moi_runner_create(model, rows, 0, 0, &runner);
     if (rc == MOPT_OK)
         rc = moi_runner_run(runner, &(moi_rows){.data = ready}, 0, rows, out,
                             NULL, cancel);
@@ -166,7 +166,7 @@ static int32_t reserve(evaluation *e, const mopt_model *model)
         restores ? t : NULL, &e->metrics);
     if (rc == MOPT_OK)
         rc = moi_runner_create(model, e->window,
-                               logits ? MOI_PLAN_LOGITS : 0, &e->runner);
+                               logits ? MOI_PLAN_LOGITS : 0, 0, &e->runner);
     if (rc == MOPT_OK)
         rc = moi_multiply(e->window, e->outputs, "the outputs", &cells);
     if (rc != MOPT_OK)

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * lib/learn/nn/runner.c: see runner.h. Each lane has a plan of its own and
- * takes every so-manieth chunk. */
+ * lib/learn/nn/runner.c: see runner.h. Each lane has a plan of its own. */
 #include "learn/nn/runner.h"
-
-#include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/cancel.h"
 #include "base/context.h"
@@ -22,13 +17,9 @@
  * ten microseconds of work. */
 #define SPREAD_FLOPS 1000000
 
-#define MESSAGE 256
-
 typedef struct lane {
     moi_plan *plan;
     int64_t *index; /* [chunk], rows to gather */
-    int32_t rc;
-    char message[MESSAGE]; /* of a failure, for the calling thread */
 } lane;
 
 struct moi_runner {
@@ -48,7 +39,6 @@ typedef struct job {
     float *floats;
     moi_real *reals;
     const mopt_cancel *cancel;
-    atomic_int failed; /* the others may stop */
 } job;
 
 static int64_t at_least_1(int64_t value)
@@ -78,8 +68,19 @@ static int32_t make_lane(moi_runner *r, int32_t flags, int64_t rows, lane *l)
     return moi_plan_create(r->ctx, r->model, rows, flags, &l->plan);
 }
 
+static int64_t choose_lanes(const moi_runner *r, int64_t rows, int64_t threads)
+{
+    int64_t lanes = rows / r->chunk + (rows % r->chunk != 0);
+    int64_t most = moi_parallel_width(r->ctx);
+    if ((double)rows * (double)moi_model_flops(r->model) < SPREAD_FLOPS)
+        return 1;
+    if (threads > 0 && threads < most)
+        most = threads;
+    return lanes < most ? at_least_1(lanes) : most;
+}
+
 int32_t moi_runner_create(const mopt_model *model, int64_t rows, int32_t flags,
-                          moi_runner **out)
+                          int64_t threads, moi_runner **out)
 {
     mopt_context *ctx = moi_model_context(model);
     moi_runner *r = moi_calloc(ctx, 1, sizeof(*r));
@@ -90,10 +91,7 @@ int32_t moi_runner_create(const mopt_model *model, int64_t rows, int32_t flags,
     r->chunk = chunk_rows(model);
     r->inputs = moi_model_inputs(model);
     r->outputs = moi_model_outputs(model);
-    int64_t chunks = rows / r->chunk + (rows % r->chunk != 0);
-    int64_t lanes = chunks < ctx->threads ? at_least_1(chunks) : ctx->threads;
-    if ((double)rows * (double)moi_model_flops(model) < SPREAD_FLOPS)
-        lanes = 1;
+    int64_t lanes = choose_lanes(r, rows, threads);
     int64_t most = rows < r->chunk ? at_least_1(rows) : r->chunk;
     r->lanes = moi_calloc(ctx, lanes, sizeof(lane));
     int32_t rc = r->lanes != NULL ? MOPT_OK : MOPT_ENOMEM;
@@ -143,38 +141,22 @@ static void fetch(const job *j, lane *l, int64_t at, int64_t count)
         j->reals[at * outputs + i] = y[i];
 }
 
-static int32_t run_chunk(const job *j, lane *l, int64_t at, int64_t count)
+static int32_t run_chunk(void *work, int32_t number, int64_t chunk)
 {
     static const moi_pass pass = {.training = 0};
+    const job *j = work;
+    const moi_runner *r = j->runner;
+    lane *l = &r->lanes[number];
+    int64_t at = chunk * r->chunk;
+    int64_t count = j->count - at < r->chunk ? j->count - at : r->chunk;
     int32_t rc = moi_cancel_check(j->cancel);
     if (rc != MOPT_OK)
         return rc;
     feed(j, l, j->first + at, count);
-    rc = moi_plan_forward(l->plan, moi_model_weights(j->runner->model), count,
-                          &pass);
+    rc = moi_plan_forward(l->plan, moi_model_weights(r->model), count, &pass);
     if (rc == MOPT_OK)
         fetch(j, l, at, count);
     return rc;
-}
-
-static void run_lane(void *work, int64_t number)
-{
-    job *j = work;
-    moi_runner *r = j->runner;
-    lane *l = &r->lanes[number];
-    int64_t step = r->chunk * r->lane_count;
-    l->rc = MOPT_OK;
-    for (int64_t at = number * r->chunk; at < j->count; at += step) {
-        if (atomic_load(&j->failed))
-            return;
-        int64_t left = j->count - at;
-        l->rc = run_chunk(j, l, at, left < r->chunk ? left : r->chunk);
-        if (l->rc == MOPT_OK)
-            continue;
-        snprintf(l->message, sizeof(l->message), "%s", moi_last_text());
-        atomic_store(&j->failed, 1);
-        return;
-    }
 }
 
 int32_t moi_runner_run(moi_runner *runner, const moi_rows *rows,
@@ -188,12 +170,6 @@ int32_t moi_runner_run(moi_runner *runner, const moi_rows *rows,
              .floats = floats,
              .reals = reals,
              .cancel = cancel};
-    atomic_init(&j.failed, 0);
-    moi_parallel(runner->ctx, runner->lane_count, runner->lane_count, run_lane,
-                 &j);
-    for (int32_t i = 0; i < runner->lane_count; i++)
-        if (runner->lanes[i].rc != MOPT_OK)
-            return moi_fail(runner->lanes[i].rc, "%s",
-                            runner->lanes[i].message);
-    return MOPT_OK;
+    int64_t chunks = count / runner->chunk + (count % runner->chunk != 0);
+    return moi_share(runner->ctx, runner->lane_count, chunks, run_chunk, &j);
 }

@@ -17,9 +17,10 @@ typedef struct moi_rows {
 
 typedef struct moi_runner moi_runner;
 
-/* For pieces of up to rows rows; flags: MOI_PLAN_LOGITS or 0. */
+/* For pieces of up to rows rows; flags: MOI_PLAN_LOGITS or 0; on at most some
+ * threads, 0: as many as pay. */
 int32_t moi_runner_create(const mopt_model *model, int64_t rows, int32_t flags,
-                          moi_runner **out);
+                          int64_t threads, moi_runner **out);
 void moi_runner_free(moi_runner *runner);
 
 /* Outputs of rows first .. first+count-1 into out, as floats or reals: one of

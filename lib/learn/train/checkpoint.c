@@ -24,6 +24,7 @@
 static const char *const free_keys[] = {
     "epochs",     "max_steps",        "max_seconds",        "tolerance",
     "checkpoint", "checkpoint_every", "checkpoint_seconds", "early_stopping",
+    "threads",
 };
 
 /* ---- what the training is ---- */

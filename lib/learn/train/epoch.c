@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cancel.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/number.h"
@@ -79,8 +78,7 @@ int32_t moi_epoch_setup(mopt_trainer *t)
 static int32_t validate(mopt_trainer *t)
 {
     int64_t rows = moi_dataset_rows(t->validation);
-    const moi_real *weights = moi_model_weights(t->model);
-    moi_pass pass = {0};
+    moi_rows source = {.data = t->validation};
     int32_t rc = MOPT_OK;
 
     moi_metrics_reset(t->metrics);
@@ -91,16 +89,12 @@ static int32_t validate(mopt_trainer *t)
 
         for (int64_t i = 0; i < count; i++)
             t->places[i] = at + i;
-        rc = moi_cancel_check(t->cancel);
+        rc = moi_runner_run(t->judge, &source, at, count, NULL, t->judged,
+                            t->cancel);
         if (rc)
             break;
-        moi_dataset_gather(t->validation, index, count,
-                           moi_plan_input(t->judge));
         targets = moi_worker_targets(&t->worker, t->validation, index, count);
-        rc = moi_plan_forward(t->judge, weights, count, &pass);
-        if (!rc)
-            moi_metrics_add(t->metrics, count, moi_plan_output(t->judge),
-                            &targets);
+        moi_metrics_add(t->metrics, count, t->judged, &targets);
     }
     moi_metrics_finish(t->metrics, NULL);
     return rc;

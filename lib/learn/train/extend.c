@@ -82,13 +82,16 @@ static void pull_back(int64_t count, const moi_real *restrict w,
         g[i] += s * (w[i] - origin[i]);
 }
 
-void moi_anchor_pull(const mopt_trainer *t, int64_t tensor, moi_real *grads)
+void moi_anchor_pull(const mopt_trainer *t, const moi_slice *slice,
+                     moi_real *grads)
 {
-    const moi_param *p = moi_model_param(t->model, tensor);
+    double strength = t->tuning[slice->tensor].anchor;
+    int64_t at =
+        moi_model_param(t->model, slice->tensor)->offset + slice->first;
 
-    if (t->tuning[tensor].anchor > 0)
-        pull_back(p->count, moi_model_weights(t->model) + p->offset,
-                  t->anchors + p->offset, t->tuning[tensor].anchor, grads);
+    if (strength > 0)
+        pull_back(slice->count, moi_model_weights(t->model) + at,
+                  t->anchors + at, strength, grads);
 }
 
 /* ---- the annex ---- */

@@ -8,6 +8,9 @@ static const moi_key train_keys[] = {
             "rows a step; the last of an epoch may have fewer"),
     {"chunk", MOPT_TYPE_INT, MOI_KEY_FIXED, 0, 0, 1e9, NULL, NULL, NULL,
      "rows worked on at a time, 0: chosen; larger batches add chunks up"},
+    {"threads", MOPT_TYPE_INT, MOI_KEY_FIXED, 0, 0, 4096, NULL, NULL, NULL,
+     "of the context's, for one step, 0: as many as pay; the weights are the "
+     "same"},
     MOI_VARIANT("loss", "auto", moi_loss_schemas,
                 "what is made small; auto: by the target"),
     MOI_VARIANT("optimizer", "adam", moi_optimizer_schemas,
@@ -67,6 +70,7 @@ void moi_settings_read(moi_settings *set, const mopt_config *config)
         .epochs = moi_config_int(config, "epochs"),
         .batch = moi_config_int(config, "batch_size"),
         .chunk = moi_config_int(config, "chunk"),
+        .threads = moi_config_int(config, "threads"),
         .max_steps = moi_config_int(config, "max_steps"),
         .max_seconds = moi_config_float(config, "max_seconds"),
         .tolerance = moi_config_float(config, "tolerance"),

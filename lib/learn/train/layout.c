@@ -4,13 +4,19 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/threads.h"
 #include "learn/train/trainer.h"
 
 /* A chunk of several is cut so that a forward pass takes some 40 ms on one
  * core (100 GFLOP/s): a token is looked at between them. */
 #define CHUNK_FLOPS 4e9
 #define CHUNK_ROWS 1024 /* products do not get faster with more rows */
-#define JUDGE_ROWS 512  /* its activations stay in the second cache */
+#define JUDGE_ROWS 8192 /* of validation whose outputs are held at a time, */
+#define JUDGE_REALS 1048576 /* if they are not too many */
+
+/* Operations of a step that a thread is worth taking for: some 50 us. */
+#define LANE_FLOPS 4e6
+#define BLOCK 32768 /* weights; with gradients and states in the cache */
 
 /* ---- do they go together? ---- */
 
@@ -88,14 +94,28 @@ static int32_t make_loss(mopt_trainer *t)
 /* ---- sizes ---- */
 
 /* Rows so that a forward pass stays within CHUNK_FLOPS, at least 32. */
-static int64_t fitting_rows(const mopt_trainer *t, int64_t most)
+static int64_t fitting_rows(const mopt_trainer *t)
 {
     double flops = (double)moi_model_flops(t->model) + 1;
     double rows = CHUNK_FLOPS / flops;
 
     if (rows < 32)
         return 32;
-    return rows < (double)most ? (int64_t)rows / 32 * 32 : most;
+    return rows < CHUNK_ROWS ? (int64_t)rows / 32 * 32 : CHUNK_ROWS;
+}
+
+/* Forward, and back by inputs and by weights. */
+static int32_t choose_lanes(const mopt_trainer *t)
+{
+    int32_t most = moi_parallel_width(t->ctx);
+    double flops = 3 * (double)moi_model_flops(t->model) *
+                   (double)t->set.chunk;
+    double lanes = t->set.threads > 0 ? (double)t->set.threads
+                                      : flops / LANE_FLOPS;
+
+    if (lanes > most)
+        return most;
+    return lanes < 1 ? 1 : (int32_t)lanes;
 }
 
 static void set_sizes(mopt_trainer *t)
@@ -108,12 +128,13 @@ static void set_sizes(mopt_trainer *t)
     if (set->batch > t->rows || t->rule.kind->flags & MOI_RULE_FULL_BATCH)
         set->batch = t->rows;
     if (!set->chunk)
-        set->chunk = fitting_rows(t, CHUNK_ROWS);
+        set->chunk = fitting_rows(t);
     if (set->chunk > set->batch)
         set->chunk = set->batch;
     t->fused = set->chunk == set->batch && set->clip_norm <= 0 &&
                !t->rule.search &&
                flops * (double)set->chunk < CHUNK_FLOPS / 2;
+    t->lanes = choose_lanes(t);
 }
 
 static int32_t make_schedule(mopt_trainer *t)
@@ -146,7 +167,8 @@ static int32_t make_worker(mopt_trainer *t, moi_worker *w, int64_t rows)
 
     if (!t->loss || moi_loss_get_kind(t->loss)->flags & MOI_LOSS_LOGITS)
         flags |= MOI_PLAN_LOGITS;
-    rc = moi_plan_create(t->ctx, t->model, t->set.chunk, flags, &w->plan);
+    rc = moi_plan_create_lanes(t->ctx, t->model, t->set.chunk, flags,
+                               t->lanes, &w->plan);
     if (!rc)
         rc = TAKE(t, w->grads, t->size);
     if (!rc)
@@ -159,21 +181,26 @@ static int32_t make_worker(mopt_trainer *t, moi_worker *w, int64_t rows)
 static int32_t make_judge(mopt_trainer *t)
 {
     int64_t rows = moi_dataset_rows(t->validation), most;
+    int64_t outputs = moi_model_outputs(t->model);
     int32_t flags = moi_loss_get_kind(t->loss)->flags & MOI_LOSS_LOGITS
                         ? MOI_PLAN_LOGITS
                         : 0;
     int32_t rc;
 
-    most = fitting_rows(t, JUDGE_ROWS);
+    most = JUDGE_REALS / outputs;
+    most = most < 1 ? 1 : most < JUDGE_ROWS ? most : JUDGE_ROWS;
     t->judge_rows = rows < most ? rows : most;
-    rc = moi_plan_create(t->ctx, t->model, t->judge_rows, flags, &t->judge);
+    rc = moi_runner_create(t->model, t->judge_rows, flags, t->set.threads,
+                           &t->judge);
+    if (!rc)
+        rc = TAKE(t, t->judged, t->judge_rows * outputs);
     if (!rc)
         rc = TAKE(t, t->places, t->judge_rows);
     if (rc)
         return rc;
     return moi_metrics_create(
         t->ctx, t->loss, moi_dataset_kind(t->validation),
-        moi_dataset_targets(t->validation), moi_model_outputs(t->model), rows,
+        moi_dataset_targets(t->validation), outputs, rows,
         strstr(t->set.monitor, "auc") ? MOI_METRICS_AUC : 0,
         moi_model_transform(t->model), &t->metrics);
 }
@@ -189,7 +216,42 @@ static int64_t most_units(const mopt_model *model)
     return most;
 }
 
+/* Blocks of each tensor; returns how many, blocks may be NULL. */
+static int64_t list_blocks(const mopt_trainer *t, moi_slice *blocks)
+{
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < moi_model_param_count(t->model); i++) {
+        int64_t size = moi_model_param(t->model, i)->count;
+
+        for (int64_t at = 0; at < size; at += BLOCK, count++)
+            if (blocks)
+                blocks[count] = (moi_slice){
+                    i, at, size - at < BLOCK ? size - at : BLOCK};
+    }
+    return count;
+}
+
 static int32_t make_blocks(mopt_trainer *t)
+{
+    int32_t rc;
+
+    t->block_count = list_blocks(t, NULL);
+    rc = TAKE(t, t->blocks, t->block_count);
+    if (!rc)
+        rc = TAKE(t, t->sums, t->block_count);
+    if (rc)
+        return rc;
+    list_blocks(t, t->blocks);
+    t->norms_size = most_units(t->model);
+    if (t->set.max_norm > 0)
+        rc = TAKE(t, t->norms, t->lanes * t->norms_size);
+    if (!rc && t->augment.active)
+        rc = TAKE(t, t->rooms, t->lanes * moi_model_inputs(t->model));
+    return rc;
+}
+
+static int32_t make_tensors(mopt_trainer *t)
 {
     int32_t rc = TAKE(t, t->kept, t->size);
 
@@ -207,8 +269,6 @@ static int32_t make_blocks(mopt_trainer *t)
         rc = TAKE(t, t->frozen, moi_model_param_count(t->model));
     if (!rc)
         rc = TAKE(t, t->spared, moi_model_param_count(t->model));
-    if (!rc && t->set.max_norm > 0)
-        rc = TAKE(t, t->norms, most_units(t->model));
     return rc;
 }
 
@@ -231,6 +291,8 @@ int32_t moi_trainer_lay_out(mopt_trainer *t)
     if (!rc)
         rc = make_worker(t, &t->worker, rows);
     if (!rc)
+        rc = make_tensors(t);
+    if (!rc)
         rc = make_blocks(t);
     return rc ? rc : moi_epoch_setup(t);
 }
@@ -243,7 +305,8 @@ void moi_trainer_clear(mopt_trainer *t)
     moi_free(ctx, t->worker.grads);
     moi_free(ctx, t->worker.classes);
     moi_free(ctx, t->worker.numbers);
-    moi_plan_free(t->judge);
+    moi_runner_free(t->judge);
+    moi_free(ctx, t->judged);
     moi_free(ctx, t->places);
     moi_metrics_free(t->metrics);
     for (int32_t i = 0; i < MOI_STATES; i++)
@@ -256,6 +319,9 @@ void moi_trainer_clear(mopt_trainer *t)
     moi_free(ctx, t->frozen);
     moi_free(ctx, t->spared);
     moi_free(ctx, t->norms);
+    moi_free(ctx, t->rooms);
+    moi_free(ctx, t->blocks);
+    moi_free(ctx, t->sums);
     moi_free(ctx, t->annex_kept);
     for (int32_t i = 0; i < MOI_STATES; i++)
         moi_free(ctx, t->annex_state[i]);

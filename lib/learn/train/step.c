@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * lib/learn/train/step.c: one step: gather, forward, loss, terms, backward,
- * update.
+ * update; on several threads where that pays (docs/design/parallel.md).
  *
  * A batch is cut into chunks of a fixed number of rows, by settings and model
  * alone. A batch of one chunk changes each layer's weights right behind its
@@ -13,8 +13,11 @@
 
 #include "base/cancel.h"
 #include "base/rng.h"
+#include "base/threads.h"
 #include "learn/optim/clip.h"
 #include "learn/train/trainer.h"
+
+#define LANE_ROWS 16 /* of a chunk, that a thread takes at least */
 
 typedef struct batch {
     mopt_trainer *t;
@@ -25,6 +28,9 @@ typedef struct batch {
     double loss;
     int64_t view; /* of the augmentation */
     moi_pass pass;
+    int64_t at, count;  /* the chunk: its first row in the batch, its rows */
+    int32_t lanes;      /* threads for it */
+    moi_grads_fn hook;  /* told about its gradients */
 } batch;
 
 int64_t moi_step_rows(const mopt_trainer *t)
@@ -32,11 +38,6 @@ int64_t moi_step_rows(const mopt_trainer *t)
     int64_t left = t->rows - t->now.row;
 
     return left < t->set.batch ? left : t->set.batch;
-}
-
-moi_real *moi_step_gradient(const mopt_trainer *t)
-{
-    return t->total ? t->total : t->worker.grads;
 }
 
 /* ---- the order of rows ---- */
@@ -147,98 +148,30 @@ static int32_t chunk_loss(batch *b, moi_worker *w, const int64_t *index,
     return moi_terms_add(t, &sight, (double)rows / (double)b->rows, loss);
 }
 
-/* ---- changing weights ---- */
-
-/* Keep the weights that lead to each unit within max_norm (Srivastava et al.
- * 2014, "Dropout", section 5.1). */
-static void cap(const mopt_trainer *t, const moi_param *p, moi_real *w)
-{
-    int64_t units = p->shape[0];
-
-    if (p->rank >= 2 && !(p->flags & MOI_PARAM_NO_DECAY))
-        moi_weights_cap(units, p->count / units,
-                        p->flags & MOI_PARAM_TRANSPOSED, w, t->set.max_norm,
-                        t->norms);
-}
-
-int32_t moi_step_fail(const mopt_trainer *t, const char *name)
-{
-    return moi_fail(MOPT_EDIVERGED,
-                    "training diverged at step %lld (epoch %lld): the gradient "
-                    "of '%s' is not finite; try a smaller learning rate",
-                    (long long)t->now.step + 1, (long long)t->now.epoch + 1,
-                    name);
-}
-
-static int32_t update_tensor(mopt_trainer *t, int64_t i, double rate,
-                             moi_real *grads)
-{
-    const moi_param *p = moi_model_param(t->model, i);
-    const moi_tuning *tuning = &t->tuning[i];
-    moi_real *w = moi_model_weights(t->model) + p->offset;
-    moi_real *g = grads + p->offset, *state[MOI_STATES];
-    /* Up to the next tensor there are zeros: no remainders to walk through. */
-    int64_t count = (p->count + 15) & ~(int64_t)15;
-
-    if (t->frozen[i] || t->now.epoch < tuning->thaw)
-        return MOPT_OK;
-    for (int32_t k = 0; k < t->rule.states; k++)
-        state[k] = t->state[k] + p->offset;
-    t->touched = 1;
-    if (t->anchors)
-        moi_anchor_pull(t, i, g);
-    if (t->set.clip_value > 0)
-        moi_grads_clamp(count, g, t->set.clip_value);
-    if (!moi_optimizer_update(&t->rule, rate * tuning->rate, tuning->decay,
-                              count, w, g, state)) {
-        if (t->norms)
-            cap(t, p, w);
-        return MOPT_OK;
-    }
-    return moi_step_fail(t, p->name);
-}
-
-int32_t moi_step_update(mopt_trainer *t, double rate, double scale)
-{
-    int64_t count = moi_model_param_count(t->model);
-    moi_real *grads = moi_step_gradient(t);
-    int32_t rc = MOPT_OK;
-
-    if (scale != 1)
-        moi_grads_scale(t->size, grads, scale);
-    for (int64_t i = 0; !rc && i < count; i++)
-        rc = update_tensor(t, i, rate, grads);
-    return rc;
-}
+/* ---- gradients of a piece ---- */
 
 /* Hook of a batch of one chunk. Only what changed no weight yet may be
  * canceled. */
-static int32_t change(void *user, int64_t first, int64_t count)
+static int32_t change(void *user, int64_t tensor, int64_t first, int64_t count)
 {
-    batch *b = user;
+    const batch *b = user;
     mopt_trainer *t = b->t;
-    int32_t rc = MOPT_OK;
+    moi_slice slice = {tensor, first, count};
 
     if (!t->fused)
         return moi_cancel_check(t->cancel);
-    for (int64_t i = first; !rc && i < first + count; i++)
-        rc = update_tensor(t, i, b->rate, t->worker.grads);
-    return rc;
+    return moi_update_slice(t, &slice, b->rate, t->worker.grads);
 }
 
 /* Hook of a batch of several chunks. */
-static int32_t gather(void *user, int64_t first, int64_t count)
+static int32_t gather(void *user, int64_t tensor, int64_t first, int64_t count)
 {
-    batch *b = user;
-    mopt_trainer *t = b->t;
+    const batch *b = user;
+    const mopt_trainer *t = b->t;
+    int64_t at = moi_model_param(t->model, tensor)->offset + first;
 
-    for (int64_t i = first; i < first + count; i++) {
-        const moi_param *p = moi_model_param(t->model, i);
-
-        if (!t->spared[i])
-            moi_grads_add(p->count, t->worker.grads + p->offset,
-                          t->total + p->offset);
-    }
+    if (!t->spared[tensor])
+        moi_grads_add(count, t->worker.grads + at, t->total + at);
     return moi_cancel_check(t->cancel);
 }
 
@@ -264,57 +197,139 @@ static double batch_weight(const batch *b, moi_worker *w)
     return weight;
 }
 
-/* Let the rows behind a chunk come near while it is worked on. */
-static void fetch_next(const batch *b, int64_t at, int64_t rows)
+/* Let the rows behind a chunk come near while it is worked on: for the rows
+ * from first on, those that take their place. */
+static void fetch_next(const batch *b, int64_t first, int64_t rows)
 {
     const mopt_trainer *t = b->t;
-    int64_t left = t->rows - t->now.row - at - rows;
+    int64_t next = b->at + b->count + first;
+    int64_t left = t->rows - t->now.row - next;
 
-    moi_dataset_fetch(t->train, b->index + at + rows,
-                      left < rows ? left : rows);
+    if (left > 0)
+        moi_dataset_fetch(t->train, b->index + next,
+                          left < rows ? left : rows);
 }
 
-static void fetch_rows(const batch *b, int64_t at, int64_t rows)
+static void fetch_rows(const batch *b, int32_t lane, int64_t first,
+                       int64_t rows)
 {
-    mopt_trainer *t = b->t;
-    moi_real *x = moi_plan_input(t->worker.plan);
+    const mopt_trainer *t = b->t;
+    int64_t inputs = moi_model_inputs(t->model);
+    moi_real *x = moi_plan_input(t->worker.plan) + first * inputs;
+    const int64_t *index = b->index + b->at + first;
+    moi_augment augment = t->augment;
 
-    if (t->augment.active)
-        moi_dataset_gather_view(t->train, b->index + at, rows, &t->augment,
-                                b->view, x);
-    else
-        moi_dataset_gather(t->train, b->index + at, rows, x);
+    if (!augment.active) {
+        moi_dataset_gather(t->train, index, rows, x);
+        return;
+    }
+    augment.room = t->rooms + lane * inputs;
+    moi_dataset_gather_view(t->train, index, rows, &augment, b->view, x);
 }
 
-/* Work the batch out, chunk by chunk; with its gradient unless hook is NULL.
- * A loss that is no number ends it: the caller looks at that. */
-static int32_t work(batch *b, moi_grads_fn hook)
+/* ---- pieces of a chunk ---- */
+
+static int32_t forward_rows(void *user, int32_t lane, int64_t piece)
+{
+    const batch *b = user;
+    const mopt_trainer *t = b->t;
+    int64_t first = moi_plan_cut(b->count, b->lanes, piece);
+    int64_t rows = moi_plan_cut(b->count, b->lanes, piece + 1) - first;
+    int32_t rc;
+
+    fetch_rows(b, lane, first, rows);
+    fetch_next(b, first, rows);
+    rc = moi_cancel_check(t->cancel);
+    return rc ? rc
+              : moi_plan_forward_rows(t->worker.plan, lane,
+                                      moi_model_weights(t->model), first, rows,
+                                      &b->pass);
+}
+
+static int32_t backward_rows(void *user, int32_t lane, int64_t piece)
+{
+    const batch *b = user;
+    const mopt_trainer *t = b->t;
+    int64_t first = moi_plan_cut(b->count, b->lanes, piece);
+    int64_t rows = moi_plan_cut(b->count, b->lanes, piece + 1) - first;
+
+    return moi_plan_backward_rows(t->worker.plan, lane,
+                                  moi_model_weights(t->model), first, rows,
+                                  &b->pass);
+}
+
+static int32_t gradients(void *user, int32_t lane, int64_t piece)
+{
+    batch *b = user;
+    const moi_worker *w = &b->t->worker;
+
+    return moi_plan_gradients(w->plan, lane, piece, b->count, w->grads,
+                              b->hook, b);
+}
+
+static int32_t forward(batch *b)
+{
+    return moi_share(b->t->ctx, b->lanes, b->lanes, forward_rows, b);
+}
+
+/* One thread goes layer by layer, which is kinder to its cache. */
+static int32_t backward(batch *b)
 {
     mopt_trainer *t = b->t;
     moi_worker *w = &t->worker;
-    moi_real *grad = hook ? moi_plan_output_grad(w->plan) : NULL;
-    const moi_real *weights = moi_model_weights(t->model);
+    int32_t rc;
+
+    if (b->lanes == 1)
+        return moi_plan_backward(w->plan, moi_model_weights(t->model),
+                                 b->count, &b->pass, w->grads, b->hook, b);
+    rc = moi_share(t->ctx, b->lanes, b->lanes, backward_rows, b);
+    if (!rc)
+        rc = moi_cancel_check(t->cancel);
+    return rc ? rc
+              : moi_share(t->ctx, b->lanes, moi_plan_pieces(w->plan),
+                          gradients, b);
+}
+
+int32_t moi_step_lanes(const mopt_trainer *t)
+{
+    int32_t width = moi_parallel_width(t->ctx);
+
+    return t->lanes < width ? t->lanes : width;
+}
+
+/* As many threads as there are rows for, each some. */
+static int32_t lanes_of(const batch *b)
+{
+    int32_t lanes = moi_step_lanes(b->t);
+    int64_t most = b->count / LANE_ROWS;
+
+    return most < 1 ? 1 : most < lanes ? (int32_t)most : lanes;
+}
+
+/* Work the batch out, chunk by chunk; with its gradient if there is a hook. A
+ * loss that is no number ends it: the caller looks at that. */
+static int32_t work(batch *b)
+{
+    mopt_trainer *t = b->t;
+    moi_worker *w = &t->worker;
+    moi_real *grad = b->hook ? moi_plan_output_grad(w->plan) : NULL;
     int32_t rc = MOPT_OK;
 
     b->loss = 0;
-    for (int64_t at = 0; !rc && at < b->rows && isfinite(b->loss);
-         at += t->set.chunk) {
-        int64_t rows = b->rows - at < t->set.chunk ? b->rows - at
-                                                   : t->set.chunk;
+    for (b->at = 0; !rc && b->at < b->rows && isfinite(b->loss);
+         b->at += t->set.chunk) {
+        int64_t left = b->rows - b->at;
         double loss = 0;
 
-        b->pass.row = at;
-        fetch_rows(b, at, rows);
-        fetch_next(b, at, rows);
-        rc = moi_cancel_check(t->cancel);
+        b->count = left < t->set.chunk ? left : t->set.chunk;
+        b->lanes = lanes_of(b);
+        b->pass.row = b->at;
+        rc = forward(b);
         if (!rc)
-            rc = moi_plan_forward(w->plan, weights, rows, &b->pass);
-        if (!rc)
-            rc = chunk_loss(b, w, b->index + at, rows, grad, &loss);
+            rc = chunk_loss(b, w, b->index + b->at, b->count, grad, &loss);
         b->loss += loss;
-        if (!rc && hook && isfinite(loss))
-            rc = moi_plan_backward(w->plan, weights, rows, &b->pass, w->grads,
-                                   hook, b);
+        if (!rc && b->hook && isfinite(loss))
+            rc = backward(b);
     }
     return rc;
 }
@@ -337,57 +352,29 @@ static batch prepare(mopt_trainer *t)
 int32_t moi_step_loss(mopt_trainer *t, double *loss)
 {
     batch b = prepare(t);
-    int32_t rc = work(&b, NULL);
+    int32_t rc = work(&b);
 
     *loss = b.loss;
     return rc;
 }
 
-/* Known from clipping, else worked out when it is asked for. */
-double moi_step_gradient_norm(const mopt_trainer *t)
-{
-    const moi_real *grads = moi_step_gradient(t);
-    int64_t count = moi_model_param_count(t->model);
-    double sum = 0;
-
-    if (!isnan(t->norm))
-        return t->norm;
-    for (int64_t i = 0; i < count; i++) {
-        const moi_param *p = moi_model_param(t->model, i);
-
-        if (!t->frozen[i])
-            sum += moi_grads_dot(p->count, grads + p->offset,
-                                 grads + p->offset);
-    }
-    return sqrt(sum + moi_annex_norm2(t));
-}
-
-static int32_t fail_norm(const mopt_trainer *t)
-{
-    return moi_fail(MOPT_EDIVERGED,
-                    "training diverged at step %lld (epoch %lld): the norm of "
-                    "the gradients is not finite; try a smaller learning rate",
-                    (long long)t->now.step + 1, (long long)t->now.epoch + 1);
-}
-
-/* Weights of a batch whose gradients are all there. */
+/* The weights of a batch whose gradients are all there, as far as they were
+ * not changed on the way. */
 static int32_t finish(batch *b)
 {
     mopt_trainer *t = b->t;
-    double scale = 1, norm;
-    int32_t rc = moi_annex_pull(t);
+    double scale = 1;
+    int32_t rc;
 
+    if (t->fused) {
+        moi_update_cap(t);
+        return moi_annex_update(t, b->rate, 1);
+    }
+    rc = moi_annex_pull(t);
+    if (!rc)
+        rc = moi_update_clip(t, &scale);
     if (rc)
         return rc;
-    if (t->set.clip_norm > 0) {
-        if (t->set.clip_value > 0)
-            moi_grads_clamp(t->size, moi_step_gradient(t), t->set.clip_value);
-        norm = moi_step_gradient_norm(t);
-        if (!isfinite(norm))
-            return fail_norm(t);
-        scale = moi_clip_factor(norm, t->set.clip_norm);
-        t->norm = norm;
-    }
     if (t->origin)
         return moi_descent_step(t, &b->rate, scale, b->loss);
     rc = moi_step_update(t, b->rate, scale);
@@ -419,11 +406,12 @@ int32_t moi_step_take(mopt_trainer *t, double *loss)
     if (t->total)
         memset(t->total, 0, (size_t)t->size * sizeof *t->total);
     moi_annex_clear_grads(t);
-    rc = work(&b, t->total ? gather : change);
+    b.hook = t->total ? gather : change;
+    rc = work(&b);
     if (!rc && !isfinite(b.loss))
         rc = fail_loss(&b);
     if (!rc)
-        rc = t->fused ? moi_annex_update(t, b.rate, 1) : finish(&b);
+        rc = finish(&b);
     if (rc)
         return t->touched || rc == MOPT_EDIVERGED ? moi_trainer_break(t, rc)
                                                   : rc;

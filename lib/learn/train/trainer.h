@@ -9,6 +9,7 @@
 #define MOI_LEARN_TRAINER_H
 
 #include <modelopt/trainer.h>
+#include <stdatomic.h>
 
 #include "base/config.h"
 #include "base/status.h"
@@ -18,6 +19,7 @@
 #include "learn/nn/metrics.h"
 #include "learn/nn/model.h"
 #include "learn/nn/plan.h"
+#include "learn/nn/runner.h"
 #include "learn/optim/optimizer.h"
 #include "learn/optim/schedule.h"
 #include "learn/train/extend.h"
@@ -27,7 +29,7 @@ extern const moi_schema moi_train_schema, moi_group_schema;
 /* The settings of a config of kind "train", read once. Texts belong to the
  * config. */
 typedef struct moi_settings {
-    int64_t epochs, batch, chunk, max_steps;
+    int64_t epochs, batch, chunk, threads, max_steps;
     double max_seconds, tolerance;
     uint64_t seed;
     int32_t shuffle, restore_best;
@@ -46,6 +48,11 @@ typedef struct moi_tuning {
     int64_t thaw;  /* the first epoch that changes it */
     double anchor; /* how strongly it is pulled to where it was */
 } moi_tuning;
+
+/* Some of a tensor's reals. */
+typedef struct moi_slice {
+    int64_t tensor, first, count;
+} moi_slice;
 
 /* Settings for the tensors that match a pattern. */
 typedef struct moi_group {
@@ -68,8 +75,7 @@ typedef struct moi_listener {
     mopt_destroy_fn destroy;
 } moi_listener;
 
-/* What works a chunk of a batch out: everything that two chunks worked on at
- * the same time must not share. */
+/* What works a chunk of a batch out. */
 typedef struct moi_worker {
     moi_plan *plan;
     moi_real *grads;    /* a block laid out as the weights */
@@ -141,15 +147,22 @@ struct mopt_trainer {
     moi_real *state[MOI_STATES]; /* of the rule */
     moi_real *kept;              /* the best weights, or the last good ones */
     moi_real *origin;            /* where a line search starts */
-    moi_real *norms;             /* room for max_norm: one a unit */
+    moi_real *norms; /* room for max_norm, a unit each: one a lane */
+    int64_t norms_size;
+    int32_t lanes;   /* threads of a step, at most */
+    moi_real *rooms; /* for augmentation, a row each: one a lane */
+    moi_slice *blocks; /* all weights in pieces, by the model alone */
+    int64_t block_count;
+    double *sums; /* one a block */
     int64_t *order;              /* [rows], for epoch `ordered` */
     int64_t ordered;
     int32_t fused;   /* weights change while their gradients are in the cache */
-    int32_t touched; /* the running step has changed weights */
+    atomic_int touched; /* the running step has changed weights */
     double norm;     /* of the last gradients before clipping; NaN: not asked */
 
-    moi_plan *judge; /* for validation */
+    moi_runner *judge; /* for validation */
     int64_t judge_rows;
+    moi_real *judged; /* [judge_rows][outputs] */
     int64_t *places; /* [judge_rows], rows in turn */
     moi_metrics *metrics;
 
@@ -178,14 +191,36 @@ void moi_settings_read(moi_settings *set, const mopt_config *config);
 int32_t moi_trainer_lay_out(mopt_trainer *t);
 void moi_trainer_clear(mopt_trainer *t);
 
+/* update.c: change a piece of a tensor by its gradients; MOPT_EDIVERGED. */
+int32_t moi_update_slice(mopt_trainer *t, const moi_slice *slice, double rate,
+                         moi_real *grads);
+
+/* Is a tensor not to be changed in this epoch? */
+int32_t moi_update_sleeps(const mopt_trainer *t, int64_t tensor);
+
+/* Obey max_norm, after all updates of a step. */
+void moi_update_cap(mopt_trainer *t);
+
+/* What clip_norm scales all gradients by; MOPT_EDIVERGED. */
+int32_t moi_update_clip(mopt_trainer *t, double *scale);
+
+/* Change all weights by gradients times scale; MOPT_EDIVERGED. */
+int32_t moi_step_update(mopt_trainer *t, double rate, double scale);
+
+/* Fail because the gradient of a tensor is not finite. */
+int32_t moi_step_fail(const mopt_trainer *t, const char *name);
+moi_real *moi_step_gradient(const mopt_trainer *t);
+double moi_step_gradient_norm(const mopt_trainer *t);
+
 /* terms.c: values and gradients of the extra terms of a chunk, whose part of
  * the batch is share. */
 int32_t moi_terms_add(const mopt_trainer *t, const moi_sight *given,
                       double share, double *loss);
 
-/* extend.c: a tensor's gradient by its anchor; and the annex, where there is
+/* extend.c: what an anchor adds to the gradients of a piece; and the annex, where there is
  * one, as the steps of a training need it. */
-void moi_anchor_pull(const mopt_trainer *t, int64_t tensor, moi_real *grads);
+void moi_anchor_pull(const mopt_trainer *t, const moi_slice *slice,
+                     moi_real *grads);
 void moi_annex_keep(mopt_trainer *t);
 void moi_annex_restore(mopt_trainer *t);
 void moi_annex_exchange(mopt_trainer *t);
@@ -212,13 +247,8 @@ int32_t moi_step_take(mopt_trainer *t, double *loss);
 /* The loss of the running batch with the present weights. */
 int32_t moi_step_loss(mopt_trainer *t, double *loss);
 
-/* Change all weights by gradients times scale; MOPT_EDIVERGED. */
-int32_t moi_step_update(mopt_trainer *t, double rate, double scale);
-
-/* Fail because the gradient of a tensor is not finite. */
-int32_t moi_step_fail(const mopt_trainer *t, const char *name);
-moi_real *moi_step_gradient(const mopt_trainer *t);
-double moi_step_gradient_norm(const mopt_trainer *t);
+/* Threads that a pass may take now. */
+int32_t moi_step_lanes(const mopt_trainer *t);
 
 /* Targets of some rows of a data set, into the worker's room. */
 moi_targets moi_worker_targets(moi_worker *w, const mopt_dataset *data,

@@ -327,9 +327,9 @@ static void step(mopt_context *ctx, layer *l, int32_t fused)
     kit_ok(moi_dense_backward_input(ctx, l->rows, l->in, l->out, l->dy, l->w,
                                     fused ? l->relu : NULL, l->dx,
                                     l->scratch));
-    kit_ok(moi_dense_backward_weight(ctx, l->rows, l->in, l->out, l->x, l->dy,
-                                     l->dw, fused ? l->db : NULL,
-                                     l->scratch));
+    kit_ok(moi_dense_backward_weight(ctx, l->rows, l->in, l->out, 0, l->in,
+                                     l->x, l->dy, l->dw,
+                                     fused ? l->db : NULL, l->scratch));
 }
 
 static void clear_step(layer *l)
@@ -394,8 +394,8 @@ START_TEST(a_failing_backend_is_told)
     kit_says("backend 'host': sgemm returned -1");
     kit_fails(moi_dense_backward_input(ctx, 2, 2, 2, one, one, one, out, NULL),
               MOPT_EBACKEND);
-    kit_fails(moi_dense_backward_weight(ctx, 2, 2, 2, one, one, out, out,
-                                        NULL), MOPT_EBACKEND);
+    kit_fails(moi_dense_backward_weight(ctx, 2, 2, 2, 0, 2, one, one, out,
+                                        out, NULL), MOPT_EBACKEND);
     ctx->backend = moi_backend_default();
     kit_end(ctx);
 }

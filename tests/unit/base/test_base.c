@@ -300,8 +300,7 @@ END_TEST
 
 typedef struct tally {
     mopt_context *ctx;
-    atomic_int done[1000];
-    int32_t nested;
+    atomic_int done[1000], busy[8];
 } tally;
 
 static void count_one(void *work, int64_t task)
@@ -314,6 +313,7 @@ static void count_nested(void *work, int64_t task)
 {
     tally *t = work;
     (void)task;
+    ck_assert_int_eq(moi_parallel_width(t->ctx), 1);
     moi_parallel(t->ctx, 10, 0, count_one, t);
 }
 
@@ -399,6 +399,41 @@ START_TEST(threads_cannot_change_under_way)
     kit_ok(mopt_config_create(ctx, "context", &config));
     kit_fails(mopt_context_configure(ctx, config), MOPT_ESTATE);
     mopt_config_free(config);
+    free(t);
+    kit_end(ctx);
+}
+END_TEST
+
+/* Pieces from 300 on fail, each with its number. */
+static int32_t piece_of_tally(void *work, int32_t lane, int64_t piece)
+{
+    tally *t = work;
+    ck_assert_int_eq(atomic_fetch_add(&t->busy[lane], 1), 0);
+    atomic_fetch_add(&t->done[piece], 1);
+    atomic_fetch_sub(&t->busy[lane], 1);
+    return piece < 300 ? MOPT_OK
+                       : moi_fail(MOPT_EIO, "piece %d", (int)piece);
+}
+
+/* All before the first failure are done, once each, and it is the one that is
+ * told; later ones do not begin. Lanes are never shared. */
+START_TEST(shared_pieces_and_their_failures)
+{
+    mopt_context *ctx = kit_begin();
+    tally *t = calloc(1, sizeof *t);
+    set_threads(ctx, 4);
+    t->ctx = ctx;
+    ck_assert_int_eq(moi_parallel_width(ctx), 4);
+    for (int lanes = 1; lanes <= 5; lanes++) {
+        memset(t->done, 0, sizeof t->done);
+        kit_ok(moi_share(ctx, lanes, 300, piece_of_tally, t));
+        kit_fails(moi_share(ctx, lanes, 900, piece_of_tally, t), MOPT_EIO);
+        kit_says("piece 300");
+        for (int i = 0; i < 300; i++)
+            ck_assert_int_eq(atomic_load(&t->done[i]), 2);
+        ck_assert_int_eq(atomic_load(&t->done[899]), 0);
+    }
+    kit_ok(moi_share(ctx, 4, 0, piece_of_tally, t));
     free(t);
     kit_end(ctx);
 }
@@ -554,6 +589,7 @@ Suite *kit_suite(void)
     tcase_add_test(context, parallel_from_several_threads);
     tcase_add_test(context, parallel_without_memory_works_alone);
     tcase_add_test(context, threads_cannot_change_under_way);
+    tcase_add_test(context, shared_pieces_and_their_failures);
     tcase_add_test(context, cancel_tokens);
     tcase_add_test(context, context_lives_as_long_as_its_objects);
     tcase_add_test(context, logging);

@@ -123,12 +123,17 @@ typedef struct seen {
     int64_t next, calls;
 } seen;
 
-/* Tensors are told from the last to the first, each once. */
-static int32_t on_grads(void *user, int64_t first, int64_t count)
+/* Layers are told from the last to the first, their two tensors in order, each
+ * once and as a whole. */
+static int32_t on_grads(void *user, int64_t tensor, int64_t first,
+                        int64_t count)
 {
     seen *s = user;
-    ck_assert_int_eq(first + count, s->next);
-    s->next = first;
+    int64_t odd = s->calls % 2;
+    ck_assert_int_eq(tensor, odd ? s->next + 1 : s->next - 2);
+    ck_assert_int_eq(first, 0);
+    ck_assert_int_gt(count, 0);
+    s->next = odd ? s->next : tensor;
     s->calls++;
     return MOPT_OK;
 }
@@ -161,7 +166,7 @@ static void check_net(mopt_context *ctx, const char *const *functions,
                              grads, on_grads, &s));
     ck_assert_int_eq(kit_allocations(), before);
     ck_assert_int_eq(s.next, 0);
-    ck_assert_int_eq(s.calls, depth);
+    ck_assert_int_eq(s.calls, 2 * depth);
     for (int64_t r = 0; r < rows; r++) {
         plain_row(model, functions, depth, x + r * inputs, last + r * outputs,
                   out, want);
@@ -239,10 +244,11 @@ START_TEST(what_is_not_finite)
 }
 END_TEST
 
-static int32_t stop(void *user, int64_t first, int64_t count)
+static int32_t stop(void *user, int64_t tensor, int64_t first, int64_t count)
 {
+    (void)first;
     (void)count;
-    *(int64_t *)user = first;
+    *(int64_t *)user = tensor;
     return MOPT_STOPPED;
 }
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/update.c: weights changed by their gradients.
+ *
+ * A rule changes each weight by itself, so that any slice of a tensor may be
+ * changed right behind its gradient. What takes a pass over all gradients runs
+ * over blocks that the model alone determines, on as many threads as there
+ * are: sums over blocks are added up in order. Nothing here allocates
+ * memory. */
+#include <math.h>
+
+#include "base/threads.h"
+#include "learn/optim/clip.h"
+#include "learn/train/trainer.h"
+
+moi_real *moi_step_gradient(const mopt_trainer *t)
+{
+    return t->total ? t->total : t->worker.grads;
+}
+
+int32_t moi_step_fail(const mopt_trainer *t, const char *name)
+{
+    return moi_fail(MOPT_EDIVERGED,
+                    "training diverged at step %lld (epoch %lld): the gradient "
+                    "of '%s' is not finite; try a smaller learning rate",
+                    (long long)t->now.step + 1, (long long)t->now.epoch + 1,
+                    name);
+}
+
+/* ---- slices of a tensor ---- */
+
+int32_t moi_update_sleeps(const mopt_trainer *t, int64_t tensor)
+{
+    return t->frozen[tensor] || t->now.epoch < t->tuning[tensor].thaw;
+}
+
+int32_t moi_update_slice(mopt_trainer *t, const moi_slice *slice, double rate,
+                         moi_real *grads)
+{
+    const moi_param *p = moi_model_param(t->model, slice->tensor);
+    const moi_tuning *tuning = &t->tuning[slice->tensor];
+    int64_t at = p->offset + slice->first, count = slice->count;
+    moi_real *w = moi_model_weights(t->model) + at, *g = grads + at;
+    moi_real *state[MOI_STATES];
+
+    if (moi_update_sleeps(t, slice->tensor))
+        return MOPT_OK;
+    for (int32_t k = 0; k < t->rule.states; k++)
+        state[k] = t->state[k] + at;
+    atomic_store(&t->touched, 1);
+    if (t->anchors)
+        moi_anchor_pull(t, slice, g);
+    /* Up to the next tensor there are zeros: no remainders to walk through. */
+    if (slice->first + count == p->count)
+        count += -(p->offset + p->count) & 15;
+    if (t->set.clip_value > 0)
+        moi_grads_clamp(count, g, t->set.clip_value);
+    if (!moi_optimizer_update(&t->rule, rate * tuning->rate, tuning->decay,
+                              count, w, g, state))
+        return MOPT_OK;
+    return moi_step_fail(t, p->name);
+}
+
+/* ---- passes over all of them ---- */
+
+/* A pass over all blocks. */
+typedef struct pass {
+    mopt_trainer *t;
+    moi_real *grads;
+    double rate, scale; /* of an update */
+    double limit;       /* clamp to it before measuring, 0: as they are */
+} pass;
+
+static int32_t update_block(void *user, int32_t lane, int64_t block)
+{
+    const pass *all = user;
+    mopt_trainer *t = all->t;
+    const moi_slice *slice = &t->blocks[block];
+    const moi_param *p = moi_model_param(t->model, slice->tensor);
+
+    (void)lane;
+    if (all->scale != 1)
+        moi_grads_scale(slice->count, all->grads + p->offset + slice->first,
+                        all->scale);
+    return moi_update_slice(t, slice, all->rate, all->grads);
+}
+
+/* Keep the weights that lead to each unit within max_norm (Srivastava et al.
+ * 2014, "Dropout", section 5.1). */
+static int32_t cap(void *user, int32_t lane, int64_t tensor)
+{
+    const mopt_trainer *t = user;
+    const moi_param *p = moi_model_param(t->model, tensor);
+    int64_t units = p->shape[0];
+
+    if (p->rank >= 2 && !(p->flags & MOI_PARAM_NO_DECAY) &&
+        !moi_update_sleeps(t, tensor))
+        moi_weights_cap(units, p->count / units,
+                        p->flags & MOI_PARAM_TRANSPOSED,
+                        moi_model_weights(t->model) + p->offset,
+                        t->set.max_norm, t->norms + lane * t->norms_size);
+    return MOPT_OK;
+}
+
+void moi_update_cap(mopt_trainer *t)
+{
+    if (t->norms)
+        moi_share(t->ctx, moi_step_lanes(t), moi_model_param_count(t->model),
+                  cap, t);
+}
+
+int32_t moi_step_update(mopt_trainer *t, double rate, double scale)
+{
+    pass all = {t, moi_step_gradient(t), rate, scale, 0};
+    int32_t rc = moi_share(t->ctx, moi_step_lanes(t), t->block_count,
+                           update_block, &all);
+
+    if (!rc)
+        moi_update_cap(t);
+    return rc;
+}
+
+/* Into sums: squares of a block of gradients, clamped where that is wanted. */
+static int32_t measure_block(void *user, int32_t lane, int64_t block)
+{
+    const pass *all = user;
+    const mopt_trainer *t = all->t;
+    const moi_slice *slice = &t->blocks[block];
+    moi_real *g = all->grads + slice->first +
+                  moi_model_param(t->model, slice->tensor)->offset;
+
+    (void)lane;
+    if (all->limit > 0)
+        moi_grads_clamp(slice->count, g, all->limit);
+    t->sums[block] = t->frozen[slice->tensor]
+                         ? 0 : moi_grads_dot(slice->count, g, g);
+    return MOPT_OK;
+}
+
+static double squares(const mopt_trainer *t, double limit)
+{
+    pass all = {(mopt_trainer *)t, moi_step_gradient(t), 0, 1, limit};
+    double sum = 0;
+
+    moi_share(t->ctx, moi_step_lanes(t), t->block_count, measure_block, &all);
+    for (int64_t i = 0; i < t->block_count; i++)
+        sum += t->sums[i];
+    return sum;
+}
+
+/* Known from clipping, else worked out when it is asked for. */
+double moi_step_gradient_norm(const mopt_trainer *t)
+{
+    return isnan(t->norm) ? sqrt(squares(t, 0) + moi_annex_norm2(t)) : t->norm;
+}
+
+static int32_t fail_norm(const mopt_trainer *t)
+{
+    return moi_fail(MOPT_EDIVERGED,
+                    "training diverged at step %lld (epoch %lld): the norm of "
+                    "the gradients is not finite; try a smaller learning rate",
+                    (long long)t->now.step + 1, (long long)t->now.epoch + 1);
+}
+
+int32_t moi_update_clip(mopt_trainer *t, double *scale)
+{
+    *scale = 1;
+    if (t->set.clip_norm <= 0)
+        return MOPT_OK;
+    t->norm = sqrt(squares(t, t->set.clip_value) + moi_annex_norm2(t));
+    if (!isfinite(t->norm))
+        return fail_norm(t);
+    *scale = moi_clip_factor(t->norm, t->set.clip_norm);
+    return MOPT_OK;
+}
