@@ -15,6 +15,9 @@ run train one.json --json --model m.safetensors
 code_is 0
 json "j['test']['accuracy'] > 0.5 and j['model'] == 'm.safetensors'"
 same one.safetensors m.safetensors
+run train one.json --threads 2 --set train.threads=2 --model two.safetensors
+code_is 0
+same one.safetensors two.safetensors
 run search r.json --json --no-model --storage s.db
 json "j['best']"
 cp out searched

@@ -217,8 +217,8 @@ double moi_step_gradient_norm(const mopt_trainer *t);
 int32_t moi_terms_add(const mopt_trainer *t, const moi_sight *given,
                       double share, double *loss);
 
-/* extend.c: what an anchor adds to the gradients of a piece; and the annex, where there is
- * one, as the steps of a training need it. */
+/* extend.c: what an anchor adds to the gradients of a slice; and the annex,
+ * where there is one, as the steps of a training need it. */
 void moi_anchor_pull(const mopt_trainer *t, const moi_slice *slice,
                      moi_real *grads);
 void moi_annex_keep(mopt_trainer *t);
