@@ -86,6 +86,7 @@ static double train(const job *j, const mopt_dataset *data, int64_t batch,
     must(mopt_config_create(ctx, "train", &config), "config");
     must(mopt_config_set_int(config, "epochs", j->epochs), "epochs");
     must(mopt_config_set_int(config, "batch_size", batch), "batch");
+    must(mopt_config_set_int(config, "threads", 1), "threads");
     must(mopt_config_set_float(config, "optimizer.learning_rate", rate),
                "rate");
     must(mopt_trainer_create(ctx, model, data, NULL, config, &trainer),
