@@ -2,7 +2,10 @@
  * modelopt/trainer.h: the one training loop.
  *
  * A trainer joins a model, data and a config of kind "train". Two extension
- * points serve what is built on it: parameter groups and extra loss terms. */
+ * points serve what is built on it: parameter groups and extra loss terms. A
+ * step is shared among the context's threads where that pays (key "threads"),
+ * with the same bits for any number of them; callbacks and terms run on the
+ * thread that called. */
 #ifndef MODELOPT_TRAINER_H
 #define MODELOPT_TRAINER_H
 
