@@ -292,15 +292,23 @@ START_TEST(files_of_the_best_are_kept)
 }
 END_TEST
 
-/* Missing, cut, of another trial. */
-static void spoil(const char *study, int64_t trial, int how)
+/* Missing, cut, or the next one in turn: each has another trial's weights. */
+static void spoil(const char *study, int how)
 {
-    char other[600];
-    snprintf(other, sizeof other, "%s", weights_file(study, trial + 1));
-    const char *path = weights_file(study, trial);
-    ck_assert_int_eq(how == 0   ? unlink(path)
-                     : how == 1 ? truncate(path, 100)
-                                : rename(path, other), 0);
+    char last[600], spare[600];
+    snprintf(last, sizeof last, "%s", weights_file(study, 99));
+    snprintf(spare, sizeof spare, "%s", last);
+    for (int64_t i = 0; i < 8; i++) {
+        const char *path = weights_file(study, i);
+        if (!is_there(path))
+            continue;
+        ck_assert_int_eq(how == 0   ? unlink(path)
+                         : how == 1 ? truncate(path, 100)
+                                    : rename(path, last), 0);
+        snprintf(last, sizeof last, "%s", path);
+    }
+    if (how == 2)
+        ck_assert_int_eq(rename(spare, last), 0);
 }
 
 /* Such a trial is trained again, from where it started. */
@@ -315,9 +323,7 @@ START_TEST(files_that_are_gone_cost_time_only)
     mopt_result_free(run(recipe));
     count_files(study, &count);
     ck_assert_int_ge(count, 3);
-    for (int64_t i = 0; i < 8; i++)
-        if (is_there(weights_file(study, i)))
-            spoil(study, i, _i);
+    spoil(study, _i);
     kit_ok(mopt_recipe_set(recipe, "search.trials", "12"));
     outcome last = run_for_outcome(recipe);
     same_outcome(&whole, &last);
@@ -396,8 +402,9 @@ START_TEST(a_trial_that_comes_back_goes_first)
 }
 END_TEST
 
-/* Trial 4 is never told: who waits for it can be cancelled. */
-START_TEST(waiting_can_be_cancelled)
+/* Trial 4 is never told: who waits for it can be cancelled, and obeys its
+ * timeout. */
+START_TEST(waiting_has_an_end)
 {
     mopt_recipe *recipe = parse(WARM("best"));
     mopt_cancel *cancel = NULL;
@@ -413,6 +420,10 @@ START_TEST(waiting_can_be_cancelled)
     kit_fails(stopped(recipe, (stopper){MOPT_EVENT_TRIAL, 0, 2, cancel},
                       &result), MOPT_ECANCELED);
     mopt_result_free(result);
+    mopt_cancel_reset(cancel);
+    kit_ok(mopt_recipe_set(recipe, "search.timeout", "0.5"));
+    mopt_result_free(run(recipe));
+    ck_assert_ptr_null(trials[8]);
     mopt_trial_free(held);
     mopt_study_free(study);
     mopt_cancel_free(cancel);
@@ -493,7 +504,7 @@ Suite *kit_suite(void)
     tcase_add_test(tcase, files_of_the_best_are_kept);
     tcase_add_loop_test(tcase, files_that_are_gone_cost_time_only, 0, 3);
     tcase_add_test(tcase, a_trial_that_comes_back_goes_first);
-    tcase_add_test(tcase, waiting_can_be_cancelled);
+    tcase_add_test(tcase, waiting_has_an_end);
     tcase_add_test(tcase, without_memory);
     tcase_add_test(tcase, wrong_keys);
     tcase_add_test(tcase, a_study_stays_as_it_is);
