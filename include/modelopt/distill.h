@@ -58,9 +58,12 @@ typedef int32_t (*mopt_teacher_fn)(void *user, int64_t rows, int64_t features,
  *  @param validation labelled; NULL for none.
  *  @param config     kind "distill"; NULL for the defaults. Read, not kept.
  *  @param training   kind "train"; NULL for the defaults. Read, not kept.
- *  @return MOPT_OK; MOPT_EINVAL (a NULL, a config of another kind, a method
- *          that does not go with the data); MOPT_EKEY; MOPT_ENOMEM; what
- *          mopt_transform_apply returns for raw rows.
+ *  @return MOPT_OK; MOPT_EINVAL (a NULL, a config of another kind; a method
+ *          that does not go with student and data; "correct_bias" without
+ *          validation rows of classes; "poor_teacher" is "refuse", but without
+ *          a baseline, labels or validation rows no teacher can be judged);
+ *          MOPT_EKEY; MOPT_ENOMEM; what mopt_transform_apply returns for
+ *          raw rows.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_distill_create(mopt_context *ctx, mopt_model *student,
@@ -104,7 +107,8 @@ MOPT_API int32_t mopt_distill_add_callback(mopt_distill *distill,
                                            const char *name, double weight);
 
 /** Add a file of outputs for the training rows, in their order: an NPY array,
- *  or a safetensors file with a tensor "outputs", [rows][outputs] of logits.
+ *  or a safetensors file with a tensor "outputs", [rows][outputs] of logits. A
+ *  file that a distiller kept as its "cache" is one; its checksum counts.
  *
  *  @return as mopt_distill_add_model; what is wrong with the file is told by
  *          mopt_distill_trainer or _fit, which read it.
@@ -114,17 +118,19 @@ MOPT_API int32_t mopt_distill_add_file(mopt_distill *distill,
                                        const char *path, double weight);
 
 /** The trainer of the student, for callbacks, history, checkpoints and resume.
- *  Asking for it settles the teachers and computes, reads or maps their
- *  outputs: kept once for all epochs ("outputs": "cached"; in memory, or in
- *  the file "cache", that is mapped, carries a checksum and is used again for
- *  the same teacher, data and augmentation), or made for each batch ("live",
- *  and always with hints and with an augmentation of endless views).
+ *  Asking for it settles the teachers and computes or reads their outputs:
+ *  kept in memory once for all epochs ("outputs": "cached"; from and in the
+ *  file "cache" too, that carries a checksum and is used again for the same
+ *  teacher, data and augmentation; it is read once, and may change or go
+ *  then), or made for each batch ("live", and always with hints and with an
+ *  augmentation of endless views).
  *
  *  @param out receives the trainer; it lives as long as the distiller.
  *  @return MOPT_OK, MOPT_EINVAL (teacher, student and data do not fit; a file
- *          of other sizes), MOPT_ESTATE (there is no teacher), MOPT_ENOENT,
- *          MOPT_EIO, MOPT_EFORMAT, MOPT_EDIVERGED (a teacher's output is not
- *          finite), MOPT_ECALLBACK, MOPT_EBACKEND, MOPT_ENOMEM.
+ *          of other sizes; "poor_teacher" is "refuse", and a teacher is a file,
+ *          that cannot be judged), MOPT_ESTATE (there is no teacher),
+ *          MOPT_ENOENT, MOPT_EIO, MOPT_EFORMAT, MOPT_EDIVERGED (a teacher's
+ *          output is not finite), MOPT_ECALLBACK, MOPT_EBACKEND, MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_distill_trainer(mopt_distill *distill,
@@ -132,7 +138,7 @@ MOPT_API int32_t mopt_distill_trainer(mopt_distill *distill,
 
 /** Distil: train the student, and unless "baseline" is off the same student,
  *  from the same first weights, on labels alone. After a cancelled or stopped
- *  call it goes on where it was.
+ *  call it goes on where it was, in whichever of the generations that is.
  *
  *  @param cancel may be NULL.
  *  @return as mopt_trainer_fit and mopt_distill_trainer; MOPT_EINVAL also if

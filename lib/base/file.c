@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -79,23 +78,9 @@ static int system_unlink(void *user, const char *path)
     return unlink(path) == 0 ? 0 : -errno;
 }
 
-static void *system_map(void *user, int fd, int64_t size)
-{
-    (void)user;
-    void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
-    return data == MAP_FAILED ? NULL : data;
-}
-
-static void system_unmap(void *user, void *data, int64_t size)
-{
-    (void)user;
-    munmap(data, (size_t)size);
-}
-
 const moi_file_ops moi_file_system = {
     NULL,        system_open,  system_read,   system_write,  system_seek,
     system_sync, system_close, system_rename, system_unlink,
-    system_map,  system_unmap,
 };
 
 static int32_t fail_io(const char *path, const char *doing, int64_t error)
@@ -110,7 +95,8 @@ static int32_t fail_io(const char *path, const char *doing, int64_t error)
 
 /* ---- reading ---- */
 
-#define CHUNK 65536 /* bytes read from the disk at a time */
+#define CHUNK 65536    /* bytes read from the disk at a time, */
+#define LARGE 16777216 /* past the reader's own room */
 
 struct moi_reader {
     mopt_context *ctx;
@@ -219,13 +205,30 @@ void moi_reader_close(moi_reader *reader)
     moi_free(reader->ctx, reader);
 }
 
+/* A large piece straight to where it is wanted. */
+static int32_t read_past(moi_reader *reader, unsigned char *out, int64_t room,
+                         int64_t *got)
+{
+    const moi_file_ops *files = reader->ctx->files;
+    int64_t n = files->read(files->user, reader->fd, out,
+                            room < LARGE ? room : LARGE);
+    if (n < 0)
+        return fail_io(reader->path, "reading", n);
+    reader->ended = n == 0;
+    *got += n;
+    return MOPT_OK;
+}
+
 static int32_t read_plain(moi_reader *reader, unsigned char *out,
                           int64_t count, int64_t *got)
 {
     while (*got < count && !reader->ended) {
         int64_t piece = reader->have - reader->at;
         if (piece == 0) {
-            int32_t status = fill(reader);
+            int64_t room = count - *got;
+            int32_t status = room < CHUNK
+                                 ? fill(reader)
+                                 : read_past(reader, out + *got, room, got);
             if (status != MOPT_OK)
                 return status;
             continue;
@@ -330,23 +333,28 @@ int32_t moi_reader_packed(const moi_reader *reader)
     return reader->packed;
 }
 
+/* A plain file says how much room it takes; others grow as they go. */
 static int32_t read_all(moi_reader *reader, int64_t limit, char **data,
                         int64_t *size)
 {
     mopt_context *ctx = reader->ctx;
-    int64_t capacity = 0, length = 0, got = 1;
+    int64_t capacity = 0, length = 0, got = 1, step = CHUNK;
+    if (!reader->packed && reader->disk_size <= limit &&
+        reader->disk_size < INT64_MAX / 2)
+        step += reader->disk_size;
     while (got > 0) {
         if (length > limit)
             return moi_fail(MOPT_ERANGE,
                             "%s: larger than the %" PRId64 " bytes allowed",
                             reader->path, limit);
         int32_t status = moi_grow(ctx, (void **)data, &capacity,
-                                  length + CHUNK + 1, 1);
+                                  length + step + 1, 1);
         if (status == MOPT_OK)
-            status = moi_reader_read(reader, *data + length, CHUNK, &got);
+            status = moi_reader_read(reader, *data + length, step, &got);
         if (status != MOPT_OK)
             return status;
         length += got;
+        step = CHUNK;
     }
     (*data)[length] = '\0';
     *size = length;
@@ -368,40 +376,6 @@ int32_t moi_file_read_all(mopt_context *ctx, const char *path, int64_t limit,
     else
         moi_free(ctx, content);
     return status;
-}
-
-/* ---- mapping ---- */
-
-int32_t moi_file_map(mopt_context *ctx, const char *path, moi_mapping *out)
-{
-    const moi_file_ops *files = ctx->files;
-    int64_t size = 0;
-    void *data = NULL;
-    *out = (moi_mapping){NULL, 0, 0};
-    if (files->map == NULL)
-        return moi_file_read_all(ctx, path, INT64_MAX / 2, &out->data,
-                                 &out->size);
-    int fd = files->open(files->user, path, O_RDONLY, 0);
-    if (fd < 0)
-        return fail_io(path, "opening", fd);
-    size = files->seek(files->user, fd, 0, SEEK_END);
-    if (size > 0)
-        data = files->map(files->user, fd, size);
-    files->close(files->user, fd);
-    if (data == NULL)
-        return moi_file_read_all(ctx, path, INT64_MAX / 2, &out->data,
-                                 &out->size);
-    *out = (moi_mapping){data, size, 1};
-    return MOPT_OK;
-}
-
-void moi_file_unmap(mopt_context *ctx, moi_mapping *mapping)
-{
-    if (mapping->mapped)
-        ctx->files->unmap(ctx->files->user, mapping->data, mapping->size);
-    else
-        moi_free(ctx, mapping->data);
-    *mapping = (moi_mapping){NULL, 0, 0};
 }
 
 /* ---- writing ---- */

@@ -20,9 +20,6 @@ typedef struct moi_file_ops {
     int (*close)(void *user, int fd);
     int (*rename)(void *user, const char *from, const char *to);
     int (*unlink)(void *user, const char *path);
-    /* size bytes of a file to read, or NULL; either may be left out. */
-    void *(*map)(void *user, int fd, int64_t size);
-    void (*unmap)(void *user, void *data, int64_t size);
 } moi_file_ops;
 
 extern const moi_file_ops moi_file_system;
@@ -50,17 +47,6 @@ int32_t moi_reader_packed(const moi_reader *reader);
 /* A whole file of at most limit bytes, a NUL behind it; the caller frees it. */
 int32_t moi_file_read_all(mopt_context *ctx, const char *path, int64_t limit,
                           char **data, int64_t *size);
-
-/* A whole plain file to read where it lies, without room of its own as far as
- * the system can do that; else read into memory. Who replaces such a file does
- * so by a writer (below): what is mapped stays as it was. */
-typedef struct moi_mapping {
-    char *data;
-    int64_t size;
-    int32_t mapped;
-} moi_mapping;
-int32_t moi_file_map(mopt_context *ctx, const char *path, moi_mapping *out);
-void moi_file_unmap(mopt_context *ctx, moi_mapping *mapping);
 
 /* A file written beside path and put in its place by commit: readers see the
  * old content or the new, never a part. close without commit leaves the old. */

@@ -123,7 +123,8 @@ int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
     moi_course *course = &attempt->course;
     int32_t rc = moi_course_begin(course, attempt->recipe, attempt->parts,
                                   attempt->data, attempt->params,
-                                  attempt->config, attempt->model);
+                                  attempt->config, attempt->model,
+                                  attempt->subject.cancel);
     attempt->subject.trainer = course->trainer;
     if (rc == MOPT_OK && on_epoch != NULL && course->trainer != NULL)
         rc = mopt_trainer_on_epoch(course->trainer, on_epoch, user, NULL);

@@ -50,11 +50,11 @@ static int32_t add_teachers(mopt_distill *distill, const moi_mentors *mentors)
     return rc;
 }
 
-/* Without a teacher a student teaches itself: its trainer comes with fit. */
+/* Without a teacher a student teaches itself first. */
 static int32_t begin_distill(moi_course *course, const mopt_recipe *recipe,
                              const moi_parts *parts, const moi_prepared *data,
                              const json_t *params, const mopt_config *training,
-                             mopt_model *model)
+                             mopt_model *model, mopt_cancel *cancel)
 {
     mopt_config *config = NULL;
     int32_t rc = section_config(recipe, "distill", params, &config);
@@ -65,7 +65,9 @@ static int32_t begin_distill(moi_course *course, const mopt_recipe *recipe,
     if (rc == MOPT_OK)
         rc = add_teachers(course->distill, &parts->mentors);
     if (rc == MOPT_OK && parts->mentors.count == 0)
-        rc = moi_distill_raise(course->distill, NULL);
+        rc = moi_distill_raise(course->distill, cancel);
+    if (rc == MOPT_OK)
+        rc = moi_distill_settle(course->distill, cancel);
     if (rc == MOPT_OK)
         rc = mopt_distill_trainer(course->distill, &course->trainer);
     mopt_config_free(config);
@@ -75,7 +77,7 @@ static int32_t begin_distill(moi_course *course, const mopt_recipe *recipe,
 int32_t moi_course_begin(moi_course *course, const mopt_recipe *recipe,
                          const moi_parts *parts, const moi_prepared *data,
                          const json_t *params, const mopt_config *training,
-                         mopt_model *model)
+                         mopt_model *model, mopt_cancel *cancel)
 {
     if (course->finetune != NULL) {
         course->trainer = course->finetune->trainer;
@@ -83,7 +85,7 @@ int32_t moi_course_begin(moi_course *course, const mopt_recipe *recipe,
     }
     if (json_object_get(recipe->doc, "distill") != NULL)
         return begin_distill(course, recipe, parts, data, params, training,
-                             model);
+                             model, cancel);
     return mopt_trainer_create(recipe->ctx, model, data->train,
                                data->validation, training, &course->trainer);
 }

@@ -21,11 +21,11 @@ int32_t moi_course_make_model(moi_course *course, const mopt_recipe *recipe,
                               const moi_prepared *data, const json_t *params,
                               const mopt_config *training, mopt_model **model);
 
-/* Make the trainer for a model. */
+/* Make the trainer for a model: for a student, its teachers' outputs too. */
 int32_t moi_course_begin(moi_course *course, const mopt_recipe *recipe,
                          const moi_parts *parts, const moi_prepared *data,
                          const json_t *params, const mopt_config *training,
-                         mopt_model *model);
+                         mopt_model *model, mopt_cancel *cancel);
 
 /* Train the model, and nothing to compare it with. */
 int32_t moi_course_fit(moi_course *course, mopt_cancel *cancel);

@@ -89,6 +89,15 @@ static void count_classes(const mopt_dataset *data, double *counts)
     }
 }
 
+int32_t moi_bias_check(const mopt_model *model, const mopt_dataset *data)
+{
+    if (data && moi_dataset_kind(data) == MOPT_TARGET_CLASS &&
+        moi_model_outputs(model) >= 2 && find_bias(model))
+        return MOPT_OK;
+    return moi_fail(MOPT_EINVAL, "correct_bias needs validation rows with "
+                    "classes, and a model with a bias for each of them");
+}
+
 int32_t moi_bias_correct(mopt_model *model, const mopt_dataset *data,
                          mopt_cancel *cancel)
 {
@@ -99,9 +108,6 @@ int32_t moi_bias_correct(mopt_model *model, const mopt_dataset *data,
     float *logits;
     int32_t rc;
 
-    if (!data || moi_dataset_kind(data) != MOPT_TARGET_CLASS || n < 2 || !bias)
-        return moi_fail(MOPT_EINVAL, "correct_bias needs validation rows with "
-                        "classes, and a model with a bias for each of them");
     rows = moi_dataset_rows(data);
     room = moi_calloc(ctx, 3 * n, sizeof *room);
     logits = moi_alloc(ctx, rows * n, sizeof *logits);

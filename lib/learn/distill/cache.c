@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * lib/learn/distill/cache.c: outputs of a teacher in a file that is mapped.
+ * lib/learn/distill/cache.c: outputs of a teacher kept in a file.
  *
  * A safetensors file with the tensor "outputs" and the texts "format", "key"
  * and "checksum". What does not fit to the last bit is not used: it is worked
- * out anew, and the file replaced. */
+ * out anew, and the file replaced. It is read and not mapped: who cuts or
+ * changes a mapped file kills the host, or teaches it nonsense
+ * (docs/design/distillation.md). */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -57,6 +59,16 @@ static int32_t text_is(const moi_safetensors *file, const char *name,
     return text && !strcmp(text, wanted);
 }
 
+int32_t moi_cache_is_whole(const moi_safetensors *file)
+{
+    const moi_tensor *t = moi_safetensors_find(file, "outputs");
+    char text[17];
+
+    return !text_is(file, "format", FORMAT) ||
+           (t && text_is(file, "checksum", hex(checksum(t->data, t->bytes),
+                                               text)));
+}
+
 /* Why a file is not what is wanted; NULL: it is. */
 static const char *flaw(const moi_safetensors *file, uint64_t key,
                         int64_t rows, int64_t outputs)
@@ -71,22 +83,19 @@ static const char *flaw(const moi_safetensors *file, uint64_t key,
     if (!t || t->type != MOPT_F32 || t->rank != 2 || t->shape[0] != rows ||
         t->shape[1] != outputs || (uintptr_t)t->data % sizeof(float))
         return "it does not have the rows and outputs that it should";
-    if (!text_is(file, "checksum", hex(checksum(t->data, t->bytes), text)))
-        return "it is damaged: its checksum is another";
-    return NULL;
+    return moi_cache_is_whole(file) ? NULL
+                                    : "it is damaged: its checksum is another";
 }
 
-int32_t moi_cache_open(mopt_context *ctx, const char *path, uint64_t key,
-                       int64_t rows, int64_t outputs, moi_safetensors **file,
-                       const float **table)
+int32_t moi_cache_read(mopt_context *ctx, const char *path, uint64_t key,
+                       int64_t rows, int64_t outputs, moi_safetensors **file)
 {
     moi_safetensors *found = NULL;
-    int32_t rc = moi_safetensors_map(ctx, path, &found);
+    int32_t rc = moi_safetensors_read(ctx, path, &found);
     const char *why = rc ? NULL : flaw(found, key, rows, outputs);
 
     if (!rc && !why) {
         *file = found;
-        *table = moi_safetensors_find(found, "outputs")->data;
         return 1;
     }
     if (rc != MOPT_ENOENT)

@@ -101,13 +101,15 @@ int32_t mopt_distill_create(mopt_context *ctx, mopt_model *student,
         rc = take_config(ctx, training, &moi_train_schema, &d->training);
     if (!rc)
         rc = moi_distill_encode(d, NULL);
-    if (rc) {
-        mopt_distill_free(d);
-        return rc;
+    if (!rc) {
+        read_config(d);
+        rc = moi_distill_check(d);
     }
-    read_config(d);
-    *out = d;
-    return MOPT_OK;
+    if (rc)
+        mopt_distill_free(d);
+    else
+        *out = d;
+    return rc;
 }
 
 /* A teacher as it was before it was asked for anything. */
@@ -156,6 +158,7 @@ void mopt_distill_free(mopt_distill *distill)
         return;
     ctx = d->ctx;
     moi_distill_unsettle(d);
+    moi_lineage_clear(&d->lineage);
     for (int64_t i = 0; i < d->count; i++)
         moi_teacher_clear(&d->teachers[i]);
     moi_free(ctx, d->teachers);
@@ -258,77 +261,6 @@ int32_t mopt_distill_add_file(mopt_distill *distill, const char *path,
     return MOPT_OK;
 }
 
-/* ---- a student that teaches itself ---- */
-
-/* A student of the same layers, with weights of a generation's own. */
-static int32_t make_student(const mopt_distill *d, int64_t generation,
-                            mopt_model **out)
-{
-    int64_t seed = moi_config_int(d->training, "seed") + generation;
-    int32_t rc = mopt_model_copy(d->student, out);
-
-    return rc ? rc : mopt_model_init(*out, seed);
-}
-
-static int32_t train_first(mopt_distill *d, mopt_model *student,
-                           mopt_cancel *cancel)
-{
-    mopt_trainer *t = NULL;
-    int32_t rc = mopt_trainer_create(d->ctx, student, d->train, d->validation,
-                                     d->training, &t);
-
-    if (!rc)
-        rc = mopt_trainer_fit(t, cancel);
-    mopt_trainer_free(t);
-    return rc;
-}
-
-static int32_t train_next(mopt_distill *d, mopt_model *teacher,
-                          mopt_model *student, mopt_cancel *cancel)
-{
-    mopt_distill *inner = NULL;
-    int32_t rc = mopt_distill_create(d->ctx, student, d->train, d->validation,
-                                     d->config, d->training, &inner);
-
-    if (!rc)
-        rc = mopt_config_set_bool(inner->config, "baseline", 0);
-    if (!rc)
-        rc = mopt_distill_add_model(inner, teacher, 1);
-    if (!rc)
-        rc = mopt_distill_fit(inner, cancel);
-    mopt_distill_free(inner);
-    return rc;
-}
-
-/* The last generation's teacher: the first one learns from labels, each from
- * the one before (Furlanello et al. 2018, "Born Again Neural Networks"). */
-int32_t moi_distill_raise(mopt_distill *d, mopt_cancel *cancel)
-{
-    int64_t generations = moi_config_int(d->config, "generations");
-    mopt_model *teacher = NULL, *next = NULL;
-    int32_t rc = MOPT_OK;
-
-    if (moi_dataset_kind(d->train) == MOPT_TARGET_NONE)
-        return moi_fail(MOPT_ESTATE, "there is no teacher, and a student "
-                        "cannot teach itself without labels");
-    for (int64_t g = 1; !rc && g <= generations; g++) {
-        rc = make_student(d, g, &next);
-        if (!rc)
-            rc = teacher ? train_next(d, teacher, next, cancel)
-                         : train_first(d, next, cancel);
-        if (rc)
-            break;
-        mopt_model_free(teacher);
-        teacher = next;
-        next = NULL;
-    }
-    if (!rc)
-        rc = mopt_distill_add_model(d, teacher, 1);
-    mopt_model_free(teacher);
-    mopt_model_free(next);
-    return rc;
-}
-
 /* ---- work ---- */
 
 int32_t mopt_distill_trainer(mopt_distill *distill, mopt_trainer **out)
@@ -350,23 +282,32 @@ static int32_t wants_baseline(const mopt_distill *d)
            moi_dataset_kind(d->train) != MOPT_TARGET_NONE;
 }
 
+int32_t moi_distill_plain(const mopt_distill *d, mopt_config **training)
+{
+    int32_t rc = moi_config_copy(d->training, training);
+
+    return rc ? rc : mopt_config_set_text(*training, "checkpoint", "");
+}
+
+static int32_t make_control(mopt_distill *d)
+{
+    mopt_config *config = NULL;
+    int32_t rc = moi_distill_plain(d, &config);
+
+    if (!rc)
+        rc = mopt_trainer_create(d->ctx, d->alone, d->train, d->validation,
+                                 config, &d->control);
+    mopt_config_free(config);
+    return rc;
+}
+
 static int32_t fit_baseline(mopt_distill *d, mopt_cancel *cancel)
 {
-    int32_t rc = MOPT_OK;
+    int32_t rc;
 
     if (!wants_baseline(d) || d->flags & MOI_DISTILL_COMPARED)
         return MOPT_OK;
-    if (!d->control) {
-        mopt_config *config = NULL;
-
-        rc = moi_config_copy(d->training, &config);
-        if (!rc)
-            rc = mopt_config_set_text(config, "checkpoint", "");
-        if (!rc)
-            rc = mopt_trainer_create(d->ctx, d->alone, d->train,
-                                     d->validation, config, &d->control);
-        mopt_config_free(config);
-    }
+    rc = d->control ? MOPT_OK : make_control(d);
     if (!rc)
         rc = mopt_trainer_fit(d->control, cancel);
     if (!rc)
@@ -378,7 +319,7 @@ static int32_t refuse_poor(mopt_distill *d, mopt_cancel *cancel)
 {
     int32_t poor = 0, rc;
 
-    if (strcmp(moi_config_text(d->config, "poor_teacher"), "refuse") != 0)
+    if (!moi_distill_refuses(d))
         return MOPT_OK;
     rc = fit_baseline(d, cancel);
     if (!rc)

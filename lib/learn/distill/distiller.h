@@ -15,6 +15,16 @@ extern const moi_schema moi_distill_schema;
 #define MOI_DISTILL_FITTED 1 /* the student is */
 #define MOI_DISTILL_COMPARED 2 /* so is the baseline, or there is none */
 
+/* How far a student that teaches itself has come: each generation learns from
+ * the one before, the first from labels alone. */
+typedef struct moi_lineage {
+    int64_t done;         /* generations that have learnt */
+    mopt_model *teacher;  /* the last of them */
+    mopt_model *pupil;    /* the next one, at work; NULL: not begun */
+    mopt_trainer *plain;  /* what it learns by: from labels, */
+    mopt_distill *lesson; /* or from the teacher */
+} moi_lineage;
+
 struct mopt_distill {
     mopt_context *ctx;
     mopt_model *student;
@@ -27,6 +37,7 @@ struct mopt_distill {
     moi_teacher *teachers;
     int64_t count, room;
     double weights; /* sum of theirs */
+    moi_lineage lineage;
     mopt_trainer *trainer; /* NULL until the teachers are settled */
     moi_real *told, *soft, *mix; /* [chunk][outputs] each */
     double *lse;                 /* [chunk] */
@@ -42,6 +53,12 @@ struct mopt_distill {
     int32_t flags;         /* MOI_DISTILL_* */
 };
 
+/* check.c: do the settings go with the student and its data? */
+int32_t moi_distill_check(const mopt_distill *d);
+
+/* Is a poor teacher to be refused? */
+int32_t moi_distill_refuses(const mopt_distill *d);
+
 /* lesson.c: settle the teachers; make the trainer, hang the terms onto it. */
 int32_t moi_distill_settle(mopt_distill *d, mopt_cancel *cancel);
 
@@ -49,8 +66,13 @@ int32_t moi_distill_settle(mopt_distill *d, mopt_cancel *cancel);
  * that of the teacher (may be NULL), which the student takes over. */
 int32_t moi_distill_encode(mopt_distill *d, const mopt_model *teacher);
 
-/* distill.c: make the teacher of a student that teaches itself. */
+/* lineage.c: make the teacher of a student that teaches itself. Cancelled, it
+ * goes on where it was. */
 int32_t moi_distill_raise(mopt_distill *d, mopt_cancel *cancel);
+void moi_lineage_clear(moi_lineage *lineage);
+
+/* distill.c: how another model than the student trains: nothing is written. */
+int32_t moi_distill_plain(const mopt_distill *d, mopt_config **training);
 
 /* Train the student, and nothing to compare it with. */
 int32_t moi_distill_fit_student(mopt_distill *d, mopt_cancel *cancel);
@@ -59,7 +81,8 @@ int32_t moi_distill_fit_student(mopt_distill *d, mopt_cancel *cancel);
 void moi_distill_unsettle(mopt_distill *d);
 
 /* bias.c: shift a model's output biases so that on these rows each class is
- * expected as often as it occurs. */
+ * expected as often as it occurs; and whether that can be done. */
+int32_t moi_bias_check(const mopt_model *model, const mopt_dataset *data);
 int32_t moi_bias_correct(mopt_model *model, const mopt_dataset *data,
                          mopt_cancel *cancel);
 

@@ -15,15 +15,14 @@ static int32_t mix_teachers(mopt_distill *d, const moi_sight *sight)
     int64_t count = sight->rows * sight->outputs;
     int32_t rc = MOPT_OK;
 
-    memset(d->mix, 0, (size_t)count * sizeof *d->mix);
+    moi_match_clear(&d->match, count, d->mix);
     for (int64_t i = 0; !rc && i < d->count; i++) {
-        moi_real share = (moi_real)(d->teachers[i].weight / d->weights);
-
         rc = moi_teacher_tell(&d->teachers[i], sight, d->told);
-        if (!rc)
-            moi_match_soften(&d->match, sight->rows, sight->outputs, d->told);
-        for (int64_t k = 0; k < count; k++)
-            d->mix[k] += share * d->told[k];
+        if (rc)
+            break;
+        moi_match_soften(&d->match, sight->rows, sight->outputs, d->told);
+        moi_match_mix(&d->match, d->teachers[i].weight / d->weights, count,
+                      d->told, d->mix);
     }
     return rc;
 }
@@ -64,6 +63,8 @@ static int32_t relation_term(void *user, const moi_sight *sight, double *loss)
 {
     mopt_distill *d = user;
 
+    if (sight->epoch < d->first)
+        return MOPT_OK;
     *loss = moi_relation_loss(&d->relation, sight->rows, d->hint.width,
                               sight->tap[d->tap], d->wide,
                               d->teachers[0].tap, (double)sight->scale,
@@ -118,23 +119,15 @@ static int32_t find_layers(mopt_distill *d)
 
 /* ---- making ready ---- */
 
-static int32_t check_method(const mopt_distill *d)
+/* A file of outputs says nothing on rows that it was not made for. */
+static int32_t check_measurable(const mopt_distill *d)
 {
-    int32_t flags = d->match.kind->flags;
-    const char *name = d->match.kind->schema->name;
-    int32_t kind = d->validation ? moi_dataset_kind(d->validation)
-                                 : moi_dataset_kind(d->train);
-
-    if (kind == MOPT_TARGET_NUMBER && !(flags & MOI_MATCH_NUMBER))
-        return moi_fail(MOPT_EINVAL, "method '%s' is for classes; for target "
-                        "numbers there is 'logits'", name);
-    if ((flags & MOI_MATCH_LABELS) &&
-        moi_dataset_kind(d->train) != MOPT_TARGET_CLASS)
-        return moi_fail(MOPT_EINVAL, "method '%s' needs rows with labels",
-                        name);
-    if (moi_model_outputs(d->student) == 1 && !(flags & MOI_MATCH_SINGLE))
-        return moi_fail(MOPT_EINVAL, "method '%s' needs an output a class, the "
-                        "student has one", name);
+    for (int64_t i = 0; moi_distill_refuses(d) && i < d->count; i++)
+        if (d->teachers[i].path)
+            return moi_fail(MOPT_EINVAL, "poor_teacher is 'refuse', but %s is "
+                            "a file of outputs: it knows the training rows "
+                            "alone, and cannot be measured",
+                            d->teachers[i].path);
     return MOPT_OK;
 }
 
@@ -241,7 +234,7 @@ int32_t moi_distill_settle(mopt_distill *d, mopt_cancel *cancel)
     d->weights = 0;
     for (int64_t i = 0; i < d->count; i++)
         d->weights += d->teachers[i].weight;
-    rc = check_method(d);
+    rc = check_measurable(d);
     if (!rc)
         rc = find_layers(d);
     if (!rc)

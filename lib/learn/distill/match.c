@@ -17,10 +17,16 @@ static double sigmoid(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* p log(p / q) with 0 log 0 = 0. */
-static double divergence(double p, double q)
+/* log(1 + exp(x)): what -log of a sigmoid of -x is, however small that is. */
+static double softplus(double x)
 {
-    return p > 0 ? p * log(p / fmax(q, 1e-300)) : 0;
+    return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
+}
+
+/* p log p with 0 log 0 = 0. */
+static double p_log_p(double p)
+{
+    return p > 0 ? p * log(p) : 0;
 }
 
 /* ---- softened outputs (Hinton, Vinyals and Dean 2015) ---- */
@@ -33,11 +39,12 @@ static double kd_single(const moi_match *m, const moi_pair *p, moi_real scale,
 
     for (int64_t i = 0; i < p->rows; i++) {
         double want = (double)p->teacher[i];
-        double have = sigmoid((double)p->student[i] / t);
+        double v = (double)p->student[i] / t;
 
-        sum += divergence(want, have) + divergence(1 - want, 1 - have);
+        sum += want * softplus(-v) + (1 - want) * softplus(v) +
+               p_log_p(want) + p_log_p(1 - want);
         if (grad)
-            grad[i] += scale * (moi_real)(t * (have - want) /
+            grad[i] += scale * (moi_real)(t * (sigmoid(v) - want) /
                                           (double)p->rows);
     }
     return t * t * sum / (double)p->rows;
@@ -98,36 +105,53 @@ static double logits(const moi_match *m, const moi_pair *p, moi_real scale,
 
 /* ---- decoupled (Zhao, Cui, Song, Qiu and Liang 2022) ---- */
 
+/* A row of logits over t: its class y against the others together. Everything
+ * stays in logarithms: what is improbable at a low temperature is too small
+ * for any number, and counts among the others all the same. */
+typedef struct odds {
+    double rest; /* log sum exp of the others */
+    double y;    /* logit of y against them */
+} odds;
+
+static odds weigh(int64_t n, int64_t y, const moi_real *x, double t)
+{
+    double top = -INFINITY, sum = 0, rest;
+
+    for (int64_t k = 0; k < n; k++)
+        top = k != y ? fmax(top, (double)x[k] / t) : top;
+    for (int64_t k = 0; k < n; k++)
+        sum += k != y ? exp((double)x[k] / t - top) : 0;
+    rest = top + log(sum);
+    return (odds){rest, (double)x[y] / t - rest};
+}
+
 /* A row: the target class against the others, then the others among
- * themselves, each with its own weight. */
+ * themselves, each with its own weight. x are the student's logits, p the
+ * logarithms of the teacher's probabilities. */
 static double dkd_row(const moi_match *m, int64_t n, int64_t y,
-                      const moi_real *q, const moi_real *p, double factor,
+                      const moi_real *x, const moi_real *p, double factor,
                       moi_real *grad)
 {
-    double q_rest = 0, p_rest = 0, loss, between = 0;
-    double q_y = (double)q[y], p_y = (double)p[y];
+    double t = m->temperature, between = 0;
+    odds have = weigh(n, y, x, t), want = weigh(n, y, p, 1);
+    double p_y = sigmoid(want.y), lean = m->target * (sigmoid(have.y) - p_y);
+    double loss = p_y * (softplus(-have.y) - softplus(-want.y)) +
+                  sigmoid(-want.y) * (softplus(have.y) - softplus(want.y));
 
-    for (int64_t k = 0; k < n; k++) {
-        q_rest += k == y ? 0 : (double)q[k];
-        p_rest += k == y ? 0 : (double)p[k];
-    }
-    q_rest = fmax(q_rest, 1e-300);
-    loss = m->target * (divergence(p_y, q_y) + divergence(p_rest, q_rest));
     if (grad)
-        grad[y] += (moi_real)(factor * m->target * (q_y - p_y));
+        grad[y] += (moi_real)(factor * lean);
     for (int64_t k = 0; k < n; k++) {
-        double have = (double)q[k] / q_rest, want = have;
+        double log_q = (double)x[k] / t - have.rest, q = exp(log_q);
+        double log_p = (double)p[k] - want.rest, among = exp(log_p);
 
         if (k == y)
             continue;
-        if (p_rest > 0)
-            want = (double)p[k] / p_rest;
-        between += divergence(want, have);
+        between += among > 0 ? among * (log_p - log_q) : 0;
         if (grad)
-            grad[k] += (moi_real)(factor * (m->others * (have - want) -
-                                            m->target * (q_y - p_y) * have));
+            grad[k] += (moi_real)(factor *
+                                  (m->others * (q - among) - lean * q));
     }
-    return loss + m->others * between;
+    return m->target * loss + m->others * between;
 }
 
 static double dkd(const moi_match *m, const moi_pair *p, moi_real scale,
@@ -136,11 +160,10 @@ static double dkd(const moi_match *m, const moi_pair *p, moi_real scale,
     double t = m->temperature, sum = 0;
     double factor = (double)scale * t / (double)p->rows;
 
-    soften_student(m, p);
     for (int64_t i = 0; i < p->rows; i++) {
         int64_t at = i * p->outputs;
 
-        sum += dkd_row(m, p->outputs, p->classes[i], p->soft + at,
+        sum += dkd_row(m, p->outputs, p->classes[i], p->student + at,
                        p->teacher + at, factor, grad ? grad + at : NULL);
     }
     return t * t * sum / (double)p->rows;
@@ -172,7 +195,7 @@ static const moi_schema dkd_schema = {
 static const moi_match_kind kinds[] = {
     {&kd_schema, MOI_MATCH_SOFT | MOI_MATCH_SINGLE, kd},
     {&logits_schema, MOI_MATCH_NUMBER | MOI_MATCH_SINGLE, logits},
-    {&dkd_schema, MOI_MATCH_SOFT | MOI_MATCH_LABELS, dkd},
+    {&dkd_schema, MOI_MATCH_SOFT | MOI_MATCH_LOG | MOI_MATCH_LABELS, dkd},
 };
 
 const moi_schema *const moi_match_schemas[] = {&kd_schema, &logits_schema,
@@ -202,17 +225,82 @@ double moi_match_ramp(const moi_match *match, int64_t epoch)
                ? (double)(epoch + 1) / (double)match->warmup : 1;
 }
 
+/* From a row's logits to logarithms of its probabilities. */
+static void log_softmax(int64_t n, moi_real *row)
+{
+    double top = -INFINITY, sum = 0, lse;
+
+    for (int64_t k = 0; k < n; k++)
+        top = fmax(top, (double)row[k]);
+    for (int64_t k = 0; k < n; k++)
+        sum += exp((double)row[k] - top);
+    lse = top + log(sum);
+    for (int64_t k = 0; k < n; k++)
+        row[k] = (moi_real)((double)row[k] - lse);
+}
+
 void moi_match_soften(const moi_match *match, int64_t rows, int64_t outputs,
                       moi_real *logits_in)
 {
     moi_real factor = (moi_real)(1 / match->temperature);
+    int32_t flags = match->kind->flags;
 
-    if (!(match->kind->flags & MOI_MATCH_SOFT))
+    if (!(flags & MOI_MATCH_SOFT))
         return;
     for (int64_t i = 0; i < rows * outputs; i++)
         logits_in[i] *= factor;
+    for (int64_t i = 0; flags & MOI_MATCH_LOG && i < rows; i++)
+        log_softmax(outputs, logits_in + i * outputs);
+    if (flags & MOI_MATCH_LOG)
+        return;
     if (outputs == 1)
         moi_vec_sigmoid(rows, logits_in, logits_in);
     else
         moi_softmax_rows(rows, outputs, logits_in, logits_in, NULL);
+}
+
+/* log(exp(a) + exp(b)). */
+static double log_add(double a, double b)
+{
+    double high = fmax(a, b), low = fmin(a, b);
+
+    return low == -INFINITY ? high : high + log1p(exp(low - high));
+}
+
+void moi_match_mix(const moi_match *match, double share, int64_t count,
+                   const moi_real *told, moi_real *mix)
+{
+    if (!(match->kind->flags & MOI_MATCH_LOG)) {
+        for (int64_t k = 0; k < count; k++)
+            mix[k] += (moi_real)share * told[k];
+        return;
+    }
+    for (int64_t k = 0; k < count; k++)
+        mix[k] = (moi_real)log_add((double)mix[k],
+                                   log(share) + (double)told[k]);
+}
+
+void moi_match_clear(const moi_match *match, int64_t count, moi_real *mix)
+{
+    int32_t in_logs = match->kind->flags & MOI_MATCH_LOG;
+
+    for (int64_t k = 0; k < count; k++)
+        mix[k] = in_logs ? (moi_real)-INFINITY : 0;
+}
+
+/* The smallest probability that a logarithm is taken of. */
+#define LEAST 1e-30
+
+void moi_match_logits(const moi_match *match, int64_t outputs, int64_t count,
+                      moi_real *mix)
+{
+    if (!(match->kind->flags & MOI_MATCH_SOFT) ||
+        match->kind->flags & MOI_MATCH_LOG)
+        return;
+    for (int64_t k = 0; k < count; k++) {
+        double p = fmax((double)mix[k], LEAST);
+        double others = outputs == 1 ? fmax(1 - (double)mix[k], LEAST) : 1;
+
+        mix[k] = (moi_real)log(p / others);
+    }
 }

@@ -22,7 +22,7 @@ typedef struct moi_match {
 typedef struct moi_pair {
     int64_t rows, outputs;
     const moi_real *student; /* logits */
-    const moi_real *teacher; /* softened probabilities, or logits */
+    const moi_real *teacher; /* what moi_match_soften makes of logits */
     const int32_t *classes;  /* labels, or NULL */
     moi_real *soft;          /* room: [rows][outputs] */
     double *lse;             /* room: [rows] */
@@ -32,6 +32,7 @@ typedef struct moi_pair {
 #define MOI_MATCH_LABELS 2 /* needs labels */
 #define MOI_MATCH_NUMBER 4 /* goes with target numbers */
 #define MOI_MATCH_SINGLE 8 /* goes with one output of two classes */
+#define MOI_MATCH_LOG 16   /* takes logarithms of probabilities */
 
 struct moi_match_kind {
     const moi_schema *schema;
@@ -53,5 +54,15 @@ double moi_match_ramp(const moi_match *match, int64_t epoch);
 /* A teacher's logits as the method takes them, in place. */
 void moi_match_soften(const moi_match *match, int64_t rows, int64_t outputs,
                       moi_real *logits);
+
+/* The mean of several teachers: begin with nothing, and add each one's share
+ * of what it was softened to. */
+void moi_match_clear(const moi_match *match, int64_t count, moi_real *mix);
+void moi_match_mix(const moi_match *match, double share, int64_t count,
+                   const moi_real *told, moi_real *mix);
+
+/* From there back to logits that say the same, in place. */
+void moi_match_logits(const moi_match *match, int64_t outputs, int64_t count,
+                      moi_real *mix);
 
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/memory.h"
 #include "learn/distill/distiller.h"
 #include "learn/nn/runner.h"
@@ -10,80 +11,88 @@
 
 /* ---- teachers together ---- */
 
-/* The mean of what all teachers say, softened as the method takes it. */
-static int32_t ask_all(const mopt_distill *d, const mopt_dataset *data,
-                       mopt_cancel *cancel, float *one, moi_real *reals,
-                       moi_real *sum)
+/* What all teachers say to a data set. */
+typedef struct panel {
+    const mopt_distill *d;
+    int64_t rows, outputs;
+    float *one;      /* [rows][outputs], of one teacher */
+    moi_real *reals; /* the same */
+    moi_real *mix;   /* of all of them */
+} panel;
+
+static void dissolve(panel *p)
 {
-    int64_t rows = moi_dataset_rows(data);
-    int64_t n = moi_model_outputs(d->student);
+    moi_free(p->d->ctx, p->one);
+    moi_free(p->d->ctx, p->reals);
+    moi_free(p->d->ctx, p->mix);
+}
+
+static int32_t take_room(panel *p)
+{
+    mopt_context *ctx = p->d->ctx;
+    int64_t count = 0;
+    int32_t rc = moi_multiply(p->rows, p->outputs, "the outputs", &count);
+
+    if (rc)
+        return rc;
+    p->one = moi_alloc(ctx, count, sizeof *p->one);
+    p->reals = moi_alloc(ctx, count, sizeof *p->reals);
+    p->mix = moi_alloc(ctx, count, sizeof *p->mix);
+    return p->one && p->reals && p->mix ? MOPT_OK : MOPT_ENOMEM;
+}
+
+/* The mean of what all say, as the method takes it without a temperature; as
+ * logits. */
+static int32_t ask_all(panel *p, const mopt_dataset *data, mopt_cancel *cancel)
+{
+    const mopt_distill *d = p->d;
+    int64_t count = p->rows * p->outputs;
     moi_match plain = d->match;
     int32_t rc = MOPT_OK;
 
     plain.temperature = 1;
+    moi_match_clear(&plain, count, p->mix);
     for (int64_t i = 0; !rc && i < d->count; i++) {
-        moi_real share = (moi_real)(d->teachers[i].weight / d->weights);
-
-        rc = moi_teacher_answer(&d->teachers[i], data, one, cancel);
-        for (int64_t k = 0; !rc && k < rows * n; k++)
-            reals[k] = (moi_real)one[k];
-        if (!rc)
-            moi_match_soften(&plain, rows, n, reals);
-        for (int64_t k = 0; !rc && k < rows * n; k++)
-            sum[k] += share * reals[k];
+        rc = moi_teacher_answer(&d->teachers[i], data, p->one, cancel);
+        if (rc)
+            break;
+        for (int64_t k = 0; k < count; k++)
+            p->reals[k] = (moi_real)p->one[k];
+        moi_match_soften(&plain, p->rows, p->outputs, p->reals);
+        moi_match_mix(&plain, d->teachers[i].weight / d->weights, count,
+                      p->reals, p->mix);
     }
+    moi_match_logits(&plain, p->outputs, count, p->mix);
     return rc;
 }
 
-static int64_t largest(int64_t n, const moi_real *row)
+static int32_t repeat(void *user, int64_t first, int64_t count, moi_real *out,
+                      const mopt_cancel *cancel)
 {
-    int64_t best = 0;
+    const panel *p = user;
 
-    for (int64_t k = 1; k < n; k++)
-        best = row[k] > row[best] ? k : best;
-    return best;
+    memcpy(out, p->mix + first * p->outputs,
+           (size_t)(count * p->outputs) * sizeof *out);
+    return moi_cancel_check(cancel);
 }
 
-/* Wrong rows. One output says the second of two classes from soft 0.5, or
- * logit 0, on. */
-static int64_t count_wrong(const mopt_distill *d, const mopt_dataset *data,
-                           const moi_real *sum)
+static int32_t describe_panel(const mopt_distill *d, const mopt_dataset *data,
+                              mopt_cancel *cancel, json_t *out)
 {
-    int64_t n = moi_model_outputs(d->student), wrong = 0;
-    moi_real half = d->match.kind->flags & MOI_MATCH_SOFT ? (moi_real)0.5 : 0;
+    panel p = {.d = d, .rows = moi_dataset_rows(data),
+               .outputs = moi_model_outputs(d->student)};
+    json_t *metrics = NULL;
+    int32_t rc = take_room(&p);
 
-    for (int64_t i = 0; i < moi_dataset_rows(data); i++) {
-        int32_t label;
-        int64_t said = n == 1 ? sum[i] > half : largest(n, sum + i * n);
-
-        moi_dataset_classes(data, &i, 1, &label);
-        wrong += said != label;
-    }
-    return wrong;
-}
-
-static int32_t describe_several(const mopt_distill *d,
-                                const mopt_dataset *data, mopt_cancel *cancel,
-                                json_t *out)
-{
-    int64_t rows = moi_dataset_rows(data);
-    int64_t count = rows * moi_model_outputs(d->student), wrong;
-    float *one = moi_alloc(d->ctx, count, sizeof *one);
-    moi_real *reals = moi_alloc(d->ctx, count, sizeof *reals);
-    moi_real *sum = moi_calloc(d->ctx, count, sizeof *sum);
-    int32_t rc = one && reals && sum
-                     ? ask_all(d, data, cancel, one, reals, sum) : MOPT_ENOMEM;
-
-    if (!rc) {
-        wrong = count_wrong(d, data, sum);
-        rc = moi_json_add_int(out, "errors", wrong);
-        if (!rc)
-            rc = moi_json_add_number(out, "accuracy",
-                                     1 - (double)wrong / (double)rows);
-    }
-    moi_free(d->ctx, one);
-    moi_free(d->ctx, reals);
-    moi_free(d->ctx, sum);
+    if (!rc)
+        rc = ask_all(&p, data, cancel);
+    if (!rc)
+        rc = moi_answers_measure(data, p.outputs, repeat, &p, cancel,
+                                 &metrics);
+    if (!rc)
+        rc = moi_judge_pick(metrics, out);
+    json_decref(metrics);
+    dissolve(&p);
     return rc;
 }
 
@@ -113,12 +122,12 @@ static int32_t describe_teacher(const mopt_distill *d,
     for (int64_t i = 0; i < d->count; i++)
         if (d->teachers[i].path)
             return MOPT_OK; /* it knows the training rows alone */
-    if (moi_dataset_kind(data) != MOPT_TARGET_CLASS)
-        return MOPT_OK;
     object = json_object();
-    rc = object ? describe_several(d, data, cancel, object) : MOPT_ENOMEM;
+    rc = object ? MOPT_OK : moi_fail(MOPT_ENOMEM, "no memory for a report");
     if (!rc && teacher_params(d))
         rc = moi_json_add_int(object, "params", teacher_params(d));
+    if (!rc)
+        rc = describe_panel(d, data, cancel, object);
     if (rc)
         json_decref(object);
     else

@@ -146,27 +146,34 @@ int32_t moi_teacher_answer(const moi_teacher *teacher,
 
 /* ---- keeping them ---- */
 
-/* Everything that the outputs follow from. 0: no memory. */
-static uint64_t make_key(const moi_teacher *teacher, const moi_lesson *lesson)
+static int32_t hash_model(const moi_teacher *teacher, uint64_t *hash)
 {
-    uint64_t hash = MOI_HASH_START;
-    const uint64_t parts[] = {moi_dataset_digest(lesson->data),
-                              moi_augment_digest(lesson->augment)};
-
-    hash = moi_hash(hash, parts, sizeof parts);
-    if (teacher->fn)
-        return moi_hash_text(hash, teacher->name);
-    json_t *tree = moi_model_tree(teacher->model);
+    const mopt_model *model = teacher->model;
+    json_t *tree = moi_model_tree(model);
     char *text = tree ? moi_json_dump(teacher->ctx, tree) : NULL;
 
     json_decref(tree);
     if (!text)
-        return 0;
-    hash = moi_hash_text(hash, text);
+        return moi_fail(MOPT_ENOMEM, "no memory for the key of a cache");
+    *hash = moi_hash_text(*hash, text);
     moi_free(teacher->ctx, text);
-    return moi_hash_block(hash, moi_model_weights(teacher->model),
-                          (size_t)moi_model_size(teacher->model) *
-                              sizeof(moi_real));
+    *hash = moi_hash_block(*hash, moi_model_weights(model),
+                           (size_t)moi_model_size(model) * sizeof(moi_real));
+    return MOPT_OK;
+}
+
+/* Everything that the outputs follow from. */
+static int32_t make_key(const moi_teacher *teacher, const moi_lesson *lesson,
+                        uint64_t *key)
+{
+    const uint64_t parts[] = {moi_dataset_digest(lesson->data),
+                              moi_augment_digest(lesson->augment)};
+
+    *key = moi_hash(MOI_HASH_START, parts, sizeof parts);
+    if (!teacher->fn)
+        return hash_model(teacher, key);
+    *key = moi_hash_text(*key, teacher->name);
+    return MOPT_OK;
 }
 
 static int64_t view_count(const moi_lesson *lesson)
@@ -188,35 +195,38 @@ static int32_t survey_views(moi_teacher *teacher, const moi_lesson *lesson,
 
 static int32_t fill_table(moi_teacher *teacher, const moi_lesson *lesson)
 {
-    int64_t rows = view_count(lesson) * teacher->rows;
-    uint64_t key = lesson->cache ? make_key(teacher, lesson) : 0;
-    int32_t rc;
+    int64_t count = 0;
+    int32_t rc = moi_multiply(view_count(lesson) * teacher->rows,
+                              teacher->outputs, "outputs of all views",
+                              &count);
 
-    if (lesson->cache && !key)
-        return moi_fail(MOPT_ENOMEM, "no memory for the key of a cache");
-    if (lesson->cache &&
-        moi_cache_open(teacher->ctx, lesson->cache, key, rows,
-                       teacher->outputs, &teacher->file, &teacher->table))
-        return MOPT_OK;
-    teacher->own = moi_alloc(teacher->ctx, rows * teacher->outputs,
-                             sizeof *teacher->own);
+    if (rc)
+        return rc;
+    teacher->own = moi_alloc(teacher->ctx, count, sizeof *teacher->own);
     if (!teacher->own)
         return MOPT_ENOMEM;
     rc = survey_views(teacher, lesson, teacher->own);
-    if (!rc && lesson->cache)
-        rc = moi_cache_write(teacher->ctx, lesson->cache, key, teacher->own,
-                             rows, teacher->outputs);
+    teacher->table = teacher->own;
+    return rc;
+}
+
+/* From the file that they are kept in; or worked out, and put there. */
+static int32_t fill_cache(moi_teacher *teacher, const moi_lesson *lesson)
+{
+    int64_t rows = view_count(lesson) * teacher->rows;
+    uint64_t key = 0;
+    int32_t rc = make_key(teacher, lesson, &key);
+
     if (rc)
         return rc;
-    if (lesson->cache &&
-        moi_cache_open(teacher->ctx, lesson->cache, key, rows,
-                       teacher->outputs, &teacher->file, &teacher->table)) {
-        moi_free(teacher->ctx, teacher->own);
-        teacher->own = NULL;
+    if (moi_cache_read(teacher->ctx, lesson->cache, key, rows,
+                       teacher->outputs, &teacher->file)) {
+        teacher->table = moi_safetensors_find(teacher->file, "outputs")->data;
         return MOPT_OK;
     }
-    teacher->table = teacher->own;
-    return MOPT_OK;
+    rc = fill_table(teacher, lesson);
+    return rc ? rc : moi_cache_write(teacher->ctx, lesson->cache, key,
+                                     teacher->table, rows, teacher->outputs);
 }
 
 /* ---- a file of somebody's ---- */
@@ -246,6 +256,9 @@ static int32_t read_tensor(moi_teacher *teacher)
                  : moi_fail(MOPT_EFORMAT, "%s: there is no tensor 'outputs' of "
                             "rows and outputs", teacher->path);
     }
+    if (!rc && !moi_cache_is_whole(file))
+        rc = moi_fail(MOPT_EFORMAT, "%s: the file is damaged: its checksum is "
+                      "another", teacher->path);
     if (!rc) {
         rc = moi_tensor_floats(t, teacher->own);
         if (rc)
@@ -357,7 +370,8 @@ int32_t moi_teacher_prepare(moi_teacher *teacher, moi_lesson *lesson)
     /* A hint shows the layer at work, so that the outputs come with it. */
     if (lesson->live || endless || (teacher->model && lesson->layer >= 0))
         return make_live(teacher, lesson);
-    return fill_table(teacher, lesson);
+    return lesson->cache ? fill_cache(teacher, lesson)
+                         : fill_table(teacher, lesson);
 }
 
 /* ---- telling ---- */

@@ -24,8 +24,8 @@ typedef struct moi_teacher {
 
     int64_t rows, inputs, outputs;
     const float *table; /* [views][rows][outputs] of logits; NULL: live */
-    float *own;         /* the table, if it lies in memory */
-    moi_safetensors *file; /* or the file that it lies in */
+    float *own;         /* the table, if it was worked out, */
+    moi_safetensors *file; /* or the file that it was read from */
     moi_plan *plan;        /* live */
     moi_real *tap;         /* of the plan: a hidden layer's output */
     float *x, *y;          /* live, of fn */
@@ -39,11 +39,10 @@ typedef struct moi_lesson {
     int32_t live;           /* nothing is kept */
     const char *cache;      /* file to keep outputs in; NULL: memory */
     int64_t layer;          /* hidden layer to show; -1: none */
-    int64_t width;          /* receives what that layer is wide */
     mopt_cancel *cancel;
 } moi_lesson;
 
-/* Make ready for all rows of a lesson: compute, read or map the outputs. */
+/* Make ready for all rows of a lesson: compute the outputs, or read them. */
 int32_t moi_teacher_prepare(moi_teacher *teacher, moi_lesson *lesson);
 
 /* Logits for a chunk into out[rows][outputs]; a tap shows the same chunk. */
@@ -57,12 +56,14 @@ int32_t moi_teacher_answer(const moi_teacher *teacher,
 
 void moi_teacher_clear(moi_teacher *teacher);
 
-/* cache.c: a table in a file, and whether it is the one with this key: 1 yes,
- * 0 there is none, or another, or a damaged one. */
+/* cache.c: a table in a file; the one with this key, read: 1, or 0 where there
+ * is none, or another, or a damaged one. Its tensor is "outputs". */
 int32_t moi_cache_write(mopt_context *ctx, const char *path, uint64_t key,
                         const float *table, int64_t rows, int64_t outputs);
-int32_t moi_cache_open(mopt_context *ctx, const char *path, uint64_t key,
-                       int64_t rows, int64_t outputs, moi_safetensors **file,
-                       const float **table);
+int32_t moi_cache_read(mopt_context *ctx, const char *path, uint64_t key,
+                       int64_t rows, int64_t outputs, moi_safetensors **file);
+
+/* Does a file that says it is ours have the checksum that it says? */
+int32_t moi_cache_is_whole(const moi_safetensors *file);
 
 #endif

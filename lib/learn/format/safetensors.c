@@ -43,7 +43,7 @@ static const type_name type_names[] = {
 
 struct moi_safetensors {
     mopt_context *ctx;
-    moi_mapping bytes; /* the whole file */
+    char *bytes; /* the whole file */
     json_t *header;
     const json_t *metadata; /* in header; NULL: none */
     moi_tensor *tensors;
@@ -253,32 +253,32 @@ static int32_t parse(moi_safetensors *file, int64_t size)
         return moi_fail(MOPT_EFORMAT,
                         "not safetensors: %" PRId64 " bytes are too few",
                         size);
-    memcpy(&head, file->bytes.data, PREFIX);
+    memcpy(&head, file->bytes, PREFIX);
     if (head > (uint64_t)(size - PREFIX) || head > (uint64_t)HEADER_LIMIT)
         return moi_fail(MOPT_EFORMAT,
                         "not safetensors: a header of %" PRIu64 " bytes in a "
                         "file of %" PRId64 " (at most %" PRId64
                         " are allowed)", head, size, HEADER_LIMIT);
     int64_t length = (int64_t)head;
-    int32_t rc = read_header(file, file->bytes.data + PREFIX, length);
+    int32_t rc = read_header(file, file->bytes + PREFIX, length);
     if (rc == MOPT_OK)
-        rc = read_tensors(file, file->bytes.data + PREFIX + length,
+        rc = read_tensors(file, file->bytes + PREFIX + length,
                           size - PREFIX - length);
     return rc;
 }
 
 /* Takes the bytes over, on failure too. */
-static int32_t open_data(mopt_context *ctx, moi_mapping bytes,
+static int32_t open_data(mopt_context *ctx, char *bytes, int64_t size,
                          moi_safetensors **out)
 {
     moi_safetensors *file = moi_calloc(ctx, 1, sizeof(*file));
     if (file == NULL) {
-        moi_file_unmap(ctx, &bytes);
+        moi_free(ctx, bytes);
         return MOPT_ENOMEM;
     }
     file->ctx = moi_context_hold(ctx);
     file->bytes = bytes;
-    int32_t rc = parse(file, bytes.size);
+    int32_t rc = parse(file, size);
     if (rc == MOPT_OK)
         *out = file;
     else
@@ -290,34 +290,21 @@ int32_t moi_safetensors_parse(mopt_context *ctx, const void *data,
                               int64_t size, moi_safetensors **out)
 {
     char *copy = moi_strndup(ctx, data, (size_t)size);
-    return copy != NULL ? open_data(ctx, (moi_mapping){copy, size, 0}, out)
-                        : MOPT_ENOMEM;
-}
-
-static int32_t open_file(mopt_context *ctx, const char *path,
-                         moi_mapping bytes, moi_safetensors **out)
-{
-    int32_t rc = open_data(ctx, bytes, out);
-    if (rc == MOPT_OK || rc == MOPT_ENOMEM)
-        return rc;
-    return moi_fail_at(rc, "%s: ", path);
+    return copy != NULL ? open_data(ctx, copy, size, out) : MOPT_ENOMEM;
 }
 
 int32_t moi_safetensors_read(mopt_context *ctx, const char *path,
                              moi_safetensors **out)
 {
-    moi_mapping bytes = {NULL, 0, 0};
-    int32_t rc = moi_file_read_all(ctx, path, INT64_MAX / 2, &bytes.data,
-                                   &bytes.size);
-    return rc == MOPT_OK ? open_file(ctx, path, bytes, out) : rc;
-}
-
-int32_t moi_safetensors_map(mopt_context *ctx, const char *path,
-                            moi_safetensors **out)
-{
-    moi_mapping bytes;
-    int32_t rc = moi_file_map(ctx, path, &bytes);
-    return rc == MOPT_OK ? open_file(ctx, path, bytes, out) : rc;
+    char *bytes = NULL;
+    int64_t size = 0;
+    int32_t rc = moi_file_read_all(ctx, path, INT64_MAX / 2, &bytes, &size);
+    if (rc != MOPT_OK)
+        return rc;
+    rc = open_data(ctx, bytes, size, out);
+    if (rc == MOPT_OK || rc == MOPT_ENOMEM)
+        return rc;
+    return moi_fail_at(rc, "%s: ", path);
 }
 
 void moi_safetensors_free(moi_safetensors *file)
@@ -327,7 +314,7 @@ void moi_safetensors_free(moi_safetensors *file)
     mopt_context *ctx = file->ctx;
     json_decref(file->header);
     moi_free(ctx, file->tensors);
-    moi_file_unmap(ctx, &file->bytes);
+    moi_free(ctx, file->bytes);
     moi_free(ctx, file);
     moi_context_release(ctx);
 }

@@ -38,9 +38,6 @@ int32_t moi_safetensors_read(mopt_context *ctx, const char *path,
                              moi_safetensors **out);
 int32_t moi_safetensors_parse(mopt_context *ctx, const void *data,
                               int64_t size, moi_safetensors **out);
-/* The same, left in the file as far as the system can do that. */
-int32_t moi_safetensors_map(mopt_context *ctx, const char *path,
-                            moi_safetensors **out);
 void moi_safetensors_free(moi_safetensors *file);
 int64_t moi_safetensors_count(const moi_safetensors *file);
 const moi_tensor *moi_safetensors_get(const moi_safetensors *file, int64_t i);

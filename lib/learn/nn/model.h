@@ -79,6 +79,14 @@ int32_t moi_model_measure(const mopt_model *model, const mopt_dataset *data,
                           const char *loss, const mopt_cancel *cancel,
                           json_t **out);
 
+/* The same for outputs from elsewhere, logits for classes: answer gives those
+ * of rows first .. first+count-1, in turn. By the usual loss of the target. */
+typedef int32_t (*moi_answer_fn)(void *user, int64_t first, int64_t count,
+                                 moi_real *out, const mopt_cancel *cancel);
+int32_t moi_answers_measure(const mopt_dataset *data, int64_t outputs,
+                            moi_answer_fn answer, void *user,
+                            const mopt_cancel *cancel, json_t **out);
+
 /* The description as a new JSON object; NULL without memory. */
 json_t *moi_model_tree(const mopt_model *model);
 

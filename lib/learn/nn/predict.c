@@ -117,7 +117,8 @@ typedef struct evaluation {
     mopt_dataset *data;
     moi_loss *loss;
     moi_metrics *metrics;
-    moi_runner *runner;
+    moi_answer_fn answer; /* where outputs come from */
+    void *user;
     int64_t rows, outputs, window; /* rows at a time */
     moi_real *output;  /* [window][outputs] */
     int64_t *index;    /* [window] */
@@ -127,7 +128,6 @@ typedef struct evaluation {
 
 static void evaluation_free(evaluation *e)
 {
-    moi_runner_free(e->runner);
     moi_metrics_free(e->metrics);
     moi_loss_free(e->loss);
     mopt_dataset_free(e->data);
@@ -152,11 +152,9 @@ static int32_t choose_loss(evaluation *e, const char *name)
     return rc;
 }
 
-static int32_t reserve(evaluation *e, const mopt_model *model)
+static int32_t reserve(evaluation *e)
 {
     int32_t kind = moi_dataset_kind(e->data);
-    int32_t logits =
-        (moi_loss_get_kind(e->loss)->flags & MOI_LOSS_LOGITS) != 0;
     mopt_transform *t = moi_dataset_transform(e->data);
     int64_t targets = moi_dataset_targets(e->data);
     int64_t cells = 0;
@@ -164,9 +162,6 @@ static int32_t reserve(evaluation *e, const mopt_model *model)
     int32_t rc = moi_metrics_create(
         e->ctx, e->loss, kind, targets, e->outputs, e->rows, MOI_METRICS_AUC,
         restores ? t : NULL, &e->metrics);
-    if (rc == MOPT_OK)
-        rc = moi_runner_create(model, e->window,
-                               logits ? MOI_PLAN_LOGITS : 0, 0, &e->runner);
     if (rc == MOPT_OK)
         rc = moi_multiply(e->window, e->outputs, "the outputs", &cells);
     if (rc != MOPT_OK)
@@ -189,8 +184,7 @@ static int32_t measure(evaluation *e, const mopt_cancel *cancel)
     for (int64_t first = 0; first < e->rows; first += e->window) {
         int64_t left = e->rows - first;
         int64_t count = left < e->window ? left : e->window;
-        int32_t rc = moi_runner_run(e->runner, &(moi_rows){.data = e->data},
-                                    first, count, NULL, e->output, cancel);
+        int32_t rc = e->answer(e->user, first, count, e->output, cancel);
         if (rc != MOPT_OK)
             return rc;
         for (int64_t i = 0; i < count; i++)
@@ -204,6 +198,60 @@ static int32_t measure(evaluation *e, const mopt_cancel *cancel)
     return moi_metrics_finish(e->metrics, cancel);
 }
 
+/* Measure what e->answer gives for e->data, by a loss that was chosen. */
+static int32_t evaluate(evaluation *e, const mopt_cancel *cancel, json_t **out)
+{
+    json_t *object = NULL;
+    int32_t rc = reserve(e);
+    if (rc == MOPT_OK)
+        rc = measure(e, cancel);
+    if (rc == MOPT_OK) {
+        object = json_object();
+        rc = object != NULL ? moi_metrics_to_json(e->metrics, object)
+                            : moi_fail(MOPT_ENOMEM, "no memory for figures");
+    }
+    if (rc == MOPT_OK)
+        *out = object;
+    else
+        json_decref(object);
+    return rc;
+}
+
+static void set_data(evaluation *e, mopt_dataset *data)
+{
+    e->data = data;
+    e->rows = moi_dataset_rows(data);
+    e->window = e->rows < WINDOW ? e->rows : WINDOW;
+}
+
+int32_t moi_answers_measure(const mopt_dataset *data, int64_t outputs,
+                            moi_answer_fn answer, void *user,
+                            const mopt_cancel *cancel, json_t **out)
+{
+    evaluation e = {.ctx = moi_dataset_context(data), .outputs = outputs,
+                    .answer = answer, .user = user};
+    set_data(&e, moi_dataset_hold(data));
+    int32_t rc = choose_loss(&e, NULL);
+    if (rc == MOPT_OK)
+        rc = evaluate(&e, cancel, out);
+    evaluation_free(&e);
+    return rc;
+}
+
+/* A model's outputs for some rows of the data. */
+typedef struct witness {
+    moi_runner *runner;
+    const mopt_dataset *data;
+} witness;
+
+static int32_t run_model(void *user, int64_t first, int64_t count,
+                         moi_real *out, const mopt_cancel *cancel)
+{
+    const witness *w = user;
+    return moi_runner_run(w->runner, &(moi_rows){.data = w->data}, first,
+                          count, NULL, out, cancel);
+}
+
 int32_t moi_model_measure(const mopt_model *model, const mopt_dataset *data,
                           const char *loss, const mopt_cancel *cancel,
                           json_t **out)
@@ -211,28 +259,25 @@ int32_t moi_model_measure(const mopt_model *model, const mopt_dataset *data,
     int32_t rc = check_ready(model, "mopt_model_evaluate");
     if (rc != MOPT_OK)
         return rc;
-    evaluation e = {.ctx = model->ctx, .outputs = moi_model_outputs(model)};
-    json_t *object = NULL;
-    rc = moi_model_prepare(model, data, &e.data);
+    witness w = {NULL, NULL};
+    evaluation e = {.ctx = model->ctx, .outputs = moi_model_outputs(model),
+                    .answer = run_model, .user = &w};
+    mopt_dataset *ready = NULL;
+    rc = moi_model_prepare(model, data, &ready);
     if (rc == MOPT_OK) {
-        e.rows = moi_dataset_rows(e.data);
-        e.window = e.rows < WINDOW ? e.rows : WINDOW;
+        set_data(&e, ready);
+        w.data = ready;
         rc = choose_loss(&e, loss);
     }
-    if (rc == MOPT_OK)
-        rc = reserve(&e, model);
-    if (rc == MOPT_OK)
-        rc = measure(&e, cancel);
     if (rc == MOPT_OK) {
-        object = json_object();
-        rc = object != NULL ? moi_metrics_to_json(e.metrics, object)
-                            : moi_fail(MOPT_ENOMEM, "no memory for figures");
+        int32_t logits = moi_loss_get_kind(e.loss)->flags & MOI_LOSS_LOGITS;
+        rc = moi_runner_create(model, e.window,
+                               logits != 0 ? MOI_PLAN_LOGITS : 0, 0, &w.runner);
     }
-    evaluation_free(&e);
     if (rc == MOPT_OK)
-        *out = object;
-    else
-        json_decref(object);
+        rc = evaluate(&e, cancel, out);
+    moi_runner_free(w.runner);
+    evaluation_free(&e);
     return rc;
 }
 

@@ -10,17 +10,13 @@
 
 static const char *const kept[] = {"loss", "accuracy", "rmse"};
 
-static int32_t pick(const mopt_model *model, const json_t *metrics,
-                    json_t *out)
+int32_t moi_judge_pick(const json_t *metrics, json_t *out)
 {
     const json_t *error = json_object_get(metrics, "error");
     double rows = json_number_value(json_object_get(metrics, "rows"));
-    int32_t rc = moi_json_add_int(out, "params",
-                                  moi_model_weight_count(model));
+    int32_t rc = MOPT_OK;
 
-    if (!rc)
-        rc = moi_json_add_int(out, "flops", moi_model_flops(model));
-    if (!rc && json_is_number(error))
+    if (json_is_number(error))
         rc = moi_json_add_int(
             out, "errors", (int64_t)(json_number_value(error) * rows + 0.5));
     for (int64_t i = 0; !rc && i < MOI_COUNT(kept); i++) {
@@ -32,6 +28,17 @@ static int32_t pick(const mopt_model *model, const json_t *metrics,
     return rc;
 }
 
+static int32_t describe(const mopt_model *model, const json_t *metrics,
+                        json_t *out)
+{
+    int32_t rc = moi_json_add_int(out, "params",
+                                  moi_model_weight_count(model));
+
+    if (!rc)
+        rc = moi_json_add_int(out, "flops", moi_model_flops(model));
+    return rc ? rc : moi_judge_pick(metrics, out);
+}
+
 int32_t moi_judge_model(const mopt_model *model, const mopt_dataset *data,
                         mopt_cancel *cancel, json_t **out)
 {
@@ -40,7 +47,7 @@ int32_t moi_judge_model(const mopt_model *model, const mopt_dataset *data,
 
     if (!rc) {
         object = json_object();
-        rc = object ? pick(model, metrics, object)
+        rc = object ? describe(model, metrics, object)
                     : moi_fail(MOPT_ENOMEM, "no memory for a report");
     }
     json_decref(metrics);

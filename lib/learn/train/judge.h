@@ -12,6 +12,9 @@
 int32_t moi_judge_model(const mopt_model *model, const mopt_dataset *data,
                         mopt_cancel *cancel, json_t **out);
 
+/* Of these, what metrics say of the outputs. */
+int32_t moi_judge_pick(const json_t *metrics, json_t *out);
+
 /* How much better one of these is than another: points of 100 for classes, in
  * rmse for numbers; NaN if it cannot be told. */
 double moi_judge_better(const json_t *one, const json_t *other);

@@ -190,8 +190,7 @@ static int f_unlink(void *u, const char *path)
 }
 
 static const moi_file_ops faulty = {NULL,   f_open,  f_read,   f_write, f_seek,
-                                    f_sync, f_close, f_rename, f_unlink,
-                                    NULL,   NULL};
+                                    f_sync, f_close, f_rename, f_unlink};
 
 static int files_in_folder(const char *path)
 {

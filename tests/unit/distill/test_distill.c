@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../train/school.h"
 #include "base/context.h"
@@ -67,6 +68,20 @@ static void begin(const char *settings, const char *training)
     begin_on(train, settings, training);
 }
 
+/* Settings that do not go with data and student are refused at once. */
+static void refused(const mopt_dataset *rows, const mopt_dataset *judges,
+                    int64_t outputs, const char *settings, const char *says)
+{
+    mopt_config *config = school_config(ctx, "distill", settings);
+
+    drop();
+    student = school_model(ctx, outputs, 0);
+    kit_fails(mopt_distill_create(ctx, student, rows, judges, config, NULL,
+                                  &distill), MOPT_EINVAL);
+    kit_says(says);
+    mopt_config_free(config);
+}
+
 /* The student's weights after distilling from the teacher. */
 static void distil(const char *settings, const char *training,
                    float weights[SCHOOL_WEIGHTS])
@@ -91,8 +106,8 @@ static void same(const float *a, const float *b)
     ck_assert_int_eq(memcmp(a, b, 67 * sizeof *a), 0);
 }
 
-/* Kept in memory, in a file that is mapped, read again from it, or asked for
- * each batch: the same bits. */
+/* Kept in memory, in a file, read again from it, or asked for each batch: the
+ * same bits. */
 START_TEST(outputs_may_be_kept_anywhere)
 {
     float memory[SCHOOL_WEIGHTS], live[SCHOOL_WEIGHTS], file[SCHOOL_WEIGHTS];
@@ -146,6 +161,65 @@ START_TEST(damaged_caches)
         same(good, again);
         ck_assert_int_eq(warnings, 1);
     }
+    free(path);
+}
+END_TEST
+
+/* Somebody cuts the file while it is in use, or writes over it: the host goes
+ * on, and learns what was checked. */
+START_TEST(caches_that_change_under_way)
+{
+    float good[SCHOOL_WEIGHTS], again[SCHOOL_WEIGHTS];
+    char text[600], *path = strdup(kit_path("cache"));
+    mopt_trainer *t = NULL;
+
+    distil("{}", TRAIN, good);
+    snprintf(text, sizeof text, "{\"cache\": \"%s\"}", path);
+    for (int i = 0; i < 4; i++) {
+        begin(text, TRAIN);
+        kit_ok(mopt_distill_add_model(distill, teacher, 1));
+        kit_ok(mopt_distill_trainer(distill, &t)); /* made, then read */
+        if (i % 2) {
+            ck_assert_int_eq(truncate(path, 0), 0);
+        } else {
+            FILE *file = fopen(path, "r+b");
+            fseek(file, -400, SEEK_END);
+            for (int k = 0; k < 400; k++)
+                fputc(0x7f, file);
+            fclose(file);
+        }
+        kit_ok(mopt_distill_fit(distill, NULL));
+        school_weights(student, again);
+        same(good, again);
+        distil(text, TRAIN, again); /* mends it */
+        same(good, again);
+    }
+    free(path);
+}
+END_TEST
+
+/* A cache of ours as a file of outputs: its checksum counts there too. */
+START_TEST(damaged_files_of_outputs)
+{
+    float good[SCHOOL_WEIGHTS], again[SCHOOL_WEIGHTS];
+    char text[600], *path = strdup(kit_path("cache"));
+    FILE *file;
+
+    snprintf(text, sizeof text, "{\"cache\": \"%s\"}", path);
+    distil(text, TRAIN, good);
+    begin("{}", TRAIN);
+    kit_ok(mopt_distill_add_file(distill, path, 1));
+    kit_ok(mopt_distill_fit(distill, NULL));
+    school_weights(student, again);
+    same(good, again);
+    file = fopen(path, "r+b");
+    fseek(file, -2, SEEK_END);
+    fputc(0x3f, file);
+    fclose(file);
+    begin("{}", TRAIN);
+    kit_ok(mopt_distill_add_file(distill, path, 1));
+    kit_fails(mopt_distill_fit(distill, NULL), MOPT_EFORMAT);
+    kit_says("checksum");
     free(path);
 }
 END_TEST
@@ -230,6 +304,50 @@ START_TEST(a_teacher_of_the_host)
 }
 END_TEST
 
+/* What is told of a model is told of a function that says the same, for
+ * numbers as for classes. */
+START_TEST(callbacks_are_measured)
+{
+    static const char *const methods[] = {"{\"method\": \"logits\"}", "{}",
+                                          "{\"method\": \"dkd\"}"};
+    static const char *const keys[] = {"rmse", "accuracy", "accuracy"};
+    double loss[2], figure[2];
+
+    if (_i == 0) {
+        mopt_dataset_free(train);
+        mopt_dataset_free(validation);
+        mopt_model_free(teacher);
+        train = school_numbers(ctx, SCHOOL_ROWS, 1);
+        validation = school_numbers(ctx, 60, 2);
+        teacher = school_model(ctx, 2, 0);
+    }
+    for (int k = 0; k < 2; k++) {
+        const char *at, *text;
+        mopt_config *config = school_config(ctx, "distill", methods[_i]);
+
+        drop();
+        student = school_model(ctx, _i ? SCHOOL_CLASSES : 2, 0);
+        kit_ok(mopt_distill_create(ctx, student, train, validation, config,
+                                   NULL, &distill));
+        mopt_config_free(config);
+        if (k)
+            kit_ok(mopt_distill_add_callback(distill, tell, teacher, NULL,
+                                             "mine", 1));
+        else
+            kit_ok(mopt_distill_add_model(distill, teacher, 1));
+        kit_ok(mopt_distill_fit(distill, NULL));
+        text = report();
+        ck_assert_msg(!strstr(text, "not measured"), "%s", text);
+        at = strstr(text, "\"teacher\": {");
+        ck_assert_msg(at != NULL, "%s", text);
+        loss[k] = strtod(strstr(at, "\"loss\"") + 8, NULL);
+        figure[k] = strtod(strstr(at, keys[_i]) + strlen(keys[_i]) + 2, NULL);
+    }
+    ck_assert_double_eq(figure[0], figure[1]);
+    ck_assert_double_eq_tol(loss[0], loss[1], 1e-6);
+}
+END_TEST
+
 /* A file of the teacher's outputs is as good as the teacher, on these rows. */
 START_TEST(a_file_of_outputs)
 {
@@ -306,6 +424,22 @@ START_TEST(methods_and_hidden_layers)
 }
 END_TEST
 
+/* hint.epochs are hints alone: nothing else has changed a weight by then. */
+START_TEST(first_epochs_of_hints)
+{
+    const char *two = "{\"epochs\": 2, \"batch_size\": 16}";
+    float hints[SCHOOL_WEIGHTS], both[SCHOOL_WEIGHTS];
+
+    distil("{\"hint\": {\"weight\": 10, \"epochs\": 2}}", two, hints);
+    distil("{\"hint\": {\"weight\": 10, \"epochs\": 2},"
+           " \"relational\": {\"distance\": 25, \"angle\": 50}}", two, both);
+    same(hints, both);
+    distil("{\"hint\": {\"weight\": 10, \"epochs\": 1},"
+           " \"relational\": {\"distance\": 25, \"angle\": 50}}", two, both);
+    ck_assert_int_ne(memcmp(hints, both, sizeof(float) * 40), 0);
+}
+END_TEST
+
 /* Unlabelled rows: the teacher alone. */
 START_TEST(rows_without_labels)
 {
@@ -319,10 +453,8 @@ START_TEST(rows_without_labels)
     kit_ok(mopt_distill_add_model(distill, teacher, 1));
     kit_ok(mopt_distill_fit(distill, NULL));
     ck_assert_ptr_nonnull(strstr(report(), "\"alone\": null"));
-    begin_on(bare, "{\"method\": \"dkd\"}", TRAIN);
-    kit_ok(mopt_distill_add_model(distill, teacher, 1));
-    kit_fails(mopt_distill_fit(distill, NULL), MOPT_EINVAL);
-    kit_says("labels");
+    refused(bare, validation, SCHOOL_CLASSES, "{\"method\": \"dkd\"}",
+            "labels");
     begin_on(bare, "{}", TRAIN);
     kit_fails(mopt_distill_fit(distill, NULL), MOPT_ESTATE);
     mopt_dataset_free(bare);
@@ -334,6 +466,54 @@ START_TEST(a_student_teaches_itself)
     begin("{\"generations\": 2}", TRAIN);
     kit_ok(mopt_distill_fit(distill, NULL));
     ck_assert_ptr_nonnull(strstr(report(), "\"ratio\": 1"));
+}
+END_TEST
+
+static int64_t epochs, stop_at;
+static mopt_cancel *stop;
+
+static void count_epochs(void *user, int32_t level, const char *component,
+                         const char *message)
+{
+    (void)user, (void)level;
+    epochs += !strcmp(component, "train") && !strncmp(message, "epoch", 5);
+    if (stop_at && epochs >= stop_at)
+        mopt_cancel_request(stop);
+}
+
+/* Cancelled in any generation, it goes on there: no epoch is trained twice,
+ * and the bits are those of a run without a break. */
+START_TEST(a_lineage_goes_on)
+{
+    const char *settings = "{\"generations\": 3, \"baseline\": false}";
+    float whole[SCHOOL_WEIGHTS], parts[SCHOOL_WEIGHTS];
+    mopt_config *loud = school_config(ctx, "context",
+                                      "{\"log_level\": \"info\"}");
+
+    kit_ok(mopt_context_configure(ctx, loud));
+    mopt_config_free(loud);
+    kit_ok(mopt_context_set_log(ctx, count_epochs, NULL, NULL));
+    kit_ok(mopt_cancel_create(ctx, &stop));
+    epochs = stop_at = 0;
+    begin(settings, TRAIN);
+    kit_ok(mopt_distill_fit(distill, NULL));
+    school_weights(student, whole);
+    ck_assert_int_eq(epochs, 4 * 6);
+    for (int64_t at = 1; at < 4 * 6; at += 4) {
+        epochs = 0;
+        stop_at = at;
+        begin(settings, TRAIN);
+        kit_fails(mopt_distill_fit(distill, stop), MOPT_ECANCELED);
+        stop_at = 0;
+        mopt_cancel_reset(stop);
+        kit_ok(mopt_distill_fit(distill, stop));
+        school_weights(student, parts);
+        same(whole, parts);
+        ck_assert_int_eq(epochs, 4 * 6);
+    }
+    drop();
+    kit_ok(mopt_context_set_log(ctx, NULL, NULL, NULL));
+    mopt_cancel_free(stop);
 }
 END_TEST
 
@@ -353,6 +533,45 @@ START_TEST(poor_teachers)
     kit_ok(mopt_distill_add_model(distill, teacher, 1));
     kit_fails(mopt_distill_fit(distill, NULL), MOPT_EINVAL);
     kit_says("poor_teacher");
+}
+END_TEST
+
+/* What cannot be judged cannot be refused: that is said before any work. */
+START_TEST(refusals_need_a_comparison)
+{
+    const char *refuse_it = "{\"poor_teacher\": \"refuse\"}";
+    mopt_dataset *bare = NULL;
+    float x[40 * SCHOOL_FEATURES];
+
+    refused(train, validation, SCHOOL_CLASSES,
+            "{\"poor_teacher\": \"refuse\", \"baseline\": false}",
+            "'baseline' is off");
+    refused(train, NULL, SCHOOL_CLASSES, refuse_it, "no validation rows");
+    kit_ok(mopt_dataset_read(train, 0, 40, x, NULL));
+    kit_ok(mopt_dataset_from_memory(ctx, 40, SCHOOL_FEATURES, x, MOPT_F32, 0,
+                                    NULL, MOPT_I32, 1, 0, NULL, NULL, &bare));
+    refused(bare, validation, SCHOOL_CLASSES, refuse_it, "no labels");
+    mopt_dataset_free(bare);
+    begin(refuse_it, TRAIN);
+    kit_ok(mopt_distill_add_file(distill, "outputs.npy", 1));
+    kit_fails(mopt_distill_fit(distill, NULL), MOPT_EINVAL);
+    kit_says("outputs.npy is a file");
+}
+END_TEST
+
+START_TEST(settings_that_do_not_fit)
+{
+    mopt_dataset *numbers = school_numbers(ctx, SCHOOL_ROWS, 1);
+
+    refused(numbers, NULL, 2, "{\"method\": \"dkd\"}", "for classes");
+    refused(numbers, NULL, 2, "{}", "for classes");
+    refused(train, validation, 1, "{\"method\": \"dkd\"}", "an output a class");
+    refused(train, NULL, SCHOOL_CLASSES, "{\"correct_bias\": true}",
+            "correct_bias");
+    refused(numbers, numbers, 2,
+            "{\"method\": \"logits\", \"correct_bias\": true}",
+            "correct_bias");
+    mopt_dataset_free(numbers);
 }
 END_TEST
 
@@ -456,16 +675,23 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, outputs_may_be_kept_anywhere);
     tcase_add_test(tests, damaged_caches);
+    tcase_add_test(tests, caches_that_change_under_way);
+    tcase_add_test(tests, damaged_files_of_outputs);
     tcase_add_test(tests, a_cache_of_something_else);
     tcase_add_test(tests, views);
     tcase_add_test(tests, a_teacher_of_the_host);
+    tcase_add_loop_test(tests, callbacks_are_measured, 0, 3);
     tcase_add_test(tests, a_file_of_outputs);
     tcase_add_test(tests, several_teachers);
     tcase_add_test(tests, alone_is_a_plain_training);
     tcase_add_loop_test(tests, methods_and_hidden_layers, 0, 5);
     tcase_add_test(tests, rows_without_labels);
+    tcase_add_test(tests, first_epochs_of_hints);
     tcase_add_test(tests, a_student_teaches_itself);
+    tcase_add_test(tests, a_lineage_goes_on);
     tcase_add_test(tests, poor_teachers);
+    tcase_add_test(tests, refusals_need_a_comparison);
+    tcase_add_test(tests, settings_that_do_not_fit);
     tcase_add_test(tests, resume);
     tcase_add_test(tests, cancelled);
     tcase_add_test(tests, wrong_ones);

@@ -127,14 +127,112 @@ START_TEST(dkd_adds_up_to_kd)
     moi_match kd = read_match(methods[0]);
     moi_match dkd = read_match("{\"method\": {\"type\": \"dkd\","
                                " \"temperature\": 2.5}}");
-    double teacher[COUNT];
+    double teacher[COUNT], in_logs[COUNT];
     moi_pair pair = {1, N, student, teacher, labels, soft, lse};
+    moi_pair same = {1, N, student, in_logs, labels, soft, lse};
 
     memcpy(teacher, logits, sizeof teacher);
+    memcpy(in_logs, logits, sizeof in_logs);
     moi_match_soften(&kd, ROWS, N, teacher);
+    moi_match_soften(&dkd, ROWS, N, in_logs);
     dkd.others = 1 - teacher[labels[0]];
-    ck_assert_double_eq_tol(dkd.kind->loss(&dkd, &pair, 1, NULL),
+    ck_assert_double_eq_tol(dkd.kind->loss(&dkd, &same, 1, NULL),
                             kd.kind->loss(&kd, &pair, 1, NULL), 1e-12);
+}
+END_TEST
+
+/* softmax(x / t) in numbers that hold exp(-2000): as large as 1e-868. */
+static void long_softmax(const double *x, double t, long double *out)
+{
+    long double sum = 0;
+
+    for (int k = 0; k < N; k++)
+        sum += out[k] = expl((long double)x[k] / (long double)t);
+    for (int k = 0; k < N; k++)
+        out[k] /= sum;
+}
+
+/* The paper's definition of the decoupled loss, plainly, and its gradient. */
+static double plain_dkd(const moi_match *m, const double *teacher, double *by)
+{
+    long double t = (long double)m->temperature, sum = 0;
+
+    for (int i = 0; i < ROWS; i++) {
+        long double p[N], q[N], p_rest = 0, q_rest = 0, part = 0, lean;
+        int y = labels[i];
+
+        long_softmax(teacher + i * N, m->temperature, p);
+        long_softmax(student + i * N, m->temperature, q);
+        for (int k = 0; k < N; k++) {
+            p_rest += k == y ? 0 : p[k];
+            q_rest += k == y ? 0 : q[k];
+        }
+        lean = (long double)m->target * (q[y] - p[y]);
+        sum += (long double)m->target * (p[y] * logl(p[y] / q[y]) +
+                                         p_rest * logl(p_rest / q_rest));
+        for (int k = 0; k < N; k++) {
+            long double have = q[k] / q_rest, want = p[k] / p_rest;
+
+            part += k == y ? 0 : want * logl(want / have);
+            by[i * N + k] = (double)(
+                t / ROWS * (k == y ? lean
+                                   : (long double)m->others * (have - want) -
+                                         lean * have));
+        }
+        sum += (long double)m->others * part;
+    }
+    return (double)(t * t * sum / ROWS);
+}
+
+/* Logits of 50 and -50 at T = 0.05 make probabilities of exp(-2000), which no
+ * double holds: the classes beside the target's count all the same. */
+START_TEST(dkd_at_low_temperatures)
+{
+    static const double near[] = {0, 0.02, -0.03, 0.1, -0.07};
+    moi_match match = read_match(
+        "{\"method\": {\"type\": \"dkd\", \"temperature\": 0.05}}");
+    double teacher[COUNT], softened[COUNT], by[COUNT], value;
+
+    for (int i = 0; i < COUNT; i++) {
+        int k = i % N, y = labels[i / N];
+
+        /* Rows on which both are certain, one of them errs, or both do. */
+        student[i] = (k == (y + i / N / 4) % N ? 50 : -50) + near[k];
+        teacher[i] = (k == (y + i / N % 2) % N ? 50 : -50) + near[(k + 2) % N];
+    }
+    memcpy(softened, teacher, sizeof softened);
+    moi_match_soften(&match, ROWS, N, softened);
+    value = plain_dkd(&match, teacher, by);
+    ck_assert_double_gt(value, 0.01);
+    ck_assert_double_eq_tol(loss_of(&match, softened, 1, grad), value,
+                            1e-10 * value);
+    for (int i = 0; i < COUNT; i++)
+        ck_assert_double_eq_tol(grad[i], by[i], 1e-12);
+}
+END_TEST
+
+/* The mean of several teachers is that of their probabilities, whether it is
+ * kept as it is or in logarithms; and it can be turned back into logits. */
+START_TEST(teachers_are_mixed)
+{
+    moi_match match = read_match(methods[_i ? 3 : 0]);
+    double one[COUNT], other[COUNT], mix[COUNT], p[N], q[N];
+
+    memcpy(one, logits, sizeof one);
+    memcpy(other, student, sizeof other);
+    moi_match_soften(&match, ROWS, N, one);
+    moi_match_soften(&match, ROWS, N, other);
+    moi_match_clear(&match, COUNT, mix);
+    moi_match_mix(&match, 0.25, COUNT, one, mix);
+    moi_match_mix(&match, 0.75, COUNT, other, mix);
+    moi_match_logits(&match, N, COUNT, mix);
+    for (int i = 0; i < ROWS; i++) {
+        plain_softmax(logits + i * N, match.temperature, p);
+        plain_softmax(student + i * N, match.temperature, q);
+        for (int k = 0; k < N; k++)
+            ck_assert_double_eq_tol(exp(mix[i * N + k]),
+                                    0.25 * p[k] + 0.75 * q[k], 1e-13);
+    }
 }
 END_TEST
 
@@ -261,6 +359,8 @@ Suite *kit_suite(void)
     tcase_add_loop_test(tests, gradients_are_differences, 0, 5);
     tcase_add_test(tests, kd_is_its_definition);
     tcase_add_test(tests, dkd_adds_up_to_kd);
+    tcase_add_test(tests, dkd_at_low_temperatures);
+    tcase_add_loop_test(tests, teachers_are_mixed, 0, 2);
     tcase_add_test(tests, torch_says_the_same);
     tcase_add_test(tests, one_output_of_two_classes);
     tcase_add_loop_test(tests, relations, 0, 3);

@@ -287,7 +287,7 @@ START_TEST(damaged_files)
     char *good = slurp(path, &size), *bad = malloc((size_t)size);
     held h = {bad, size, 0};
     moi_file_ops ops = {&h,   h_open,  h_read, NULL, h_seek,
-                        NULL, h_close, NULL,   NULL, NULL, NULL};
+                        NULL, h_close, NULL,   NULL};
     ctx->files = &ops;
     for (int32_t round = 0; round < 3000; round++) {
         int64_t length = size;
@@ -381,7 +381,7 @@ START_TEST(a_failed_save_leaves_the_old_file)
     const char *path = kit_path("kept");
     fault f = {0, -1, errors[_i / 2], _i % 2};
     moi_file_ops ops = {&f,     f_open,  f_read,   f_write, f_seek,
-                        f_sync, f_close, f_rename, f_unlink, NULL, NULL};
+                        f_sync, f_close, f_rename, f_unlink};
     int64_t failures = 0;
     for (int64_t at = 0; at < 200; at++) {
         mopt_model *back = NULL;
@@ -424,7 +424,7 @@ START_TEST(a_failed_load_is_told)
     const char *path = kit_path("read");
     fault f = {0, -1, EIO, 0};
     moi_file_ops ops = {&f,     f_open,  f_read,   f_write, f_seek,
-                        f_sync, f_close, f_rename, f_unlink, NULL, NULL};
+                        f_sync, f_close, f_rename, f_unlink};
     kit_ok(mopt_model_save(model, path));
     ctx->files = &ops;
     int64_t failures = 0;

@@ -471,7 +471,7 @@ START_TEST(failing_writes_leave_a_whole_file)
     disk d = {0, 0, errors[_i]};
     const moi_file_ops ops = {&d,         disk_open,  disk_read,
                               disk_write, disk_seek,  disk_sync,
-                              disk_close, disk_rename, disk_unlink, NULL, NULL};
+                              disk_close, disk_rename, disk_unlink};
     const char *path = kit_path("disk.safetensors");
     pupil p = enrol("{\"epochs\": 4}");
     pupil q = enrol("{\"epochs\": 4}");
@@ -509,7 +509,7 @@ START_TEST(a_full_disk_stops_training)
     disk d = {0, 0, ENOSPC};
     const moi_file_ops ops = {&d,         disk_open,  disk_read,
                               disk_write, disk_seek,  disk_sync,
-                              disk_close, disk_rename, disk_unlink, NULL, NULL};
+                              disk_close, disk_rename, disk_unlink};
     char json[400];
     pupil whole = enrol("{\"epochs\": 3}"), p;
 
@@ -532,7 +532,7 @@ START_TEST(failing_reads)
     disk d = {0, 0, EIO};
     const moi_file_ops ops = {&d,         disk_open,  disk_read,
                               disk_write, disk_seek,  disk_sync,
-                              disk_close, disk_rename, disk_unlink, NULL, NULL};
+                              disk_close, disk_rename, disk_unlink};
     const char *path = kit_path("reads.safetensors");
     pupil p = enrol("{}"), q = enrol("{}");
 
