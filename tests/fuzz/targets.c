@@ -98,8 +98,8 @@ static int unlink_nothing(void *user, const char *path)
 }
 
 static const moi_file_ops in_memory = {
-    NULL,       open_input, read_input,     write_nothing,  seek_input,
-    do_nothing, do_nothing, rename_nothing, unlink_nothing, NULL, NULL};
+    NULL,       open_input, read_input,     write_nothing, seek_input,
+    do_nothing, do_nothing, rename_nothing, unlink_nothing};
 
 /* ---- an allocator with a bound ---- */
 
