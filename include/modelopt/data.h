@@ -183,6 +183,25 @@ MOPT_API int32_t mopt_dataset_select(const mopt_dataset *data,
                                      const int64_t *rows, int64_t count,
                                      mopt_dataset **out);
 
+/** Say that the rows are images, so that augmentation can move, turn and scale
+ *  them. Sources of images say so themselves; of host memory
+ *  nobody knows more than that a square number of features may be a square.
+ *
+ *  @param data     not a table.
+ *  @param width    pixels from left to right, at least 1.
+ *  @param height   pixels from top to bottom, at least 1.
+ *  @param channels at least 1. A row is [channels][height][width]; the three
+ *                  together make up its features.
+ *  @param out      receives a view of the same rows; the caller frees it. Views
+ *                  of it, and what a transform makes of it, are images too.
+ *  @return MOPT_OK, MOPT_EINVAL (a NULL; sizes that do not make up a row; a
+ *          table), MOPT_ENOMEM.
+ *  Thread: any. Since 0.1.
+ */
+MOPT_API int32_t mopt_dataset_as_images(const mopt_dataset *data,
+                                        int64_t width, int64_t height,
+                                        int64_t channels, mopt_dataset **out);
+
 /** Learn from a training part how to turn its columns into inputs.
  *
  *  Keys of the config's kind "data": "scale" of numbers ("none", "standard",

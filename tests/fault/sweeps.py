@@ -113,6 +113,7 @@ RIGHT = {
     ("*", "part"): "MOPT_PART_TRAIN", ("*", "first"): "0", ("*", "count"): "2",
     ("*", "folds"): "2", ("*", "fold"): "0", ("*", "seed"): "1",
     ("*", "stratify"): "0", ("*", "inputs"): "FEATURES",
+    ("*", "width"): "FEATURES", ("*", "height"): "1", ("*", "channels"): "1",
     ("*", "outputs"): "CLASSES", ("*", "units"): "3", ("*", "rate"): "0.5",
     ("*", "low"): "1", ("*", "high"): "4", ("*", "step"): "1",
     ("*", "flags"): "MOPT_LINEAR", ("*", "number"): "0",

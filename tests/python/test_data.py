@@ -24,6 +24,33 @@ def rows(count, width):
         "f", (count, width))
 
 
+class Images(unittest.TestCase):
+
+    def learn(self, data):
+        """The weights after an epoch of rows that move sideways."""
+        model = modelopt.Model([{"type": "dense", "units": 2}], inputs=24)
+        trainer = modelopt.Trainer(model, data, epochs=1, seed=1,
+                                   augment={"shift": 1})
+        trainer.fit()
+        return model.predict(rows(3, 24)).tolist()
+
+    def test_shapes(self):
+        flat = modelopt.Dataset(rows(3, 24), [0, 1, 0])
+        with self.assertRaisesRegex(modelopt.InvalidError, "no images"):
+            self.learn(flat)
+        wide = flat.as_images(6, 4)
+        view = memoryview(array.array("f", range(72))).cast("B")
+        same = modelopt.Dataset(view.cast("f", (3, 4, 6)), [0, 1, 0])
+        planes = modelopt.Dataset(view.cast("f", (3, 2, 4, 3)), [0, 1, 0])
+        self.assertEqual(same.features, 24)
+        self.assertEqual(self.learn(same), self.learn(wide))
+        self.assertEqual(self.learn(planes),
+                         self.learn(flat.as_images(3, 4, 2)))
+        self.assertNotEqual(self.learn(planes), self.learn(wide))
+        with self.assertRaises(modelopt.InvalidError):
+            flat.as_images(5, 5)
+
+
 class FromMemory(unittest.TestCase):
 
     def test_classes(self):

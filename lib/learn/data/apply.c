@@ -457,6 +457,8 @@ int32_t mopt_transform_apply(const mopt_transform *transform,
     view->index = index;
     view->rows = in_place ? data->rows : store->rows;
     view->encoded = !in_place;
+    if (in_place)
+        view->image = data->image;
     view->transform = moi_transform_hold((mopt_transform *)(uintptr_t)
                                              transform);
     *out = view;

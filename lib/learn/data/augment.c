@@ -58,8 +58,15 @@ int64_t moi_augment_view(const moi_augment *a, int64_t epoch)
 uint64_t moi_augment_digest(const moi_augment *a)
 {
     const double fields[] = {
-        (double)a->shift, (double)a->views, a->rotate,
-        a->scale,         a->noise,         (double)a->seed,
+        (double)a->shift,
+        (double)a->views,
+        a->rotate,
+        a->scale,
+        a->noise,
+        (double)a->seed,
+        (double)a->shape.channels,
+        (double)a->shape.height,
+        (double)a->shape.width,
     };
 
     return a->active ? moi_hash(MOI_HASH_START, fields, sizeof fields) : 0;

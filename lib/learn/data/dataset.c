@@ -37,6 +37,7 @@ int32_t moi_dataset_view(const mopt_dataset *data, int64_t *index,
         index[i] = data->index[index[i]];
     view->index = index;
     view->rows = count;
+    view->image = data->image;
     view->encoded = data->encoded;
     if (data->transform)
         view->transform = moi_transform_hold(data->transform);

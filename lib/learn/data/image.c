@@ -20,8 +20,8 @@ static int32_t shape_of(const moi_store *store, moi_image *out)
     side = (int64_t)sqrt((double)store->width);
     if (store->columns || side < 2 || side * side != store->width)
         return moi_fail(MOPT_EINVAL, "rows of %lld features are no images: "
-                        "the source knows of no height and width, and they "
-                        "are no square", (long long)store->width);
+                        "nobody said their height and width, and they are no "
+                        "square", (long long)store->width);
     *out = (moi_image){1, side, side};
     return MOPT_OK;
 }
@@ -31,7 +31,57 @@ int32_t moi_image_shape(const mopt_dataset *data, moi_image *out)
     if (data->encoded)
         return moi_fail(MOPT_EINVAL, "rows with encoded columns are no "
                         "images");
-    return shape_of(data->store, out);
+    *out = data->image;
+    return out->channels > 0 ? MOPT_OK : shape_of(data->store, out);
+}
+
+/* Do the sizes make up a row of numbers? */
+static int32_t check_sizes(const mopt_dataset *data, const moi_image *image)
+{
+    int64_t width = data->store->width, cells = 0;
+
+    if (data->encoded || data->store->columns)
+        return moi_fail(MOPT_EINVAL, "mopt_dataset_as_images: rows of a table "
+                        "are no images");
+    if (image->width > 0 && image->height > 0 && image->channels > 0 &&
+        !__builtin_mul_overflow(image->width, image->height, &cells) &&
+        !__builtin_mul_overflow(cells, image->channels, &cells) &&
+        cells == width)
+        return MOPT_OK;
+    return moi_fail(MOPT_EINVAL, "mopt_dataset_as_images: %lld x %lld pixels "
+                    "in %lld channels; each must be at least 1, and together "
+                    "they must be the %lld features of a row",
+                    (long long)image->width, (long long)image->height,
+                    (long long)image->channels, (long long)width);
+}
+
+int32_t mopt_dataset_as_images(const mopt_dataset *data, int64_t width,
+                               int64_t height, int64_t channels,
+                               mopt_dataset **out)
+{
+    const moi_image image = {channels, height, width};
+    mopt_dataset *view = NULL;
+    int64_t *index = NULL;
+    int32_t rc;
+
+    if (!data || !out)
+        return moi_fail_null("mopt_dataset_as_images", !data ? "data" : "out");
+    rc = check_sizes(data, &image);
+    if (rc)
+        return rc;
+    if (data->index) {
+        index = moi_alloc(data->store->ctx, data->rows, sizeof *index);
+        if (!index)
+            return MOPT_ENOMEM;
+        for (int64_t i = 0; i < data->rows; i++)
+            index[i] = i;
+    }
+    rc = moi_dataset_view(data, index, data->rows, &view);
+    if (rc)
+        return rc;
+    view->image = image;
+    *out = view;
+    return MOPT_OK;
 }
 
 /* ---- moving ---- */

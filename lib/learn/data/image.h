@@ -12,8 +12,9 @@ typedef struct moi_warp {
     int64_t right, down; /* pixels */
 } moi_warp;
 
-/* The geometry of a data set's rows: what the source said, or one square
- * channel if the cells of a row make one. MOPT_EINVAL: they are no images. */
+/* The geometry of a data set's rows: what the host or the source said, or one
+ * square channel if the cells of a row make one. MOPT_EINVAL: they are no
+ * images. */
 int32_t moi_image_shape(const mopt_dataset *data, moi_image *out);
 
 /* Both [channels][height][width]; what comes from outside is 0. Pixels between

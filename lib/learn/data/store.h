@@ -55,6 +55,7 @@ struct mopt_dataset {
     moi_store *store;
     int64_t rows;
     int64_t *index; /* [rows], row of the store; NULL: the same */
+    moi_image image; /* what the host said; 0 channels: as the store says */
     /* What has been fitted and is applied; NULL for columns as they came. */
     mopt_transform *transform;
     /* The store holds what the transform made, categories still as codes;

@@ -94,14 +94,17 @@ int32_t moi_cache_read(mopt_context *ctx, const char *path, uint64_t key,
     int32_t rc = moi_safetensors_read(ctx, path, &found);
     const char *why = rc ? NULL : flaw(found, key, rows, outputs);
 
+    *file = NULL;
+    if (rc == MOPT_ENOMEM)
+        return rc;
     if (!rc && !why) {
         *file = found;
-        return 1;
+        return MOPT_OK;
     }
     if (rc != MOPT_ENOENT)
         moi_log(ctx, MOPT_LOG_WARN, "distill",
                 "%s: not used, and made anew: %s", path,
                 why ? why : moi_last_text());
     moi_safetensors_free(found);
-    return 0;
+    return MOPT_OK;
 }

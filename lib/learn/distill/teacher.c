@@ -217,10 +217,12 @@ static int32_t fill_cache(moi_teacher *teacher, const moi_lesson *lesson)
     uint64_t key = 0;
     int32_t rc = make_key(teacher, lesson, &key);
 
+    if (!rc)
+        rc = moi_cache_read(teacher->ctx, lesson->cache, key, rows,
+                            teacher->outputs, &teacher->file);
     if (rc)
         return rc;
-    if (moi_cache_read(teacher->ctx, lesson->cache, key, rows,
-                       teacher->outputs, &teacher->file)) {
+    if (teacher->file) {
         teacher->table = moi_safetensors_find(teacher->file, "outputs")->data;
         return MOPT_OK;
     }

@@ -56,8 +56,8 @@ int32_t moi_teacher_answer(const moi_teacher *teacher,
 
 void moi_teacher_clear(moi_teacher *teacher);
 
-/* cache.c: a table in a file; the one with this key, read: 1, or 0 where there
- * is none, or another, or a damaged one. Its tensor is "outputs". */
+/* cache.c: a table in a file; the one with this key, read: its tensor is
+ * "outputs". NULL where there is none, or another, or a damaged one. */
 int32_t moi_cache_write(mopt_context *ctx, const char *path, uint64_t key,
                         const float *table, int64_t rows, int64_t outputs);
 int32_t moi_cache_read(mopt_context *ctx, const char *path, uint64_t key,

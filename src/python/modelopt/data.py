@@ -32,7 +32,9 @@ class Dataset(Handle):
 
     Dataset(x, y) reads arrays where they lie: do not change them while the data
     set, or what was made from it, lives. Integers in y are classes, reals are
-    numbers; y may be left out. x of one dimension is one feature a row.
+    numbers; y may be left out. x of one dimension is one feature a row; of
+    three, rows are images of [height][width]; of four, of
+    [channels][height][width].
     """
 
     _free = c.mopt_dataset_free
@@ -56,6 +58,13 @@ class Dataset(Handle):
         except BaseException:
             _kept.pop(user, None)
             raise
+        if len(features.shape) in (3, 4):
+            *channels, height, width = features.shape[1:]
+            try:
+                images = _as_images(pointer, width, height, *channels)
+            finally:
+                c.mopt_dataset_free(pointer)
+            pointer = images
         super().__init__(pointer)
 
     @classmethod
@@ -166,6 +175,22 @@ class Dataset(Handle):
         memory = (ctypes.c_int64 * max(len(numbers), 1))(*numbers)
         return self._wrap(create(c.mopt_dataset_select, c.mopt_dataset,
                                  self.pointer, memory, len(numbers)))
+
+
+    def as_images(self, width: int, height: int,
+                  channels: int = 1) -> Dataset:
+        """The same rows as images of [channels][height][width], for
+        augmentation."""
+        return self._wrap(_as_images(
+            self.pointer, int64("width", width), int64("height", height),
+            int64("channels", channels)))
+
+
+def _as_images(pointer: Any, width: int, height: int,
+               channels: int = 1) -> Any:
+    """Another data set of the same rows."""
+    return create(c.mopt_dataset_as_images, c.mopt_dataset, pointer, width,
+                  height, channels)
 
 
 def _extents(features: View, name: str) -> tuple[int, int]:

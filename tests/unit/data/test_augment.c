@@ -96,6 +96,70 @@ START_TEST(views_come_in_turn)
 }
 END_TEST
 
+/* Rows of the host's memory are the images that it says they are: two channels
+ * of 3 x 6 move alike, within their own borders. */
+START_TEST(images_of_the_host)
+{
+    const int64_t rows[2] = {1, 0}, turned[3] = {2, 1, 0};
+    mopt_dataset *images = NULL, *chosen = NULL, *all = data;
+    moi_real x[2 * PIXELS];
+    moi_augment a, square;
+    int moved = 0;
+
+    kit_ok(mopt_dataset_select(data, turned, 3, &chosen));
+    kit_ok(mopt_dataset_as_images(chosen, 6, 3, 2, &images));
+    mopt_dataset_free(chosen);
+    kit_ok(mopt_dataset_select(images, turned, 3, &chosen));
+    begin(&square, "{\"augment\": {\"shift\": 2}}");
+    data = chosen;
+    begin(&a, "{\"augment\": {\"shift\": 2}}");
+    ck_assert(moi_augment_digest(&a) != moi_augment_digest(&square));
+    for (int64_t view = 0; view < 20; view++) {
+        moi_dataset_gather_view(chosen, rows, 2, &a, view, x);
+        for (int i = 0; i < 2; i++) {
+            const uint8_t *row = pixels + rows[i] * PIXELS;
+            int found = 0;
+
+            for (int dy = -2; dy <= 2; dy++)
+                for (int dx = -2; dx <= 2; dx++) {
+                    int same = 1;
+
+                    for (int k = 0; k < PIXELS; k++) {
+                        int sy = k / 6 % 3 - dy, sx = k % 6 - dx;
+                        int out = sy < 0 || sy > 2 || sx < 0 || sx > 5;
+
+                        same &= x[i * PIXELS + k] ==
+                                (out ? 0 : (moi_real)row[k - dy * 6 - dx]);
+                    }
+                    found |= same;
+                    moved += same && (dy || dx);
+                }
+            ck_assert(found);
+        }
+    }
+    ck_assert_int_gt(moved, 10);
+    moi_augment_clear(&a);
+    moi_augment_clear(&square);
+    mopt_dataset_free(chosen);
+    mopt_dataset_free(images);
+    data = all;
+}
+END_TEST
+
+START_TEST(sizes_that_are_no_images)
+{
+    static const int64_t sizes[][3] = {
+        {6, 6, 2}, {0, 6, 1}, {-6, -6, 1}, {36, 1, 0}, {5, 7, 1},
+        {INT64_MAX, INT64_MAX, 36}, {INT64_C(1) << 62, 4, 36}};
+    mopt_dataset *images = NULL;
+
+    kit_fails(mopt_dataset_as_images(data, sizes[_i][0], sizes[_i][1],
+                                     sizes[_i][2], &images), MOPT_EINVAL);
+    kit_says("36 features");
+    ck_assert_ptr_null(images);
+}
+END_TEST
+
 /* A quarter turn to the left: the upper right corner comes to the upper left;
  * four of them are none. */
 START_TEST(turns)
@@ -199,6 +263,8 @@ Suite *kit_suite(void)
     TCase *tests = tcase_create("images and classes");
 
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, images_of_the_host);
+    tcase_add_loop_test(tests, sizes_that_are_no_images, 0, 7);
     tcase_add_test(tests, shifts_are_copies);
     tcase_add_test(tests, views_come_in_turn);
     tcase_add_test(tests, turns);

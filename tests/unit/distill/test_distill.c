@@ -624,6 +624,78 @@ START_TEST(cancelled)
 }
 END_TEST
 
+/* Each allocation of a whole distillation fails once, or all from there on:
+ * told, nothing lost, and no block left. */
+START_TEST(every_allocation_may_fail)
+{
+    static const char *const settings[] = {
+        "{\"cache\": \"%s\", \"correct_bias\": true}",
+        "{\"hint\": {\"weight\": 1}, \"relational\": {\"distance\": 1}}",
+        "{\"generations\": 2, \"baseline\": false}",
+    };
+    char text[600];
+    mopt_config *config, *how;
+    int32_t forever = _i % 2, rc = MOPT_ENOMEM;
+    int64_t at = 0;
+
+    snprintf(text, sizeof text, settings[_i / 2], kit_path("cache"));
+    config = school_config(ctx, "distill", text);
+    how = school_config(ctx, "train", "{\"epochs\": 1}");
+    for (; rc; at++) {
+        drop();
+        student = school_model(ctx, SCHOOL_CLASSES, 0);
+        kit_fail_allocation(at, forever);
+        rc = mopt_distill_create(ctx, student, train, validation, config, how,
+                                 &distill);
+        if (!rc && _i / 2 < 2)
+            rc = mopt_distill_add_model(distill, teacher, 1);
+        if (!rc)
+            rc = mopt_distill_fit(distill, NULL);
+        if (!rc)
+            rc = mopt_distill_evaluate(distill, NULL, NULL, text, sizeof text,
+                                       NULL);
+        kit_fail_allocation(-1, 0);
+        ck_assert_msg(!rc || rc == MOPT_ENOMEM || rc == MOPT_ERANGE,
+                      "%s at %d", mopt_status_name(rc), (int)at);
+        if (rc == MOPT_ERANGE) /* the report is longer than the buffer */
+            rc = MOPT_OK;
+    }
+    ck_assert_int_gt(at, 30);
+    mopt_config_free(config);
+    mopt_config_free(how);
+}
+END_TEST
+
+/* Interrupted and resumed elsewhere, from kept outputs, with relations. */
+START_TEST(resume_with_kept_outputs)
+{
+    const char *path = kit_path("state");
+    float whole[SCHOOL_WEIGHTS], parts[SCHOOL_WEIGHTS];
+    char settings[900];
+    mopt_trainer *t = NULL;
+
+    snprintf(settings, sizeof settings,
+             _i ? "{\"relational\": {\"distance\": 25, \"angle\": 50},"
+                  " \"baseline\": false}"
+                : "{\"cache\": \"%s\", \"baseline\": false}",
+             kit_path("cache"));
+    distil(settings, TRAIN, whole);
+    begin(settings, TRAIN);
+    kit_ok(mopt_distill_add_model(distill, teacher, 1));
+    kit_ok(mopt_distill_trainer(distill, &t));
+    kit_ok(mopt_trainer_on_epoch(t, stop_at_3, NULL, NULL));
+    kit_fails(mopt_distill_fit(distill, NULL), MOPT_STOPPED);
+    kit_ok(mopt_trainer_save(t, path));
+    begin(settings, TRAIN);
+    kit_ok(mopt_distill_add_model(distill, teacher, 1));
+    kit_ok(mopt_distill_trainer(distill, &t));
+    kit_ok(mopt_trainer_resume(t, path));
+    kit_ok(mopt_distill_fit(distill, NULL));
+    school_weights(student, parts);
+    same(whole, parts);
+}
+END_TEST
+
 START_TEST(wrong_ones)
 {
     mopt_model *wide = NULL;
@@ -694,6 +766,8 @@ Suite *kit_suite(void)
     tcase_add_test(tests, settings_that_do_not_fit);
     tcase_add_test(tests, resume);
     tcase_add_test(tests, cancelled);
+    tcase_add_loop_test(tests, every_allocation_may_fail, 0, 6);
+    tcase_add_loop_test(tests, resume_with_kept_outputs, 0, 2);
     tcase_add_test(tests, wrong_ones);
     tcase_add_test(tests, biases);
     suite_add_tcase(suite, tests);
