@@ -7,46 +7,65 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "learn/distill/distiller.h"
 #include "learn/nn/runner.h"
 
-#define ROUNDS 200 /* far more than it takes */
+#define ROUNDS 200  /* far more than it takes */
+#define CLOSE 1e-12 /* offsets that move less have settled */
 
-/* Logits of a chunk are moved by the offsets to sums of probabilities. */
-static void add_up(int64_t rows, int64_t n, const float *logits,
-                   const double *offset, double *sums)
+/* Probabilities of a row whose logits are moved by offsets, added to sums. */
+static void add_row(int64_t n, const float *z, const double *offset,
+                    double *sums)
 {
+    double top = -HUGE_VAL, all = 0;
+
+    for (int64_t k = 0; k < n; k++)
+        top = fmax(top, (double)z[k] + offset[k]);
+    for (int64_t k = 0; k < n; k++)
+        all += exp((double)z[k] + offset[k] - top);
+    for (int64_t k = 0; k < n; k++)
+        sums[k] += exp((double)z[k] + offset[k] - top) / all;
+}
+
+static int32_t add_up(int64_t rows, int64_t n, const float *logits,
+                      const double *offset, double *sums, mopt_cancel *cancel)
+{
+    int32_t rc = MOPT_OK;
+
     for (int64_t k = 0; k < n; k++)
         sums[k] = 0;
-    for (int64_t i = 0; i < rows; i++) {
-        const float *z = logits + i * n;
-        double top = -HUGE_VAL, all = 0;
-
-        for (int64_t k = 0; k < n; k++)
-            top = fmax(top, (double)z[k] + offset[k]);
-        for (int64_t k = 0; k < n; k++)
-            all += exp((double)z[k] + offset[k] - top);
-        for (int64_t k = 0; k < n; k++)
-            sums[k] += exp((double)z[k] + offset[k] - top) / all;
+    for (int64_t i = 0; !rc && i < rows; i++) {
+        add_row(n, logits + i * n, offset, sums);
+        rc = i % 64 ? MOPT_OK : moi_cancel_check(cancel);
     }
+    return rc;
 }
 
 /* Iterative scaling: each class is expected as often as it occurs, which is
  * where the likelihood of the labels is largest. A class that never occurs
  * stays as it is. */
-static void fit_offsets(int64_t rows, int64_t n, const float *logits,
-                        const double *counts, double *offset, double *sums)
+static int32_t fit_offsets(int64_t rows, int64_t n, const float *logits,
+                           const double *counts, double *offset, double *sums,
+                           mopt_cancel *cancel)
 {
+    double most = 1;
+    int32_t rc = MOPT_OK;
+
     for (int64_t k = 0; k < n; k++)
         offset[k] = 0;
-    for (int32_t r = 0; r < ROUNDS; r++) {
-        add_up(rows, n, logits, offset, sums);
-        for (int64_t k = 0; k < n; k++)
-            if (counts[k] > 0 && sums[k] > 0)
+    for (int32_t r = 0; !rc && r < ROUNDS && most > CLOSE; r++) {
+        rc = add_up(rows, n, logits, offset, sums, cancel);
+        most = 0;
+        for (int64_t k = 0; !rc && k < n; k++)
+            if (counts[k] > 0 && sums[k] > 0) {
                 offset[k] += log(counts[k] / sums[k]);
+                most = fmax(most, fabs(log(counts[k] / sums[k])));
+            }
     }
+    return rc;
 }
 
 /* The bias of the head: its tensor with a number an output. */
@@ -114,11 +133,11 @@ int32_t moi_bias_correct(mopt_model *model, const mopt_dataset *data,
     rc = room && logits ? ask(model, data, cancel, logits) : MOPT_ENOMEM;
     if (!rc) {
         count_classes(data, room);
-        fit_offsets(rows, n, logits, room, room + n, room + 2 * n);
-        for (int64_t k = 0; k < n; k++)
-            moi_model_weights(model)[bias->offset + k] +=
-                (moi_real)room[n + k];
+        rc = fit_offsets(rows, n, logits, room, room + n, room + 2 * n,
+                         cancel);
     }
+    for (int64_t k = 0; !rc && k < n; k++)
+        moi_model_weights(model)[bias->offset + k] += (moi_real)room[n + k];
     moi_free(ctx, room);
     moi_free(ctx, logits);
     return rc;

@@ -118,10 +118,12 @@ static void forget(moi_teacher *t)
     moi_plan_free(t->plan);
     moi_safetensors_free(t->file);
     moi_free(t->ctx, t->own);
+    moi_free(t->ctx, t->shown);
     moi_free(t->ctx, t->x);
     moi_free(t->ctx, t->y);
     t->plan = NULL;
     t->file = NULL;
+    t->shown = NULL;
     t->table = t->own = t->x = t->y = NULL;
 }
 

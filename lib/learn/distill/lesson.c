@@ -17,7 +17,8 @@ static int32_t mix_teachers(mopt_distill *d, const moi_sight *sight)
 
     moi_match_clear(&d->match, count, d->mix);
     for (int64_t i = 0; !rc && i < d->count; i++) {
-        rc = moi_teacher_tell(&d->teachers[i], sight, d->told);
+        rc = moi_teacher_tell(&d->teachers[i], sight, d->trainer->cancel,
+                              d->told);
         if (rc)
             break;
         moi_match_soften(&d->match, sight->rows, sight->outputs, d->told);
@@ -56,7 +57,7 @@ static int32_t hint_term(void *user, const moi_sight *sight, double *loss)
 {
     mopt_distill *d = user;
 
-    return moi_hint_loss(&d->hint, sight, d->tap, d->teachers[0].tap, loss);
+    return moi_hint_loss(&d->hint, sight, d->tap, d->teachers[0].shown, loss);
 }
 
 static int32_t relation_term(void *user, const moi_sight *sight, double *loss)
@@ -65,11 +66,11 @@ static int32_t relation_term(void *user, const moi_sight *sight, double *loss)
 
     if (sight->epoch < d->first)
         return MOPT_OK;
-    *loss = moi_relation_loss(&d->relation, sight->rows, d->hint.width,
-                              sight->tap[d->tap], d->wide,
-                              d->teachers[0].tap, (double)sight->scale,
-                              sight->tap_grad[d->tap]);
-    return MOPT_OK;
+    return moi_relation_loss(&d->relation, sight->rows, d->hint.width,
+                             sight->tap[d->tap], d->wide,
+                             d->teachers[0].shown, (double)sight->scale,
+                             sight->tap_grad[d->tap], d->trainer->cancel,
+                             loss);
 }
 
 /* ---- hidden layers ---- */

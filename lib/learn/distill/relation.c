@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/cancel.h"
 #include "base/memory.h"
 
 #define PAIRS (MOI_RELATION_PAIRS * MOI_RELATION_PAIRS)
@@ -141,6 +142,13 @@ static double dot(int64_t width, const double *a, const double *b)
     return sum;
 }
 
+static void add_scaled(int64_t width, double factor, const double *a,
+                       double *to)
+{
+    for (int64_t k = 0; k < width; k++)
+        to[k] += factor * a[k];
+}
+
 /* The gradient of a direction stands upright on it, and is shorter the farther
  * its end is. */
 static void turn_back(int64_t n, int64_t width, int64_t j, const double *e,
@@ -160,7 +168,7 @@ static void turn_back(int64_t n, int64_t width, int64_t j, const double *e,
     }
 }
 
-/* All angles at row j. */
+/* All angles at row j; each is there twice, from either side. */
 static double corner(const moi_relation *r, int64_t n, int64_t j,
                      int64_t width, const moi_real *x, int64_t wanted,
                      const moi_real *y, double scale, moi_real *grad)
@@ -174,32 +182,40 @@ static double corner(const moi_relation *r, int64_t n, int64_t j,
     for (int64_t i = 0; i < n * width; i++)
         by[i] = 0;
     for (int64_t i = 0; i < n; i++)
-        for (int64_t l = 0; l < n; l++) {
-            sum += smooth(dot(width, ex + i * width, ex + l * width) -
-                              dot(wanted, ey + i * wanted, ey + l * wanted),
-                          &slope);
-            for (int64_t k = 0; grad && k < width; k++)
-                by[i * width + k] += 2 * slope * ex[l * width + k];
+        for (int64_t l = 0; l <= i; l++) {
+            double off = dot(width, ex + i * width, ex + l * width) -
+                         dot(wanted, ey + i * wanted, ey + l * wanted);
+
+            sum += (l < i ? 2 : 1) * smooth(off, &slope);
+            if (grad)
+                add_scaled(width, 2 * slope, ex + l * width, by + i * width);
+            if (grad && l < i)
+                add_scaled(width, 2 * slope, ex + i * width, by + l * width);
         }
     if (grad)
         turn_back(n, width, j, ex, far, by, scale / (double)(n * n * n), grad);
     return sum / (double)(n * n * n);
 }
 
-double moi_relation_loss(const moi_relation *r, int64_t rows, int64_t width,
-                         const moi_real *student, int64_t wanted,
-                         const moi_real *teacher, double scale,
-                         moi_real *grad)
+int32_t moi_relation_loss(const moi_relation *r, int64_t rows, int64_t width,
+                          const moi_real *student, int64_t wanted,
+                          const moi_real *teacher, double scale,
+                          moi_real *grad, const mopt_cancel *cancel,
+                          double *loss)
 {
     int64_t pairs = rows < MOI_RELATION_PAIRS ? rows : MOI_RELATION_PAIRS;
     int64_t triples = rows < TRIPLES ? rows : TRIPLES;
-    double sum = 0;
+    int32_t rc = MOPT_OK;
 
+    *loss = 0;
     if (r->distance > 0)
-        sum += r->distance * distance_loss(r, pairs, width, student, wanted,
-                                           teacher, scale * r->distance, grad);
-    for (int64_t j = 0; r->angle > 0 && j < triples; j++)
-        sum += r->angle * corner(r, triples, j, width, student, wanted,
-                                 teacher, scale * r->angle, grad);
-    return sum;
+        *loss += r->distance * distance_loss(r, pairs, width, student, wanted,
+                                             teacher, scale * r->distance,
+                                             grad);
+    for (int64_t j = 0; !rc && r->angle > 0 && j < triples; j++) {
+        *loss += r->angle * corner(r, triples, j, width, student, wanted,
+                                   teacher, scale * r->angle, grad);
+        rc = moi_cancel_check(cancel);
+    }
+    return rc;
 }

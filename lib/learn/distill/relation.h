@@ -26,10 +26,12 @@ int32_t moi_relation_init(moi_relation *r, mopt_context *ctx, double distance,
 void moi_relation_clear(moi_relation *r);
 
 /* Weighted sum of both parts, each the mean of smooth L1 differences over the
- * pairs or triples; scale times its gradient is added to grad[rows][width]. */
-double moi_relation_loss(const moi_relation *r, int64_t rows, int64_t width,
-                         const moi_real *student, int64_t wanted,
-                         const moi_real *teacher, double scale,
-                         moi_real *grad);
+ * pairs or triples; scale times its gradient is added to grad[rows][width].
+ * MOPT_ECANCELED: the work was given up. */
+int32_t moi_relation_loss(const moi_relation *r, int64_t rows, int64_t width,
+                          const moi_real *student, int64_t wanted,
+                          const moi_real *teacher, double scale,
+                          moi_real *grad, const mopt_cancel *cancel,
+                          double *loss);
 
 #endif

@@ -14,6 +14,10 @@
 
 #define BLOCK 1024 /* rows that are asked for at a time */
 
+/* A piece of a chunk takes a teacher some 40 ms on one core: however large it
+ * is beside the student, a token is looked at between them. */
+#define PIECE_FLOPS 4e9
+
 void moi_teacher_clear(moi_teacher *teacher)
 {
     mopt_context *ctx = teacher->ctx;
@@ -26,6 +30,7 @@ void moi_teacher_clear(moi_teacher *teacher)
     moi_free(ctx, teacher->own);
     moi_free(ctx, teacher->path);
     moi_free(ctx, teacher->name);
+    moi_free(ctx, teacher->shown);
     moi_free(ctx, teacher->x);
     moi_free(ctx, teacher->y);
 }
@@ -314,6 +319,13 @@ static int32_t read_file(moi_teacher *teacher)
 
 /* ---- making ready ---- */
 
+static int64_t piece_rows(const moi_teacher *teacher, int64_t chunk)
+{
+    double rows = PIECE_FLOPS / ((double)moi_model_flops(teacher->model) + 1);
+
+    return rows < 1 ? 1 : rows < (double)chunk ? (int64_t)rows : chunk;
+}
+
 static int32_t make_live(moi_teacher *teacher, moi_lesson *lesson)
 {
     int32_t flags = MOI_PLAN_LOGITS;
@@ -329,12 +341,17 @@ static int32_t make_live(moi_teacher *teacher, moi_lesson *lesson)
     }
     if (lesson->layer >= 0)
         flags |= MOI_PLAN_TRAIN; /* keeps every layer's output */
-    rc = moi_plan_create(teacher->ctx, teacher->model, lesson->chunk, flags,
+    teacher->piece = piece_rows(teacher, lesson->chunk);
+    rc = moi_plan_create(teacher->ctx, teacher->model, teacher->piece, flags,
                          &teacher->plan);
-    if (!rc && lesson->layer >= 0)
-        rc = moi_plan_tap(teacher->plan, lesson->layer, &teacher->tap,
-                          &unused);
-    return rc;
+    if (rc || lesson->layer < 0)
+        return rc;
+    teacher->width = moi_model_layer_width(teacher->model, lesson->layer);
+    teacher->shown = moi_alloc(teacher->ctx, lesson->chunk * teacher->width,
+                               sizeof *teacher->shown);
+    return teacher->shown ? moi_plan_tap(teacher->plan, lesson->layer,
+                                         &teacher->tap, &unused)
+                          : MOPT_ENOMEM;
 }
 
 static int32_t check_model(const moi_teacher *teacher)
@@ -403,11 +420,33 @@ static int32_t ask_fn(moi_teacher *teacher, const moi_sight *sight,
     return rc;
 }
 
-int32_t moi_teacher_tell(moi_teacher *teacher, const moi_sight *sight,
-                         moi_real *out)
+/* Rows of a chunk from one on, as many as the plan takes. */
+static int32_t run_piece(moi_teacher *teacher, const moi_sight *sight,
+                         int64_t first, moi_real *out)
 {
     static const moi_pass pass = {.training = 0};
+    int64_t left = sight->rows - first, in = teacher->inputs;
+    int64_t rows = left < teacher->piece ? left : teacher->piece;
     int32_t rc;
+
+    memcpy(moi_plan_input(teacher->plan), sight->input + first * in,
+           (size_t)(rows * in) * sizeof *sight->input);
+    rc = moi_plan_forward(teacher->plan, moi_model_weights(teacher->model),
+                          rows, &pass);
+    if (rc)
+        return rc;
+    memcpy(out + first * teacher->outputs, moi_plan_output(teacher->plan),
+           (size_t)(rows * teacher->outputs) * sizeof *out);
+    if (teacher->shown)
+        memcpy(teacher->shown + first * teacher->width, teacher->tap,
+               (size_t)(rows * teacher->width) * sizeof *out);
+    return MOPT_OK;
+}
+
+int32_t moi_teacher_tell(moi_teacher *teacher, const moi_sight *sight,
+                         const mopt_cancel *cancel, moi_real *out)
+{
+    int32_t rc = MOPT_OK;
 
     if (teacher->table) {
         look_up(teacher, sight, out);
@@ -415,12 +454,10 @@ int32_t moi_teacher_tell(moi_teacher *teacher, const moi_sight *sight,
     }
     if (teacher->fn)
         return ask_fn(teacher, sight, out);
-    memcpy(moi_plan_input(teacher->plan), sight->input,
-           (size_t)(sight->rows * teacher->inputs) * sizeof *sight->input);
-    rc = moi_plan_forward(teacher->plan, moi_model_weights(teacher->model),
-                          sight->rows, &pass);
-    if (!rc)
-        memcpy(out, moi_plan_output(teacher->plan),
-               (size_t)(sight->rows * teacher->outputs) * sizeof *out);
+    for (int64_t at = 0; !rc && at < sight->rows; at += teacher->piece) {
+        rc = run_piece(teacher, sight, at, out);
+        if (!rc)
+            rc = moi_cancel_check(cancel);
+    }
     return rc;
 }

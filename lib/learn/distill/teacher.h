@@ -27,7 +27,10 @@ typedef struct moi_teacher {
     float *own;         /* the table, if it was worked out, */
     moi_safetensors *file; /* or the file that it was read from */
     moi_plan *plan;        /* live */
+    int64_t piece;         /* rows that it takes at a time */
     moi_real *tap;         /* of the plan: a hidden layer's output */
+    moi_real *shown;       /* the same of the whole chunk, [chunk][width] */
+    int64_t width;
     float *x, *y;          /* live, of fn */
 } moi_teacher;
 
@@ -45,9 +48,9 @@ typedef struct moi_lesson {
 /* Make ready for all rows of a lesson: compute the outputs, or read them. */
 int32_t moi_teacher_prepare(moi_teacher *teacher, moi_lesson *lesson);
 
-/* Logits for a chunk into out[rows][outputs]; a tap shows the same chunk. */
+/* Logits for a chunk into out[rows][outputs]; `shown` is of the same chunk. */
 int32_t moi_teacher_tell(moi_teacher *teacher, const moi_sight *sight,
-                         moi_real *out);
+                         const mopt_cancel *cancel, moi_real *out);
 
 /* Logits for a data set that is no lesson, out[rows][outputs]. */
 int32_t moi_teacher_answer(const moi_teacher *teacher,

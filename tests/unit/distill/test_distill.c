@@ -440,6 +440,28 @@ START_TEST(first_epochs_of_hints)
 }
 END_TEST
 
+/* A teacher that is much larger than the student is asked for a few rows at a
+ * time: it says, and shows, the same. */
+START_TEST(teachers_are_asked_in_pieces)
+{
+    float whole[SCHOOL_WEIGHTS], parts[SCHOOL_WEIGHTS];
+    const char *settings = "{\"outputs\": \"live\", \"hint.weight\": 1,"
+                           " \"relational.distance\": 1}";
+    mopt_trainer *t = NULL;
+
+    distil(settings, TRAIN, whole);
+    begin(settings, TRAIN);
+    kit_ok(mopt_distill_add_model(distill, teacher, 1));
+    kit_ok(mopt_distill_trainer(distill, &t));
+    ck_assert_int_eq(distill->teachers[0].piece, 16);
+    distill->teachers[0].piece = 5;
+    kit_ok(mopt_distill_fit(distill, NULL));
+    school_weights(student, parts);
+    for (int i = 0; i < 67; i++)
+        ck_assert_double_eq_tol(whole[i], parts[i], 1e-5);
+}
+END_TEST
+
 /* Unlabelled rows: the teacher alone. */
 START_TEST(rows_without_labels)
 {
@@ -759,6 +781,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(tests, methods_and_hidden_layers, 0, 5);
     tcase_add_test(tests, rows_without_labels);
     tcase_add_test(tests, first_epochs_of_hints);
+    tcase_add_test(tests, teachers_are_asked_in_pieces);
     tcase_add_test(tests, a_student_teaches_itself);
     tcase_add_test(tests, a_lineage_goes_on);
     tcase_add_test(tests, poor_teachers);
