@@ -286,6 +286,9 @@ mopt_dataset_fold = bind(
 mopt_dataset_select = bind(
     "mopt_dataset_select", c_int32, POINTER(mopt_dataset), POINTER(c_int64),
     c_int64, POINTER(POINTER(mopt_dataset)))
+mopt_dataset_as_images = bind(
+    "mopt_dataset_as_images", c_int32, POINTER(mopt_dataset), c_int64, c_int64,
+    c_int64, POINTER(POINTER(mopt_dataset)))
 mopt_transform_fit = bind(
     "mopt_transform_fit", c_int32, POINTER(mopt_dataset), POINTER(mopt_config),
     POINTER(POINTER(mopt_transform)))

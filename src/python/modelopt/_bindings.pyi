@@ -194,6 +194,9 @@ def mopt_dataset_fold(
 def mopt_dataset_select(
     data: _Handle[mopt_dataset] | None, rows: _Memory, count: int,
     out: _Memory) -> int: ...
+def mopt_dataset_as_images(
+    data: _Handle[mopt_dataset] | None, width: int, height: int, channels: int,
+    out: _Memory) -> int: ...
 def mopt_transform_fit(
     train: _Handle[mopt_dataset] | None, config: _Handle[mopt_config] | None,
     out: _Memory) -> int: ...
