@@ -102,7 +102,7 @@ oracles() {
     "$python" -c 'import torch' 2>/dev/null ||
         "$python" -m pip install -q torch==2.13.0 numpy || true
     for module in sklearn:scikit-learn optuna:optuna safetensors:safetensors \
-        jsonschema:jsonschema numpy:numpy; do
+        jsonschema:jsonschema numpy:numpy psycopg2:psycopg2-binary; do
         "$python" -c "import ${module%%:*}" 2>/dev/null ||
             "$python" -m pip install -q "${module##*:}" || true
     done

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "context.h"
 #include "data.h"
+#include "database.h"
 #include "distill.h"
 #include "finetune.h"
 #include "model.h"

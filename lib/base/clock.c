@@ -15,6 +15,15 @@ double moi_clock_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+void moi_clock_sleep(double seconds)
+{
+    const time_t whole = (time_t)seconds;
+    const struct timespec time = {whole,
+                                  (long)((seconds - (double)whole) * 1e9)};
+
+    nanosleep(&time, NULL);
+}
+
 int64_t moi_clock_utc_micros(void)
 {
     struct timespec now;

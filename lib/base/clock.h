@@ -8,6 +8,8 @@
 double moi_clock_seconds(void);     /* monotonic */
 int64_t moi_clock_utc_micros(void); /* since 1970 */
 
+void moi_clock_sleep(double seconds);
+
 #define MOI_CLOCK_TEXT 32
 
 /* "YYYY-MM-DD HH:MM:SS.ffffff", UTC; returns buf. */

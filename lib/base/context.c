@@ -89,12 +89,26 @@ static void free_backends(mopt_context *ctx)
     }
 }
 
+static void free_databases(mopt_context *ctx)
+{
+    moi_database_entry *entry = ctx->databases;
+    while (entry != NULL) {
+        moi_database_entry *next = entry->next;
+        if (entry->destroy != NULL)
+            entry->destroy(entry->table.user);
+        moi_free(ctx, entry->name);
+        moi_free(ctx, entry);
+        entry = next;
+    }
+}
+
 void moi_context_release(mopt_context *ctx)
 {
     if (atomic_fetch_sub(&ctx->refs, 1) != 1)
         return;
     moi_pool_free(ctx, ctx->pool);
     free_backends(ctx);
+    free_databases(ctx);
     if (ctx->log_destroy != NULL)
         ctx->log_destroy(ctx->log_user);
     ctx->alloc(ctx->alloc_user, ctx, sizeof *ctx, 0);

@@ -6,6 +6,7 @@
 #define MOI_BASE_CONTEXT_H
 
 #include <modelopt/backend.h>
+#include <modelopt/database.h>
 #include <stdatomic.h>
 
 #include "base/status.h"
@@ -21,6 +22,14 @@ typedef struct moi_backend_entry {
     struct moi_backend_entry *next;
 } moi_backend_entry;
 
+/* One registered database. */
+typedef struct moi_database_entry {
+    mopt_database table;
+    char *name;
+    mopt_destroy_fn destroy;
+    struct moi_database_entry *next;
+} moi_database_entry;
+
 struct mopt_context {
     mopt_alloc_fn alloc;
     void *alloc_user;
@@ -34,6 +43,7 @@ struct mopt_context {
     const struct moi_file_ops *files; /* the one seam for files */
     const mopt_backend *backend;      /* never NULL */
     moi_backend_entry *backends;      /* what the host registered */
+    moi_database_entry *databases;    /* the same */
 };
 
 mopt_context *moi_context_hold(mopt_context *ctx);

@@ -11,6 +11,7 @@
 #include "recipe/keep.h"
 #include "recipe/result.h"
 #include "recipe/run.h"
+#include "search/store/database.h"
 
 /* --- The winner --------------------------------------------------------- */
 
@@ -153,6 +154,18 @@ static json_t *describe_aims(const moi_aims *aims)
     return json_pack("{soso}", "objectives", goals, "constraints", limits);
 }
 
+/* A report is for others to see. */
+static void hide_password(json_t *recipe)
+{
+    json_t *search = json_object_get(recipe, "search");
+    const char *place = json_string_value(json_object_get(search, "storage"));
+    char shown[256];
+    if (place != NULL)
+        json_object_set_new(
+            search, "storage",
+            json_string(moi_database_show(place, shown, sizeof(shown))));
+}
+
 static int32_t tell_story(moi_job *job, const json_t *study,
                           mopt_result *result)
 {
@@ -165,6 +178,7 @@ static int32_t tell_story(moi_job *job, const json_t *study,
     if (rc == MOPT_OK && job->model != NULL)
         rc = moi_json_from_model(job->ctx, job->model, &model);
     if (rc == MOPT_OK) {
+        hide_password(recipe);
         result->story = json_pack(
             "{sOsOsososososo*so*}", "result", result->doc, "study", study,
             "recipe", recipe, "environment", info, "data", data, "aims",

@@ -81,6 +81,15 @@ int cli_exit_code(int32_t status);
 /* Make c->ctx with the settings of the command line. */
 int cli_context(cli *c);
 
+/* Is a study's place a database's URL rather than a file? */
+int cli_is_url(const char *place);
+
+/* Load what a study's place needs besides the library; an exit code. */
+int cli_place(cli *c, const char *place);
+
+/* A text with a place in it, without the place's password; to be freed. */
+char *cli_show_place(const char *text);
+
 /* Print the object as the last line of stdout; takes over the reference. */
 int cli_print_json(cli *c, json_t *object);
 

@@ -200,6 +200,16 @@ static const char *storage_of(const job *j)
     return path ? path : "";
 }
 
+void job_hide_password(job *j)
+{
+    json_t *search = json_object_get(j->doc, "search");
+    char *shown = cli_show_place(storage_of(j));
+
+    if (shown && *shown)
+        json_object_set_new(search, "storage", json_string(shown));
+    free(shown);
+}
+
 /* A new file "digits-study.db", "digits-study-2.db", ... where the person
  * stands; NULL when none can be made. */
 static char *reserve(const char *base)
@@ -288,20 +298,25 @@ static int read_earlier(job *j)
     mopt_study *study = NULL;
     struct stat st;
     int64_t count = 0;
+    char *shown;
     int code = 0;
 
-    if (!*path || stat(path, &st) != 0 || st.st_size == 0)
+    if (!*path ||
+        (!cli_is_url(path) && (stat(path, &st) != 0 || st.st_size == 0)))
         return 0;
     name = json_string_value(js_at(j->doc, "search.name"));
+    shown = cli_show_place(path);
     if (trials_find(j->c, path, name, &study))
         mopt_study_count(study, -1, &count);
     if (study && !json_is_true(js_at(j->doc, "search.resume")))
         code = cli_fail(j->c, EXIT_INPUT,
                         "%s has a study '%s' with %lld trials already; add "
                         "--resume to go on with it, or name another file",
-                        path, name ? name : "", (long long)count);
+                        shown ? shown : "", name ? name : "",
+                        (long long)count);
     else if (study)
         take_earlier(j, study);
+    free(shown);
     mopt_study_free(study);
     return code;
 }
@@ -443,7 +458,8 @@ int job_run(job *j)
     j->trials = json_array();
     j->c->tells_trials = 1;
     j->total = job_total(j);
-    if (!*storage_of(j) && j->total != 1)
+    code = cli_place(j->c, storage_of(j));
+    if (code == 0 && !*storage_of(j) && j->total != 1)
         code = own_storage(j);
     if (code == 0 && !j->own_storage && !is_several(j))
         code = read_earlier(j);

@@ -39,6 +39,9 @@ int job_apply(job *j);
 /* How many trials the recipe is to have, 0 when unknown. */
 int64_t job_total(const job *j);
 
+/* Let the recipe be shown: its storage without a password. */
+void job_hide_password(job *j);
+
 /* Look whether the files to write can be written, before hours of work. */
 int job_check_outputs(job *j);
 

@@ -214,6 +214,8 @@ static void say_how_to_resume(job *j)
     size_t kept = json_array_size(j->trials);
     const char *storage =
         json_string_value(js_at(j->doc, "search.storage"));
+    char *place = cli_show_place(storage ? storage : "");
+    char *words = cli_show_place(j->command);
 
     if (kept == 0)
         cli_say(j->c, MOPT_LOG_ERROR,
@@ -223,11 +225,14 @@ static void say_how_to_resume(job *j)
     else
         cli_say(j->c, MOPT_LOG_ERROR,
                 "interrupted; %zu finished trial%s in %s; go on with: "
-                "%s%s%s%s", kept, kept == 1 ? " is" : "s are", storage,
-                j->command, j->own_storage ? " --storage " : "",
+                "%s%s%s%s", kept, kept == 1 ? " is" : "s are",
+                place ? place : "", words ? words : "",
+                j->own_storage ? " --storage " : "",
                 j->own_storage ? j->own_storage : "",
                 json_is_true(js_at(j->doc, "search.resume")) ? ""
                                                              : " --resume");
+    free(place);
+    free(words);
 }
 
 /* ---- the end ---------------------------------------------------------- */
@@ -237,13 +242,15 @@ static json_t *final_json(job *j)
     json_t *out = j->told ? json_incref(j->told) : json_object();
     const char *storage =
         json_string_value(js_at(j->doc, "search.storage"));
+    char *place = cli_show_place(storage ? storage : "");
 
     if (j->result && j->model)
         json_object_set_new(out, "model", json_string(j->model));
     if (j->result && j->report)
         json_object_set_new(out, "report", json_string(j->report));
-    if (storage && *storage && (interrupted(j) || !j->own_storage))
-        json_object_set_new(out, "storage", json_string(storage));
+    if (place && *place && (interrupted(j) || !j->own_storage))
+        json_object_set_new(out, "storage", json_string(place));
+    free(place);
     if (interrupted(j))
         json_object_set_new(out, "interrupted", json_true());
     return out;

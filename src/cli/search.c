@@ -48,6 +48,7 @@ static int dry_run(job *j)
         return cli_library(j->c, rc, NULL);
     json = reply_json(&t);
     j->total = job_total(j);
+    job_hide_password(j);
     if (j->c->json)
         return cli_print_json(j->c,
                               json_pack("{s:o, s:o, s:I, s:O}", "space", json,
@@ -95,7 +96,8 @@ int verb_search(cli *c, int argc, char **argv)
         {"seed", 0, OPTION_SET_INT, "N", &j.set,
          "the seed: the same gives the same result", "seed", 0, 0},
         {"storage", 0, OPTION_SET_TEXT, "FILE", &j.set,
-         "keep the trials in FILE, a study file",
+         "keep the trials in FILE, a study file, or in a\n"
+         "database: postgresql://USER@HOST/NAME",
          "search.storage", 0, 0},
         {"resume", 0, OPTION_SET_TRUE, NULL, &j.set,
          "go on with the trials that are in FILE already",

@@ -143,8 +143,11 @@ static int list_names(cli *c, const char *path)
 {
     reply t = {0};
     int32_t rc;
+    int code = cli_place(c, path);
     json_t *names;
 
+    if (code != 0)
+        return code;
     ASK(rc, &t, mopt_study_list, c->ctx, path);
     if (rc != MOPT_OK)
         return cli_library(c, rc, NULL);

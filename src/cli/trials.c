@@ -69,7 +69,10 @@ int trials_open(cli *c, const char *path, const char *name,
     int code;
     int32_t rc;
 
-    if (access(path, F_OK) != 0)
+    code = cli_place(c, path);
+    if (code != 0)
+        return code;
+    if (!cli_is_url(path) && access(path, F_OK) != 0)
         return cli_fail(c, EXIT_INPUT, "%s: no such file; name the study file "
                         "that 'modelopt search --storage FILE' wrote", path);
     code = pick_name(c, path, name, &picked);

@@ -134,6 +134,7 @@ BY_TYPE = {
     "mopt_distill *": "the_distill(w)",
     "mopt_finetune *": "the_finetune(w)", "mopt_adapter *": "the_adapter(w)",
     "mopt_result *": "the_result(w)", "mopt_backend *": "&a_backend",
+    "mopt_database *": "&a_database",
     "char *": "w->buf", "size_t *": "&w->needed", "float *": "w->out",
     "double *": "w->doubles", "int64_t *": "w->integers",
     "int32_t *": "w->codes", "const float *": "w->x",

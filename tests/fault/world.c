@@ -297,6 +297,77 @@ const mopt_backend a_backend = {
     .sgemm = a_product,
 };
 
+static int32_t no_place(void *user, const char *place, int32_t create,
+                        const mopt_database_host *host,
+                        mopt_connection **db)
+{
+    (void)user, (void)place, (void)create, (void)host, (void)db;
+    return MOPT_DATABASE_MISSING;
+}
+
+/* Of a connection that there never is. */
+static void no_end(mopt_connection *db)
+{
+    (void)db;
+}
+
+static int32_t no_commit(mopt_connection *db)
+{
+    (void)db;
+    return MOPT_DATABASE_FAILED;
+}
+
+static int64_t no_changes(mopt_connection *db)
+{
+    (void)db;
+    return 0;
+}
+
+static int32_t no_begin(mopt_connection *db, int32_t kind, int32_t lasting)
+{
+    (void)db, (void)kind, (void)lasting;
+    return MOPT_DATABASE_FAILED;
+}
+
+static int32_t no_run(mopt_connection *db, int32_t key, const char *sql,
+                      const mopt_value *params, int32_t count, int32_t quiet)
+{
+    (void)db, (void)key, (void)sql, (void)params, (void)count, (void)quiet;
+    return MOPT_DATABASE_FAILED;
+}
+
+static int32_t no_step(mopt_connection *db, const mopt_value **row)
+{
+    (void)db, (void)row;
+    return MOPT_DATABASE_FAILED;
+}
+
+static int32_t no_script(mopt_connection *db, const char *sql)
+{
+    (void)db, (void)sql;
+    return MOPT_DATABASE_FAILED;
+}
+
+const mopt_database a_database = {
+    .struct_size = sizeof(mopt_database),
+    .abi_version = MOPT_DATABASE_ABI,
+    .name = "mine",
+    .tables = "",
+    .find_table = "",
+    .last_id = "",
+    .lock = "",
+    .open = no_place,
+    .close = no_end,
+    .begin = no_begin,
+    .commit = no_commit,
+    .rollback = no_end,
+    .run = no_run,
+    .step = no_step,
+    .changes = no_changes,
+    .drop = no_end,
+    .script = no_script,
+};
+
 /* Fill what calls write to, so that a failed call is seen to have written. */
 static void reset(world *w)
 {

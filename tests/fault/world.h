@@ -92,6 +92,7 @@ int32_t a_teacher(void *user, int64_t rows, int64_t features, int64_t outputs,
 void a_log(void *user, int32_t level, const char *component,
            const char *message);
 extern const mopt_backend a_backend;
+extern const mopt_database a_database;
 
 /* The call returned status: an error, with its message, nothing written. */
 void refused(world *w, int32_t status, const char *function, const char *what);

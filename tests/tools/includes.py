@@ -39,7 +39,8 @@ LAW.update({folder: GROUND + tuple(WEST) + tuple(EAST) + ROOF
 
 # The floor that each public header speaks of.
 PUBLIC = {"status.h": "ground", "context.h": "ground", "config.h": "ground",
-          "backend.h": "ground", "space.h": "west", "study.h": "west",
+          "backend.h": "ground", "database.h": "ground",
+          "space.h": "west", "study.h": "west",
           "data.h": "east", "model.h": "east", "trainer.h": "east",
           "distill.h": "east", "finetune.h": "east",
           "recipe.h": "roof", "modelopt.h": "roof"}

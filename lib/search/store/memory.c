@@ -8,11 +8,13 @@
 extern const moi_store_kind moi_store_memory;
 
 static int32_t open_store(mopt_context *ctx, const char *place, int32_t how,
-                          moi_study_head *head, moi_store **out)
+                          const moi_store_terms *terms, moi_study_head *head,
+                          moi_store **out)
 {
     moi_store *store;
 
     (void)place;
+    (void)terms;
     if (!(how & MOI_STORE_NEW))
         return moi_fail(MOPT_ENOENT, "a study in memory cannot be opened "
                         "again: it needs a space");

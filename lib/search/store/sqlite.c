@@ -1,136 +1,115 @@
 /* SPDX-License-Identifier: MIT
- * lib/search/store/sqlite.c: studies in an SQLite file, in the tables of
- * Optuna's relational schema.
+ * lib/search/store/sqlite.c: SQLite as a database of studies.
  *
- * One connection a study, used under its gate. Every change is one BEGIN
- * IMMEDIATE .. COMMIT; whoever waits for another process does so before the
- * transaction, never within. With the write-ahead log a commit survives the
- * end of the process at once; it survives a loss of power when it, or a later
- * one, was lasting: then the log is flushed to the disk. */
-#include "search/store/sqlite.h"
-
+ * Every transaction that writes is one BEGIN IMMEDIATE .. COMMIT: whoever waits
+ * for another process does so before the transaction, never within. With the
+ * write-ahead log a commit survives the end of the process at once; it survives
+ * a loss of power when it, or a later one, was lasting: then the log is flushed
+ * to the disk. */
+#include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/context.h"
-#include "base/memory.h"
 #include "base/status.h"
-
-/* Seconds to wait for other processes before giving up. */
-#define PATIENCE 60
+#include "search/store/database.h"
 
 /* The longest text or blob that is read: files may be hostile. */
 #define LENGTH_LIMIT (64 << 20)
 
-static const char *const sql[MOI_SQL_COUNT] = {
-    [MOI_SQL_VERSION] = "PRAGMA data_version",
-    [MOI_SQL_TRIALS] =
-        "SELECT trial_id, number, state, datetime_start, datetime_complete "
-        "FROM trials WHERE study_id = ?1 AND trial_id > ?2 ORDER BY trial_id",
-    [MOI_SQL_STATE] =
-        "SELECT state, datetime_start, datetime_complete FROM trials "
-        "WHERE trial_id = ?1 AND study_id = ?2",
-    [MOI_SQL_PARAMS] =
-        "SELECT t.trial_id, p.param_name, p.param_value, p.distribution_json "
-        "FROM trials t JOIN trial_params p ON p.trial_id = t.trial_id "
-        "WHERE t.study_id = ?1 AND t.trial_id BETWEEN ?2 AND ?3 "
-        "ORDER BY t.trial_id",
-    [MOI_SQL_VALUES] =
-        "SELECT t.trial_id, v.objective, v.value, v.value_type "
-        "FROM trials t JOIN trial_values v ON v.trial_id = t.trial_id "
-        "WHERE t.study_id = ?1 AND t.trial_id BETWEEN ?2 AND ?3",
-    [MOI_SQL_REPORTS] =
-        "SELECT t.trial_id, i.step, i.intermediate_value, "
-        "i.intermediate_value_type FROM trials t "
-        "JOIN trial_intermediate_values i ON i.trial_id = t.trial_id "
-        "WHERE t.study_id = ?1 AND t.trial_id BETWEEN ?2 AND ?3 "
-        "ORDER BY t.trial_id, i.step",
-    [MOI_SQL_NOTES] =
-        "SELECT t.trial_id, a.\"key\", a.value_json FROM trials t "
-        "JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
-        "WHERE t.study_id = ?1 AND t.trial_id BETWEEN ?2 AND ?3",
-    [MOI_SQL_ATTRIBUTES] =
-        "SELECT t.trial_id, a.\"key\", a.value_json FROM trials t "
-        "JOIN trial_system_attributes a ON a.trial_id = t.trial_id "
-        "WHERE t.study_id = ?1 AND t.trial_id BETWEEN ?2 AND ?3 "
-        "AND (a.\"key\" IN ('fixed_params', 'fail_reason', 'constraints') "
-        "OR a.\"key\" LIKE 'constraints:%')",
-    [MOI_SQL_STUDY_NOTES] =
-        "SELECT study_id, \"key\", value_json FROM study_user_attributes "
-        "WHERE study_id = ?1",
-    [MOI_SQL_WORKERS] =
-        "SELECT w.trial_id, w.host, w.boot, w.room, w.pid, w.started "
-        "FROM modelopt_workers w JOIN trials t ON t.trial_id = w.trial_id "
-        "WHERE t.study_id = ?1 AND t.state = 'RUNNING'",
-    [MOI_SQL_ADD_TRIAL] =
-        "INSERT INTO trials (number, study_id, state, datetime_start) "
-        "VALUES (?1, ?2, ?3, ?4)",
-    [MOI_SQL_ADD_PARAM] =
-        "INSERT INTO trial_params (trial_id, param_name, param_value, "
-        "distribution_json) VALUES (?1, ?2, ?3, ?4)",
-    [MOI_SQL_ADD_WORKER] =
-        "INSERT OR REPLACE INTO modelopt_workers (trial_id, host, boot, "
-        "room, pid, started) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [MOI_SQL_DROP_WORKER] = "DELETE FROM modelopt_workers WHERE trial_id = ?1",
-    [MOI_SQL_START] =
-        "UPDATE trials SET state = 'RUNNING', datetime_start = ?2 "
-        "WHERE trial_id = ?1 AND state = 'WAITING'",
-    [MOI_SQL_FINISH] =
-        "UPDATE trials SET state = ?2, datetime_complete = ?3 "
-        "WHERE trial_id = ?1 AND state IN ('RUNNING', 'WAITING')",
-    [MOI_SQL_GIVE_BACK] =
-        "UPDATE trials SET state = 'WAITING', datetime_start = NULL "
-        "WHERE trial_id = ?1 AND state = 'RUNNING'",
-    [MOI_SQL_DROP_REPORTS] =
-        "DELETE FROM trial_intermediate_values WHERE trial_id = ?1",
-    [MOI_SQL_DROP_CONSTRAINTS] =
-        "DELETE FROM trial_system_attributes WHERE trial_id = ?1 "
-        "AND (\"key\" = 'constraints' OR \"key\" LIKE 'constraints:%')",
-    [MOI_SQL_ADD_VALUE] =
-        "INSERT INTO trial_values (trial_id, objective, value, value_type) "
-        "VALUES (?1, ?2, ?3, ?4)",
-    [MOI_SQL_ADD_REPORT] =
-        "INSERT INTO trial_intermediate_values (trial_id, step, "
-        "intermediate_value, intermediate_value_type) VALUES (?1, ?2, ?3, ?4)",
-    [MOI_SQL_SET_NOTE] =
-        "INSERT INTO trial_user_attributes (trial_id, \"key\", value_json) "
-        "VALUES (?1, ?2, ?3) ON CONFLICT (trial_id, \"key\") "
-        "DO UPDATE SET value_json = excluded.value_json",
-    [MOI_SQL_SET_ATTRIBUTE] =
-        "INSERT INTO trial_system_attributes (trial_id, \"key\", value_json) "
-        "VALUES (?1, ?2, ?3) ON CONFLICT (trial_id, \"key\") "
-        "DO UPDATE SET value_json = excluded.value_json",
-    [MOI_SQL_SET_STUDY_NOTE] =
-        "INSERT INTO study_user_attributes (study_id, \"key\", value_json) "
-        "VALUES (?1, ?2, ?3) ON CONFLICT (study_id, \"key\") "
-        "DO UPDATE SET value_json = excluded.value_json",
-    [MOI_SQL_SET_STUDY_ATTRIBUTE] =
-        "INSERT INTO study_system_attributes (study_id, \"key\", value_json) "
-        "VALUES (?1, ?2, ?3) ON CONFLICT (study_id, \"key\") "
-        "DO UPDATE SET value_json = excluded.value_json",
+#define KEYS 64    /* statements that are kept, by key */
+#define AHEAD 8    /* statements that are run ahead */
+#define COLUMNS 16 /* of a row */
+
+struct mopt_connection {
+    sqlite3 *db;
+    mopt_database_host host;
+    sqlite3_stmt *kept[KEYS];
+    /* Statements that have rows to be read, oldest first. */
+    sqlite3_stmt *ahead[AHEAD];
+    int32_t ahead_kept[AHEAD];
+    int32_t count;
+    int64_t changes;
+    mopt_value row[COLUMNS];
+    int32_t wal;     /* it has a write-ahead log */
+    int32_t lasting; /* commits wait for the disk; -1: not set yet */
 };
 
-const char *const moi_sqlite_states[5] = {"RUNNING", "COMPLETE", "PRUNED",
-                                          "FAIL", "WAITING"};
+#define ATTRIBUTES(table, id, owner, owners)                                \
+    "CREATE TABLE IF NOT EXISTS " table " (" id " INTEGER NOT NULL, " owner \
+    " INTEGER, \"key\" VARCHAR(512), value_json TEXT, PRIMARY KEY (" id     \
+    "), UNIQUE (" owner ", \"key\"), FOREIGN KEY(" owner                    \
+    ") REFERENCES " owners " (" owner "));"
 
-int32_t moi_sqlite_bad(const moi_sqlite *self)
+/* Word for word as Optuna makes them. */
+static const char tables[] =
+    "CREATE TABLE IF NOT EXISTS studies (study_id INTEGER NOT NULL, "
+    "study_name VARCHAR(512) NOT NULL, PRIMARY KEY (study_id));"
+    "CREATE UNIQUE INDEX IF NOT EXISTS ix_studies_study_name "
+    "ON studies (study_name);"
+    "CREATE TABLE IF NOT EXISTS study_directions "
+    "(study_direction_id INTEGER NOT NULL, direction VARCHAR(8) NOT NULL, "
+    "study_id INTEGER NOT NULL, objective INTEGER NOT NULL, "
+    "PRIMARY KEY (study_direction_id), UNIQUE (study_id, objective), "
+    "FOREIGN KEY(study_id) REFERENCES studies (study_id));"
+    ATTRIBUTES("study_user_attributes", "study_user_attribute_id", "study_id",
+               "studies")
+    ATTRIBUTES("study_system_attributes", "study_system_attribute_id",
+               "study_id", "studies")
+    "CREATE TABLE IF NOT EXISTS trials (trial_id INTEGER NOT NULL, "
+    "number INTEGER, study_id INTEGER, state VARCHAR(8) NOT NULL, "
+    "datetime_start DATETIME, datetime_complete DATETIME, "
+    "PRIMARY KEY (trial_id), "
+    "FOREIGN KEY(study_id) REFERENCES studies (study_id));"
+    "CREATE INDEX IF NOT EXISTS ix_trials_study_id ON trials (study_id);"
+    ATTRIBUTES("trial_user_attributes", "trial_user_attribute_id", "trial_id",
+               "trials")
+    ATTRIBUTES("trial_system_attributes", "trial_system_attribute_id",
+               "trial_id", "trials")
+    "CREATE TABLE IF NOT EXISTS trial_params (param_id INTEGER NOT NULL, "
+    "trial_id INTEGER, param_name VARCHAR(512), param_value FLOAT, "
+    "distribution_json TEXT, PRIMARY KEY (param_id), "
+    "UNIQUE (trial_id, param_name), "
+    "FOREIGN KEY(trial_id) REFERENCES trials (trial_id));"
+    "CREATE TABLE IF NOT EXISTS trial_values "
+    "(trial_value_id INTEGER NOT NULL, trial_id INTEGER NOT NULL, "
+    "objective INTEGER NOT NULL, value FLOAT, "
+    "value_type VARCHAR(7) NOT NULL, PRIMARY KEY (trial_value_id), "
+    "UNIQUE (trial_id, objective), "
+    "FOREIGN KEY(trial_id) REFERENCES trials (trial_id));"
+    "CREATE TABLE IF NOT EXISTS trial_intermediate_values "
+    "(trial_intermediate_value_id INTEGER NOT NULL, "
+    "trial_id INTEGER NOT NULL, step INTEGER NOT NULL, "
+    "intermediate_value FLOAT, "
+    "intermediate_value_type VARCHAR(7) NOT NULL, "
+    "PRIMARY KEY (trial_intermediate_value_id), UNIQUE (trial_id, step), "
+    "FOREIGN KEY(trial_id) REFERENCES trials (trial_id));"
+    "CREATE TABLE IF NOT EXISTS trial_heartbeats "
+    "(trial_heartbeat_id INTEGER NOT NULL, trial_id INTEGER NOT NULL, "
+    "heartbeat DATETIME NOT NULL, PRIMARY KEY (trial_heartbeat_id), "
+    "UNIQUE (trial_id), FOREIGN KEY(trial_id) REFERENCES trials (trial_id));"
+    "CREATE TABLE IF NOT EXISTS version_info "
+    "(version_info_id INTEGER NOT NULL, schema_version INTEGER, "
+    "library_version VARCHAR(256), PRIMARY KEY (version_info_id), "
+    "CHECK (version_info_id=1));"
+    "CREATE TABLE IF NOT EXISTS alembic_version "
+    "(version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));";
+
+/* Turn a result of SQLite into MOPT_DATABASE_*, with a message. */
+static int32_t fail(mopt_connection *self, int code)
 {
-    return self->opened ? MOPT_ESTORE : MOPT_EFORMAT;
-}
+    const mopt_database_host *host = &self->host;
 
-int32_t moi_sqlite_fail(const moi_sqlite *self, int code, const char *doing)
-{
-    int32_t status = MOPT_ESTORE;
-
+    snprintf(host->message, host->message_size, "%s (SQLite %d)",
+             self->db ? sqlite3_errmsg(self->db) : sqlite3_errstr(code), code);
     switch (code & 0xFF) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+        return MOPT_OK;
     case SQLITE_NOMEM:
-        return moi_fail(MOPT_ENOMEM, "%s: no memory %s", self->place, doing);
+        return MOPT_DATABASE_NOMEM;
     case SQLITE_BUSY:
-        if (mopt_cancel_requested(self->cancel))
-            return moi_fail(MOPT_ECANCELED, "%s: canceled while waiting for "
-                            "another process", self->place);
-        return moi_fail(MOPT_ESTORE, "%s: another process has locked it for "
-                        "%d seconds", self->place, PATIENCE);
+        return MOPT_DATABASE_BUSY;
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
     case SQLITE_ERROR:
@@ -138,114 +117,60 @@ int32_t moi_sqlite_fail(const moi_sqlite *self, int code, const char *doing)
     case SQLITE_CONSTRAINT:
     case SQLITE_SCHEMA:
     case SQLITE_TOOBIG:
-        status = moi_sqlite_bad(self);
-        break;
+        return MOPT_DATABASE_CONTENT;
     default:
-        break;
+        return MOPT_DATABASE_FAILED;
     }
-    return moi_fail(status, "%s: %s %s (SQLite %d)", self->place,
-                    self->db ? sqlite3_errmsg(self->db)
-                             : sqlite3_errstr(code), doing, code);
 }
 
-int32_t moi_sqlite_prepare(moi_sqlite *self, moi_sql which,
-                           sqlite3_stmt **out)
+static int32_t execute(mopt_connection *self, const char *sql)
 {
-    sqlite3_stmt **slot = &self->statements[which];
-    int code;
+    const int code = sqlite3_exec(self->db, sql, NULL, NULL, NULL);
 
-    if (!*slot) {
-        code = sqlite3_prepare_v3(self->db, sql[which], -1,
-                                  SQLITE_PREPARE_PERSISTENT, slot, NULL);
-        if (code != SQLITE_OK) {
-            *out = NULL;
-            return moi_sqlite_fail(self, code, "on reading its tables");
-        }
-    }
-    *out = *slot;
-    return MOPT_OK;
+    return code == SQLITE_OK ? MOPT_OK : fail(self, code);
 }
 
-int32_t moi_sqlite_step(moi_sqlite *self, sqlite3_stmt *statement,
-                        int32_t *row)
+/* The oldest statement ahead has no more rows. */
+static void end_oldest(mopt_connection *self)
 {
-    const int code = sqlite3_step(statement);
-    int32_t rc = MOPT_OK;
-
-    *row = code == SQLITE_ROW;
-    if (*row)
-        return MOPT_OK;
-    if (code != SQLITE_DONE)
-        rc = moi_sqlite_fail(self, code, "on a statement");
-    sqlite3_reset(statement);
-    return rc;
+    if (self->ahead_kept[0])
+        sqlite3_reset(self->ahead[0]);
+    else
+        sqlite3_finalize(self->ahead[0]);
+    self->count--;
+    memmove(self->ahead, self->ahead + 1,
+            (size_t)self->count * sizeof(self->ahead[0]));
+    memmove(self->ahead_kept, self->ahead_kept + 1,
+            (size_t)self->count * sizeof(self->ahead_kept[0]));
 }
 
-int32_t moi_sqlite_run(moi_sqlite *self, sqlite3_stmt *statement)
+static void drop(mopt_connection *self)
 {
-    int32_t row, rc = moi_sqlite_step(self, statement, &row);
-
-    if (!rc && row)
-        sqlite3_reset(statement);
-    return rc;
-}
-
-int32_t moi_sqlite_execute(moi_sqlite *self, const char *text)
-{
-    const int code = sqlite3_exec(self->db, text, NULL, NULL, NULL);
-
-    return code == SQLITE_OK ? MOPT_OK
-                             : moi_sqlite_fail(self, code, "on a statement");
-}
-
-const char *moi_sqlite_text(sqlite3_stmt *statement, int column)
-{
-    const unsigned char *text = sqlite3_column_text(statement, column);
-
-    return text ? (const char *)text : "";
+    while (self->count > 0)
+        end_oldest(self);
 }
 
 /* Called while somebody else has the lock: 1 to try again. Naps are short, so
- * that a cancel token is seen in time. */
+ * that the host is asked in time. */
 static int wait_for_others(void *argument, int tries)
 {
-    const moi_sqlite *self = argument;
+    const mopt_connection *self = argument;
 
-    if (mopt_cancel_requested(self->cancel) ||
-        moi_clock_seconds() > self->patience)
+    if (!self->host.wait(self->host.user))
         return 0;
     sqlite3_sleep(tries < 10 ? 1 : 5);
     return 1;
 }
 
-static void be_patient(moi_sqlite *self, const mopt_cancel *cancel)
+static void close_file(mopt_connection *self)
 {
-    self->cancel = cancel;
-    self->patience = moi_clock_seconds() + PATIENCE;
-}
+    int32_t i;
 
-static void close_store(moi_store *store)
-{
-    moi_sqlite *self = (moi_sqlite *)store;
-    mopt_context *ctx = store->ctx;
-    int64_t i, params;
-
-    for (i = 0; i < MOI_SQL_COUNT; i++)
-        sqlite3_finalize(self->statements[i]);
+    drop(self);
+    for (i = 0; i < KEYS; i++)
+        sqlite3_finalize(self->kept[i]);
     sqlite3_close(self->db);
-    params = store->history ? store->history->space->count : 0;
-    for (i = 0; i < params; i++) {
-        if (self->distributions)
-            moi_free(ctx, self->distributions[i]);
-        if (self->seen)
-            moi_free(ctx, self->seen[i]);
-    }
-    moi_free(ctx, self->distributions);
-    moi_free(ctx, self->seen);
-    moi_free(ctx, self->fits);
-    moi_free(ctx, self->space);
-    moi_free(ctx, self->place);
-    moi_free(ctx, self);
+    self->host.alloc(self->host.alloc_user, self, sizeof(*self), 0);
 }
 
 /* Nothing that a file's schema says may run. */
@@ -261,47 +186,10 @@ static void distrust(sqlite3 *db)
 #endif
 }
 
-/* A handle with its connection; create: the file need not exist. */
-static int32_t connect_file(mopt_context *ctx, const char *place,
-                            int32_t create, moi_sqlite **out)
-{
-    moi_sqlite *self = moi_calloc(ctx, 1, sizeof(*self));
-    int code;
-
-    if (!self)
-        return MOPT_ENOMEM;
-    self->head.ctx = ctx;
-    self->version = -1;
-    self->lasting = -1;
-    self->place = moi_strdup(ctx, place);
-    if (!self->place) {
-        close_store(&self->head);
-        return MOPT_ENOMEM;
-    }
-    code = sqlite3_open_v2(place, &self->db,
-                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-                               (create ? SQLITE_OPEN_CREATE : 0), NULL);
-    if (code != SQLITE_OK) {
-        int32_t rc = moi_sqlite_fail(self, code, "on opening it");
-
-        if ((code & 0xFF) == SQLITE_CANTOPEN && !create)
-            rc = moi_fail(MOPT_ENOENT, "%s: there is no such study file",
-                          place);
-        close_store(&self->head);
-        return rc;
-    }
-    distrust(self->db);
-    be_patient(self, NULL);
-    sqlite3_busy_handler(self->db, wait_for_others, self);
-    moi_worker_self(ctx, &self->self);
-    *out = self;
-    return MOPT_OK;
-}
-
 /* Switch to the write-ahead log, if the file's place and others allow it (a
  * log needs shared memory, and nobody else in the file at that moment), or see
  * whether it has one. */
-static int32_t use_log(moi_sqlite *self, int32_t make)
+static int32_t use_log(mopt_connection *self, int32_t make)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(self->db, make ? "PRAGMA journal_mode = WAL"
@@ -310,156 +198,257 @@ static int32_t use_log(moi_sqlite *self, int32_t make)
 
     if (code == SQLITE_OK) {
         code = sqlite3_step(statement);
-        self->wal = code == SQLITE_ROW &&
-                    strcmp(moi_sqlite_text(statement, 0), "wal") == 0;
+        self->wal =
+            code == SQLITE_ROW &&
+            strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
         sqlite3_finalize(statement);
     }
     if (code == SQLITE_NOMEM || (code & 0xFF) == SQLITE_NOTADB ||
         (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_IOERR)
-        return moi_sqlite_fail(self, code, "on opening it");
+        return fail(self, code);
     return MOPT_OK;
 }
 
-/* Look at the tables and the study, or make them, in one transaction. */
-static int32_t enter_study(moi_sqlite *self, int32_t how,
-                           moi_study_head *head)
+static int32_t open_file(void *user, const char *place, int32_t create,
+                         const mopt_database_host *host,
+                         mopt_connection **db)
 {
-    const int32_t create = how & MOI_STORE_NEW;
-    int32_t rc = moi_sqlite_execute(self,
-                                    create ? "BEGIN IMMEDIATE" : "BEGIN");
+    mopt_connection *self = host->alloc(host->alloc_user, NULL, 0,
+                                        sizeof(*self));
+    int32_t rc;
+    int code;
 
-    if (rc)
+    (void)user;
+    if (!self)
+        return MOPT_DATABASE_NOMEM;
+    memset(self, 0, sizeof(*self));
+    self->host = *host;
+    self->lasting = -1;
+    code = sqlite3_open_v2(place, &self->db,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                               (create ? SQLITE_OPEN_CREATE : 0), NULL);
+    if (code != SQLITE_OK) {
+        rc = fail(self, code);
+        close_file(self);
+        if ((code & 0xFF) == SQLITE_CANTOPEN && !create) {
+            snprintf(host->message, host->message_size,
+                     "there is no such study file");
+            rc = MOPT_DATABASE_MISSING;
+        }
         return rc;
-    rc = moi_sqlite_check_tables(self, create);
-    if (!rc)
-        rc = moi_sqlite_find_study(self, how, head);
-    if (!rc)
-        rc = moi_sqlite_execute(self, "COMMIT");
-    if (rc && !sqlite3_get_autocommit(self->db))
-        sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
-    return rc;
+    }
+    distrust(self->db);
+    sqlite3_busy_handler(self->db, wait_for_others, self);
+    rc = use_log(self, create);
+    if (rc) {
+        close_file(self);
+        return rc;
+    }
+    *db = self;
+    return MOPT_OK;
 }
 
-static int32_t open_store(mopt_context *ctx, const char *place, int32_t how,
-                          moi_study_head *head, moi_store **out);
-static int32_t list(mopt_context *ctx, const char *place, json_t *names);
-static int32_t attach(moi_store *store, moi_history *history);
-
-static int32_t begin(moi_store *store, int32_t lasting,
-                     const mopt_cancel *cancel)
+static int32_t set_lasting(mopt_connection *self, int32_t lasting)
 {
-    moi_sqlite *self = (moi_sqlite *)store;
-    int32_t rc = MOPT_OK;
+    int32_t rc;
 
-    be_patient(self, cancel);
     /* Without the log every commit is flushed: half a journal is no good. */
     lasting = lasting || !self->wal;
-    if (lasting != self->lasting)
-        rc = moi_sqlite_execute(self, lasting ? "PRAGMA synchronous = FULL"
-                                              : "PRAGMA synchronous = NORMAL");
-    if (rc)
-        return rc;
-    self->lasting = lasting;
-    rc = moi_sqlite_execute(self, "BEGIN IMMEDIATE");
-    if (rc)
-        return rc;
-    rc = moi_sqlite_load(self);
-    if (rc)
-        sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+    if (lasting == self->lasting)
+        return MOPT_OK;
+    rc = execute(self, lasting ? "PRAGMA synchronous = FULL"
+                               : "PRAGMA synchronous = NORMAL");
+    if (!rc)
+        self->lasting = lasting;
     return rc;
 }
 
-static void rollback(moi_store *store)
+static int32_t begin(mopt_connection *self, int32_t kind, int32_t lasting)
 {
-    moi_sqlite *self = (moi_sqlite *)store;
+    int32_t rc;
 
+    if (kind == MOPT_DATABASE_READ)
+        return execute(self, "BEGIN");
+    rc = set_lasting(self, lasting);
+    return rc ? rc : execute(self, "BEGIN IMMEDIATE");
+}
+
+static void rollback(mopt_connection *self)
+{
+    drop(self);
     if (!sqlite3_get_autocommit(self->db))
         sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-static int32_t commit(moi_store *store)
+static int32_t commit(mopt_connection *self)
 {
-    moi_sqlite *self = (moi_sqlite *)store;
-    int32_t rc = moi_sqlite_execute(self, "COMMIT");
+    int32_t rc;
 
+    drop(self);
+    rc = execute(self, "COMMIT");
     if (rc)
-        rollback(store);
+        rollback(self);
     return rc;
 }
 
-extern const moi_store_kind moi_store_sqlite;
-const moi_store_kind moi_store_sqlite = {
-    .name = "sqlite",
-    .open = open_store,
-    .close = close_store,
-    .list = list,
-    .attach = attach,
-    .pull = moi_sqlite_pull,
-    .begin = begin,
-    .commit = commit,
-    .rollback = rollback,
-    .census = moi_sqlite_census,
-    .add = moi_sqlite_add,
-    .start = moi_sqlite_start,
-    .finish = moi_sqlite_finish,
-    .report = moi_sqlite_report,
-    .note = moi_sqlite_note,
-};
-
-static int32_t open_store(mopt_context *ctx, const char *place, int32_t how,
-                          moi_study_head *head, moi_store **out)
+static int bind(sqlite3_stmt *statement, int at, const mopt_value *value,
+                int32_t quiet)
 {
-    moi_sqlite *self = NULL;
-    int32_t rc = connect_file(ctx, place, how & MOI_STORE_NEW, &self);
+    switch (value->type) {
+    case MOPT_VALUE_INT:
+        return sqlite3_bind_int64(statement, at, value->integer);
+    case MOPT_VALUE_REAL:
+        return sqlite3_bind_double(statement, at, value->real);
+    case MOPT_VALUE_TEXT:
+        /* What is run ahead outlives its parameters. */
+        return sqlite3_bind_text(statement, at, value->text, -1,
+                                 quiet ? SQLITE_STATIC : SQLITE_TRANSIENT);
+    default:
+        return sqlite3_bind_null(statement, at);
+    }
+}
 
-    if (rc)
-        return rc;
-    self->head.kind = &moi_store_sqlite;
-    self->strict = how & MOI_STORE_NEW;
-    rc = use_log(self, how & MOI_STORE_NEW);
-    if (!rc)
-        rc = enter_study(self, how, head);
+static int32_t prepare(mopt_connection *self, int32_t key, const char *sql,
+                       sqlite3_stmt **out)
+{
+    int code = SQLITE_OK;
+
+    *out = self->kept[key];
+    if (!*out)
+        code = sqlite3_prepare_v3(self->db, sql, -1,
+                                  key ? SQLITE_PREPARE_PERSISTENT : 0, out,
+                                  NULL);
+    if (key)
+        self->kept[key] = *out;
+    return code == SQLITE_OK ? MOPT_OK : fail(self, code);
+}
+
+/* Run a statement whose rows nobody wants. */
+static int32_t run_quietly(mopt_connection *self, sqlite3_stmt *statement,
+                           int32_t kept)
+{
+    const int code = sqlite3_step(statement);
+    int32_t rc = code == SQLITE_DONE || code == SQLITE_ROW ? MOPT_OK
+                                                           : fail(self, code);
+
+    if (kept)
+        sqlite3_reset(statement);
+    else
+        sqlite3_finalize(statement);
+    return rc;
+}
+
+static int32_t run(mopt_connection *self, int32_t key, const char *sql,
+                   const mopt_value *params, int32_t count, int32_t quiet)
+{
+    sqlite3_stmt *statement;
+    int32_t i, rc = prepare(self, key, sql, &statement);
+    int code = SQLITE_OK;
+
+    for (i = 0; !rc && i < count && code == SQLITE_OK; i++)
+        code = bind(statement, i + 1, &params[i], quiet);
+    if (!rc && (code != SQLITE_OK || self->count == AHEAD)) {
+        rc = fail(self, code ? code : SQLITE_MISUSE);
+        if (!key)
+            sqlite3_finalize(statement);
+    }
     if (rc) {
-        close_store(&self->head);
+        drop(self);
         return rc;
     }
-    *out = &self->head;
+    if (quiet)
+        return run_quietly(self, statement, key != 0);
+    self->ahead[self->count] = statement;
+    self->ahead_kept[self->count++] = key != 0;
     return MOPT_OK;
 }
 
-static int32_t list(mopt_context *ctx, const char *place, json_t *names)
+static void read_value(sqlite3_stmt *statement, int column, mopt_value *value)
 {
-    moi_sqlite *self = NULL;
-    int32_t rc = connect_file(ctx, place, 0, &self);
-
-    if (rc)
-        return rc;
-    rc = moi_sqlite_check_tables(self, 0);
-    if (!rc)
-        rc = moi_sqlite_names(self, names);
-    close_store(&self->head);
-    return rc;
+    switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_NULL:
+        value->type = MOPT_VALUE_NULL;
+        break;
+    case SQLITE_INTEGER:
+        value->type = MOPT_VALUE_INT;
+        value->integer = sqlite3_column_int64(statement, column);
+        break;
+    case SQLITE_FLOAT:
+        value->type = MOPT_VALUE_REAL;
+        value->real = sqlite3_column_double(statement, column);
+        break;
+    default:
+        value->type = MOPT_VALUE_TEXT;
+        value->text = (const char *)sqlite3_column_text(statement, column);
+        if (!value->text)
+            value->text = "";
+    }
 }
 
-static int32_t attach(moi_store *store, moi_history *history)
+static int32_t step(mopt_connection *self, const mopt_value **row)
 {
-    moi_sqlite *self = (moi_sqlite *)store;
-    const int64_t count = history->space->count;
-    int64_t p;
+    sqlite3_stmt *statement = self->ahead[0];
+    int code = SQLITE_MISUSE, i, columns;
     int32_t rc;
 
-    self->distributions = moi_calloc(store->ctx, count, sizeof(char *));
-    self->seen = moi_calloc(store->ctx, count, sizeof(char *));
-    self->fits = moi_calloc(store->ctx, count, 1);
-    if (!self->distributions || !self->seen || !self->fits)
-        return MOPT_ENOMEM;
-    for (p = 0; p < count; p++) {
-        self->distributions[p] = moi_distribution_write(
-            store->ctx, &history->space->params[p].domain);
-        if (!self->distributions[p])
-            return MOPT_ENOMEM;
+    if (self->count > 0)
+        code = sqlite3_step(statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        rc = fail(self, code);
+        drop(self);
+        return rc;
     }
-    rc = moi_sqlite_pull(store);
-    self->opened = rc == MOPT_OK;
-    return rc;
+    if (code == SQLITE_DONE) {
+        self->changes = sqlite3_changes(self->db);
+        end_oldest(self);
+        return MOPT_OK;
+    }
+    columns = sqlite3_column_count(statement);
+    for (i = 0; i < columns && i < COLUMNS; i++)
+        read_value(statement, i, &self->row[i]);
+    *row = self->row;
+    return MOPT_DATABASE_ROW;
 }
+
+static int64_t changes(mopt_connection *self)
+{
+    return self->changes;
+}
+
+
+static int32_t version(mopt_connection *self, int64_t *out)
+{
+    const mopt_value *row;
+    int32_t rc = run(self, KEYS - 1, "PRAGMA data_version", NULL, 0, 0);
+
+    if (!rc)
+        rc = step(self, &row);
+    if (rc != MOPT_DATABASE_ROW)
+        return rc ? rc : MOPT_DATABASE_FAILED;
+    *out = row[0].integer;
+    drop(self);
+    return MOPT_OK;
+}
+
+const mopt_database moi_database_sqlite = {
+    .struct_size = sizeof(mopt_database),
+    .abi_version = MOPT_DATABASE_ABI,
+    .name = "sqlite",
+    .tables = tables,
+    .find_table = "SELECT name FROM sqlite_master WHERE type = 'table' "
+                  "AND name = ?1 COLLATE NOCASE",
+    .any_table = "SELECT name FROM sqlite_master LIMIT 1",
+    .last_id = "SELECT last_insert_rowid()",
+    .lock = "",
+    .open = open_file,
+    .close = close_file,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .run = run,
+    .step = step,
+    .changes = changes,
+    .drop = drop,
+    .script = execute,
+    .version = version,
+};

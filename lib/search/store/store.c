@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-extern const moi_store_kind moi_store_memory, moi_store_sqlite;
+extern const moi_store_kind moi_store_memory, moi_store_relational;
 
 /* By what a place begins with; the first that fits serves it, and the last
  * fits all. "sqlite:///" is how Optuna writes a file. */
@@ -19,8 +19,8 @@ static const struct {
 } stores[] = {
     {"", 1, &moi_store_memory},
     {":memory:", 1, &moi_store_memory},
-    {"sqlite:///", 0, &moi_store_sqlite},
-    {"", 0, &moi_store_sqlite},
+    {"sqlite:///", 0, &moi_store_relational},
+    {"", 0, &moi_store_relational},
 };
 
 const moi_store_kind *moi_store_find(const char **place)
@@ -50,11 +50,12 @@ int32_t moi_store_pull(moi_store *store)
     return store->kind->pull ? store->kind->pull(store) : MOPT_OK;
 }
 
-int32_t moi_store_begin(moi_store *store, int32_t lasting,
+int32_t moi_store_begin(moi_store *store, int64_t row, int32_t lasting,
                         const mopt_cancel *cancel)
 {
-    return store->kind->begin ? store->kind->begin(store, lasting, cancel)
-                              : MOPT_OK;
+    return store->kind->begin
+               ? store->kind->begin(store, row, lasting, cancel)
+               : MOPT_OK;
 }
 
 int32_t moi_store_commit(moi_store *store)
@@ -68,10 +69,17 @@ void moi_store_rollback(moi_store *store)
         store->kind->rollback(store);
 }
 
-int32_t moi_store_census(moi_store *store, int64_t *live)
+int32_t moi_store_again(moi_store *store, int32_t rc)
+{
+    return rc && store->kind->again ? store->kind->again(store, rc) : 0;
+}
+
+int32_t moi_store_census(moi_store *store, int64_t *live, int32_t *buried)
 {
     *live = store->history->tally[MOPT_TRIAL_RUNNING];
-    return store->kind->census ? store->kind->census(store, live) : MOPT_OK;
+    *buried = 0;
+    return store->kind->census ? store->kind->census(store, live, buried)
+                               : MOPT_OK;
 }
 
 int32_t moi_store_add(moi_store *store, const moi_draft *draft, int64_t *id)

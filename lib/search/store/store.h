@@ -28,7 +28,17 @@ typedef struct moi_study_head {
 #define MOI_STORE_NEW 1  /* make it if it is not there */
 #define MOI_STORE_OLD 2  /* open it if it is there */
 
+/* A transaction on more than one trial. */
+#define MOI_STORE_ALL (-1)
+
 typedef struct moi_store moi_store;
+
+/* What a study asks of its store. */
+typedef struct moi_store_terms {
+    double patience;  /* seconds to wait for others, or for a connection */
+    double heartbeat; /* seconds between signs of life */
+    double grace;     /* seconds without one after which a worker is dead */
+} moi_store_terms;
 
 /* A trial that is to be added. */
 typedef struct moi_draft {
@@ -58,7 +68,8 @@ typedef struct moi_store_kind {
     /* Open or make the study head->name at a place; head is what a new one is
      * to be, and receives what an old one is. MOPT_EEXIST, MOPT_ENOENT. */
     int32_t (*open)(mopt_context *ctx, const char *place, int32_t how,
-                    moi_study_head *head, moi_store **out);
+                    const moi_store_terms *terms, moi_study_head *head,
+                    moi_store **out);
     void (*close)(moi_store *store);
     /* Add the names of all studies at a place to an array. MOPT_ENOENT. */
     int32_t (*list)(mopt_context *ctx, const char *place, json_t *names);
@@ -66,19 +77,24 @@ typedef struct moi_store_kind {
     int32_t (*attach)(moi_store *store, moi_history *history);
     /* Bring the history up to date, outside of a transaction. */
     int32_t (*pull)(moi_store *store);
-    /* Start a transaction, the history up to date. What is lasting survives a
-     * loss of power once it is committed, anything else the end of the
-     * process. cancel may be NULL: then waiting for others has its own end.
-     * MOPT_ECANCELED. */
-    int32_t (*begin)(moi_store *store, int32_t lasting,
+    /* Start a transaction, the history up to date. It changes the trial of a
+     * row; or anything, row MOI_STORE_ALL: then nobody else adds a trial, or
+     * starts one, before it ends. What is lasting survives a loss of power
+     * once it is committed, anything else the end of the process. cancel may
+     * be NULL: then waiting for others has its own end. MOPT_ECANCELED. */
+    int32_t (*begin)(moi_store *store, int64_t row, int32_t lasting,
                      const mopt_cancel *cancel);
     /* One that fails has rolled back. */
     int32_t (*commit)(moi_store *store);
     void (*rollback)(moi_store *store);
-    /* Send running trials of processes that have died back to waiting, outside
-     * of a transaction, the history too; *live are those that somebody is
-     * known to work on. */
-    int32_t (*census)(moi_store *store, int64_t *live);
+    /* After a transaction, or a pull, that failed with rc: 1 if it is worth
+     * another try, because a connection was lost that is there again. */
+    int32_t (*again)(moi_store *store, int32_t rc);
+    /* Within a transaction of MOI_STORE_ALL: send running trials of processes
+     * that have died back to waiting, *buried of them; they are to be
+     * committed at once, and the history knows them with the next pull. *live
+     * are those that somebody is known to work on. */
+    int32_t (*census)(moi_store *store, int64_t *live, int32_t *buried);
     int32_t (*add)(moi_store *store, const moi_draft *draft, int64_t *id);
     /* Let a waiting trial run; point's values that the row lacks are added. */
     int32_t (*start)(moi_store *store, int64_t row, int64_t when,
@@ -97,19 +113,21 @@ struct moi_store {
     const moi_store_kind *kind;
     mopt_context *ctx;
     moi_history *history;
+    char notice[400]; /* to be logged once the gate is free, or "" */
 };
 
-/* The kind that serves a place: the empty text is memory, anything else a
- * file. *place loses the prefix that only chose the kind. */
+/* The kind that serves a place: the empty text is memory, anything else is a
+ * file or a database. *place loses the prefix that only chose the kind. */
 const moi_store_kind *moi_store_find(const char **place);
 
 int32_t moi_store_attach(moi_store *store, moi_history *history);
 int32_t moi_store_pull(moi_store *store);
-int32_t moi_store_begin(moi_store *store, int32_t lasting,
+int32_t moi_store_begin(moi_store *store, int64_t row, int32_t lasting,
                         const mopt_cancel *cancel);
 int32_t moi_store_commit(moi_store *store);
 void moi_store_rollback(moi_store *store);
-int32_t moi_store_census(moi_store *store, int64_t *live);
+int32_t moi_store_again(moi_store *store, int32_t rc);
+int32_t moi_store_census(moi_store *store, int64_t *live, int32_t *buried);
 int32_t moi_store_add(moi_store *store, const moi_draft *draft, int64_t *id);
 int32_t moi_store_start(moi_store *store, int64_t row, int64_t when,
                         const double *point);

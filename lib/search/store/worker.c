@@ -79,6 +79,13 @@ void moi_worker_self(mopt_context *ctx, moi_worker *self)
     read_stat(ctx, self->pid, &state, &self->started);
 }
 
+int32_t moi_worker_same(const moi_worker *a, const moi_worker *b)
+{
+    return a->pid == b->pid && a->started == b->started &&
+           strcmp(a->host, b->host) == 0 && strcmp(a->boot, b->boot) == 0 &&
+           strcmp(a->room, b->room) == 0;
+}
+
 int32_t moi_worker_look(mopt_context *ctx, const moi_worker *self,
                         const moi_worker *other)
 {

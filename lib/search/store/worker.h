@@ -22,6 +22,9 @@ typedef struct moi_worker {
 
 void moi_worker_self(mopt_context *ctx, moi_worker *self);
 
+/* Are both the same process? */
+int32_t moi_worker_same(const moi_worker *a, const moi_worker *b);
+
 /* MOI_WORKER_*, seen from self. */
 int32_t moi_worker_look(mopt_context *ctx, const moi_worker *self,
                         const moi_worker *other);

@@ -30,6 +30,7 @@ int32_t moi_trial_new(mopt_study *study, mopt_trial **out)
     trial->study = study;
     trial->number = -1;
     trial->asked = 0;
+    trial->claim = MOI_CLAIM_NONE;
     atomic_fetch_add(&study->refs, 1);
     *out = trial;
     return MOPT_OK;
@@ -148,6 +149,7 @@ static void publish(mopt_study *study, int64_t row, int64_t when, int64_t id)
         moi_history_push(history, MOPT_TRIAL_RUNNING, id);
     else
         moi_history_set_state(history, row, MOPT_TRIAL_RUNNING);
+    moi_history_claim(history, row);
     history->start[row] = when;
     for (p = 0; p < study->space->count; p++)
         history->params[p][row] = study->point[p];
@@ -175,28 +177,6 @@ static int32_t start_new(mopt_study *study, int64_t when, int64_t *id)
     return rc ? rc : moi_store_add(study->store, &draft, id);
 }
 
-/* Grows with each trial that anybody begins or ends, as far as is known. */
-static int64_t progress(const mopt_study *study)
-{
-    return study->history.count + moi_history_finished(&study->history);
-}
-
-/* Are limit trials finished or under way? */
-static int32_t check_limit(mopt_study *study, int64_t limit)
-{
-    int64_t live;
-    int32_t rc;
-
-    if (limit < 0)
-        return MOPT_OK;
-    rc = moi_store_census(study->store, &live);
-    if (rc)
-        return rc;
-    return moi_history_finished(&study->history) + live >= limit
-               ? MOPT_STOPPED
-               : MOPT_OK;
-}
-
 /* End a trial within the transaction that is open, and publish it. */
 static int32_t end_row(mopt_study *study, int64_t row,
                        const moi_ending *ending);
@@ -210,25 +190,55 @@ static int32_t fail_waiting(mopt_study *study, int64_t row)
     return end_row(study, row, &ending);
 }
 
+/* In the transaction: send what the dead left running back to waiting, and
+ * commit that, in which case *done is 1; otherwise see whether limit trials
+ * are finished or under way, MOPT_STOPPED. */
+static int32_t take_census(mopt_study *study, int64_t limit, int32_t *done)
+{
+    int32_t buried = 0, rc;
+    int64_t live;
+
+    rc = moi_store_census(study->store, &live, &buried);
+    *done = !rc && buried > 0;
+    if (*done)
+        return moi_store_commit(study->store);
+    if (!rc && limit >= 0 &&
+        moi_history_finished(&study->history) + live >= limit)
+        rc = MOPT_STOPPED;
+    if (rc)
+        moi_store_rollback(study->store);
+    return rc;
+}
+
+int32_t moi_study_census(mopt_study *study)
+{
+    int32_t done = 0, rc;
+
+    do {
+        rc = moi_store_begin(study->store, MOI_STORE_ALL, 0, NULL);
+        if (!rc)
+            rc = take_census(study, -1, &done);
+        if (!rc && !done)
+            moi_store_rollback(study->store);
+    } while (moi_store_again(study->store, rc));
+    return rc ? rc : moi_store_pull(study->store);
+}
+
 /* One round under the gate: *row is the trial that runs now, or -1 if another
- * round is needed: a trial had to be taken out of the way first, or the limit
- * was checked against what another process has changed meanwhile. */
+ * round is needed, because a trial had to be taken out of the way first. */
 static int32_t ask_once(mopt_study *study, int64_t limit,
                         const mopt_cancel *cancel, int64_t *row)
 {
     const int64_t when = moi_clock_utc_micros();
-    const int64_t seen = progress(study);
+    int32_t done = 0;
     int64_t id = -1;
-    int32_t rc = check_limit(study, limit);
+    int32_t rc = moi_store_begin(study->store, MOI_STORE_ALL, 0, cancel);
 
+    *row = -1;
     if (!rc)
-        rc = moi_store_begin(study->store, 0, cancel);
-    if (rc)
+        rc = take_census(study, limit, &done);
+    if (rc || done)
         return rc;
-    if (limit >= 0 && progress(study) != seen) {
-        moi_store_rollback(study->store); /* others went on: count again */
-        return MOPT_OK;
-    }
     rc = moi_history_reserve(&study->history, study->history.count + 1);
     if (!rc) {
         *row = moi_history_waiting(&study->history);
@@ -265,12 +275,15 @@ int32_t moi_study_ask(mopt_study *study, int64_t limit,
     if (rc)
         return rc;
     pthread_mutex_lock(&study->gate);
-    while (!rc && row < 0)
+    do
         rc = ask_once(study, limit, cancel, &row);
-    if (!rc)
+    while (rc ? moi_store_again(study->store, rc) : row < 0);
+    if (!rc) {
         memcpy(trial->params, study->point,
                (size_t)study->space->count * sizeof(double));
-    pthread_mutex_unlock(&study->gate);
+        trial->claim = study->history.claim[row];
+    }
+    moi_study_leave(study);
     if (rc) {
         mopt_trial_free(trial);
         return rc;
@@ -347,30 +360,50 @@ static int32_t end_row(mopt_study *study, int64_t row,
     return MOPT_OK;
 }
 
-int32_t moi_study_tell(mopt_study *study, int64_t row,
+int32_t moi_study_check_claim(const mopt_study *study, int64_t row,
+                              int64_t claim)
+{
+    const moi_history *history = &study->history;
+
+    if (history->state[row] == MOPT_TRIAL_RUNNING &&
+        (claim == MOI_CLAIM_NONE || claim == history->claim[row]))
+        return MOPT_OK;
+    if (history->state[row] == MOPT_TRIAL_WAITING ||
+        history->state[row] == MOPT_TRIAL_RUNNING)
+        return moi_fail(MOPT_ESTATE, "trial %lld is no longer this worker's: "
+                        "there was no sign of life from it for too long, and "
+                        "the trial was given to another", (long long)row);
+    return moi_fail(MOPT_ESTATE, "trial %lld does not run: it was told "
+                    "already", (long long)row);
+}
+
+int32_t moi_study_tell(mopt_study *study, int64_t row, int64_t claim,
                        const moi_ending *ending, const mopt_cancel *cancel)
 {
+    const int32_t lasting =
+        study->lasting && ending->state != MOPT_TRIAL_WAITING;
     int32_t rc;
 
     pthread_mutex_lock(&study->gate);
-    rc = moi_store_begin(study->store, study->lasting &&
-                         ending->state != MOPT_TRIAL_WAITING, cancel);
-    if (!rc && study->history.state[row] != MOPT_TRIAL_RUNNING) {
-        moi_store_rollback(study->store);
-        rc = moi_fail(MOPT_ESTATE, "trial %lld does not run: it was told "
-                      "already", (long long)row);
-    } else if (!rc) {
-        rc = end_row(study, row, ending);
-    }
-    pthread_mutex_unlock(&study->gate);
+    do {
+        rc = moi_store_begin(study->store, row, lasting, cancel);
+        if (rc)
+            continue;
+        rc = moi_study_check_claim(study, row, claim);
+        if (rc)
+            moi_store_rollback(study->store);
+        else
+            rc = end_row(study, row, ending);
+    } while (moi_store_again(study->store, rc));
+    moi_study_leave(study);
     return rc;
 }
 
-void moi_study_give_back(mopt_study *study, int64_t row)
+void moi_study_give_back(mopt_study *study, int64_t row, int64_t claim)
 {
     const moi_ending ending = {MOPT_TRIAL_WAITING, 0, NULL, NULL};
 
-    if (moi_study_tell(study, row, &ending, NULL))
+    if (moi_study_tell(study, row, claim, &ending, NULL))
         moi_log(study->ctx, MOPT_LOG_WARN, "study",
                 "trial %lld could not be given back: %s", (long long)row,
                 moi_last_text());
@@ -410,8 +443,9 @@ static const double *last_report(mopt_study *study, int64_t row,
     return isnan(*value) || history->objectives > 1 ? NULL : value;
 }
 
-int32_t mopt_study_tell(mopt_study *study, mopt_trial *trial, int32_t state,
-                        const double *values, const char *reason)
+int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
+                             int32_t state, const double *values,
+                             const char *reason, const mopt_cancel *cancel)
 {
     moi_ending ending = {state, moi_clock_utc_micros(), values, NULL};
     double last;
@@ -437,10 +471,16 @@ int32_t mopt_study_tell(mopt_study *study, mopt_trial *trial, int32_t state,
         ending.reason = reason;
     if (state == MOPT_TRIAL_PRUNED)
         ending.values = last_report(study, trial->number, &last);
-    rc = moi_study_tell(study, trial->number, &ending, NULL);
+    rc = moi_study_tell(study, trial->number, trial->claim, &ending, cancel);
     if (!rc)
         trial->asked = 0;
     return rc;
+}
+
+int32_t mopt_study_tell(mopt_study *study, mopt_trial *trial, int32_t state,
+                        const double *values, const char *reason)
+{
+    return moi_study_tell_trial(study, trial, state, values, reason, NULL);
 }
 
 /* Every value is one that its parameter can have? */
@@ -473,7 +513,8 @@ static int32_t add_waiting(mopt_study *study, char *fixed, moi_extra *extra)
     const moi_draft draft = {MOPT_TRIAL_WAITING, 0, NULL, fixed};
     moi_history *history = &study->history;
     int64_t id, row;
-    int32_t rc = moi_store_begin(study->store, study->lasting, NULL);
+    int32_t rc = moi_store_begin(study->store, MOI_STORE_ALL, study->lasting,
+                                 NULL);
 
     if (rc)
         return rc;
@@ -520,8 +561,10 @@ int32_t mopt_study_enqueue(mopt_study *study, const char *params)
     json_decref(document);
     if (!rc) {
         pthread_mutex_lock(&study->gate);
-        rc = add_waiting(study, fixed, extra);
-        pthread_mutex_unlock(&study->gate);
+        do
+            rc = add_waiting(study, fixed, extra);
+        while (moi_store_again(study->store, rc));
+        moi_study_leave(study);
     }
     if (rc) {
         moi_free(study->ctx, fixed);

@@ -107,21 +107,21 @@ static int32_t call_back(run *self, mopt_trial *trial)
 static int32_t tell(run *self, mopt_trial *trial, const moi_ending *ending,
                     const double *values)
 {
-    int32_t rc;
+    int32_t tries, rc = MOPT_OK;
 
     if (ending->state == MOPT_TRIAL_WAITING) {
-        moi_study_give_back(self->study, trial->number);
+        moi_study_give_back(self->study, trial->number, trial->claim);
         trial->asked = 0;
         return MOPT_OK;
     }
-    rc = mopt_study_tell(self->study, trial, ending->state,
-                         ending->state == MOPT_TRIAL_COMPLETE ? values : NULL,
-                         ending->reason);
-    if (rc == MOPT_ESTORE || rc == MOPT_ENOMEM)
-        rc = mopt_study_tell(
-            self->study, trial, ending->state,
-            ending->state == MOPT_TRIAL_COMPLETE ? values : NULL,
-            ending->reason);
+    if (ending->state != MOPT_TRIAL_COMPLETE)
+        values = NULL;
+    for (tries = 0; tries < 2; tries++) {
+        rc = moi_study_tell_trial(self->study, trial, ending->state, values,
+                                  ending->reason, self->cancel);
+        if (rc != MOPT_ESTORE && rc != MOPT_ENOMEM)
+            break;
+    }
     return rc;
 }
 
@@ -141,6 +141,14 @@ static void evaluate(run *self, mopt_trial *trial)
     if (outcome)
         finish(self, outcome);
     rc = tell(self, trial, &ending, values);
+    if (rc == MOPT_ESTATE) {
+        /* Somebody else has it now, or has ended it: what came out here is of
+         * no use, and the search goes on. */
+        trial->asked = 0;
+        moi_log(self->study->ctx, MOPT_LOG_WARN, "study", "%s",
+                moi_last_text());
+        return;
+    }
     if (rc)
         finish(self, rc);
     else if (ending.state != MOPT_TRIAL_WAITING &&

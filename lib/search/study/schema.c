@@ -6,7 +6,8 @@
 
 static const moi_key keys[] = {
     MOI_TEXT("name", "study", "name of the study in its file"),
-    MOI_TEXT("storage", "", "file that the study lives in; empty for memory"),
+    MOI_TEXT("storage", "",
+             "file or database that the study lives in; empty for memory"),
     MOI_BOOL("resume", 0, "go on with a study that is there already"),
     MOI_CHOICE("durability", "power", "power|process",
                "what a told trial survives: a loss of power (one flush of the "
@@ -24,6 +25,14 @@ static const moi_key keys[] = {
     MOI_INT("workers", 1, 1, 1024, "trials that run at a time"),
     MOI_FLOAT("timeout", 0, 0, 1e9,
               "seconds after which no trial is begun; 0 for no end"),
+    MOI_FLOAT("patience", 60, 0, 1e6,
+              "seconds to wait for others, or for a lost database"),
+    MOI_FLOAT("heartbeat", 10, 0, 1e6,
+              "seconds between signs of life of running trials, where several "
+              "hosts share a database; 0 for none"),
+    MOI_FLOAT("grace", 60, 0.1, 1e6,
+              "seconds without a sign of life after which a running trial is "
+              "given to another worker"),
     MOI_KEYS_END,
 };
 

@@ -68,6 +68,11 @@ static int32_t open_store(mopt_study *study, const mopt_space *space,
 {
     const char *place = moi_config_text(config, "storage");
     const moi_store_kind *kind = moi_store_find(&place);
+    const moi_store_terms terms = {
+        moi_config_float(config, "patience"),
+        moi_config_float(config, "heartbeat"),
+        moi_config_float(config, "grace"),
+    };
     const int32_t resume = !space || moi_config_bool(config, "resume");
     json_t *document;
     int32_t rc;
@@ -89,7 +94,7 @@ static int32_t open_store(mopt_study *study, const mopt_space *space,
     rc = kind->open(study->ctx, place,
                     (space ? MOI_STORE_NEW : 0) |
                         (resume ? MOI_STORE_OLD : 0),
-                    head, &study->store);
+                    &terms, head, &study->store);
     return rc ? rc : check_directions(config, head);
 }
 
@@ -164,7 +169,6 @@ static int32_t make_points(mopt_study *study, const mopt_config *config)
 static int32_t build(mopt_study *study, const mopt_space *space,
                      const mopt_config *config, moi_study_head *head)
 {
-    int64_t live;
     int32_t rc;
 
     study->seed = (uint64_t)moi_config_int(config, "seed");
@@ -186,7 +190,7 @@ static int32_t build(mopt_study *study, const mopt_space *space,
         (rc = make_points(study, config)))
         return rc;
     /* What the dead left running is to wait again. */
-    return space ? moi_store_census(study->store, &live) : MOPT_OK;
+    return space ? moi_study_census(study) : MOPT_OK;
 }
 
 static int32_t create(mopt_context *ctx, const mopt_space *space,
@@ -286,10 +290,23 @@ static int32_t enter(mopt_study *study)
     int32_t rc;
 
     pthread_mutex_lock(&study->gate);
-    rc = moi_store_pull(study->store);
+    do
+        rc = moi_store_pull(study->store);
+    while (moi_store_again(study->store, rc));
     if (rc)
-        pthread_mutex_unlock(&study->gate);
+        moi_study_leave(study);
     return rc;
+}
+
+void moi_study_leave(mopt_study *study)
+{
+    char notice[sizeof(study->store->notice)];
+
+    memcpy(notice, study->store->notice, sizeof(notice));
+    study->store->notice[0] = '\0';
+    pthread_mutex_unlock(&study->gate);
+    if (notice[0])
+        moi_log(study->ctx, MOPT_LOG_WARN, "study", "%s", notice);
 }
 
 int32_t mopt_study_count(mopt_study *study, int32_t state, int64_t *count)
@@ -307,7 +324,7 @@ int32_t mopt_study_count(mopt_study *study, int32_t state, int64_t *count)
     if (rc)
         return rc;
     *count = state < 0 ? study->history.count : study->history.tally[state];
-    pthread_mutex_unlock(&study->gate);
+    moi_study_leave(study);
     return MOPT_OK;
 }
 
@@ -343,7 +360,7 @@ int32_t mopt_study_best(mopt_study *study, mopt_trial **out)
                       study->name);
     else
         rc = read_row(study, row, out);
-    pthread_mutex_unlock(&study->gate);
+    moi_study_leave(study);
     return rc;
 }
 
@@ -364,7 +381,7 @@ int32_t mopt_study_trial(mopt_study *study, int64_t number, mopt_trial **out)
                       (long long)study->history.count);
     else
         rc = read_row(study, number, out);
-    pthread_mutex_unlock(&study->gate);
+    moi_study_leave(study);
     return rc;
 }
 
@@ -451,35 +468,21 @@ int32_t mopt_study_to_json(mopt_study *study, char *buf, size_t cap,
     moi_history_lock(&study->history);
     object = show_study(study);
     moi_history_unlock(&study->history);
-    pthread_mutex_unlock(&study->gate);
+    moi_study_leave(study);
     return moi_json_finish(study->ctx, object, buf, cap, needed);
 }
 
-int32_t mopt_study_set_note(mopt_study *study, const char *key,
-                            const char *json)
+/* Store a note and put it into the history, in a transaction. */
+static int32_t set_note(mopt_study *study, const char *key, const char *json)
 {
-    moi_history *history;
-    json_t *value = NULL;
-    char *key_copy, *json_copy;
-    int32_t rc;
+    moi_history *history = &study->history;
+    char *key_copy = moi_strdup(study->ctx, key);
+    char *json_copy = moi_strdup(study->ctx, json);
+    int32_t rc = key_copy && json_copy
+                     ? moi_store_begin(study->store, MOI_STORE_ALL,
+                                       study->lasting, NULL)
+                     : MOPT_ENOMEM;
 
-    if (!study)
-        return moi_fail_null("mopt_study_set_note", "study");
-    if (!key)
-        return moi_fail_null("mopt_study_set_note", "key");
-    if (!json)
-        return moi_fail_null("mopt_study_set_note", "json");
-    if ((rc = moi_name_check("a note's key", key)) ||
-        (rc = moi_json_parse(json, &value)))
-        return rc;
-    json_decref(value);
-    history = &study->history;
-    key_copy = moi_strdup(study->ctx, key);
-    json_copy = moi_strdup(study->ctx, json);
-    pthread_mutex_lock(&study->gate);
-    rc = key_copy && json_copy ? moi_store_begin(study->store, study->lasting,
-                                               NULL)
-                               : MOPT_ENOMEM;
     if (!rc) {
         moi_history_lock(history);
         rc = moi_grow(study->ctx, (void **)&history->notes,
@@ -493,16 +496,39 @@ int32_t mopt_study_set_note(mopt_study *study, const char *key,
         else
             moi_store_rollback(study->store);
     }
-    if (!rc) {
-        moi_history_lock(history);
-        moi_note_put(study->ctx, history->notes, &history->note_count,
-                     key_copy, json_copy);
-        moi_history_unlock(history);
-    } else {
+    if (rc) {
         moi_free(study->ctx, key_copy);
         moi_free(study->ctx, json_copy);
+        return rc;
     }
-    pthread_mutex_unlock(&study->gate);
+    moi_history_lock(history);
+    moi_note_put(study->ctx, history->notes, &history->note_count, key_copy,
+                 json_copy);
+    moi_history_unlock(history);
+    return MOPT_OK;
+}
+
+int32_t mopt_study_set_note(mopt_study *study, const char *key,
+                            const char *json)
+{
+    json_t *value = NULL;
+    int32_t rc;
+
+    if (!study)
+        return moi_fail_null("mopt_study_set_note", "study");
+    if (!key)
+        return moi_fail_null("mopt_study_set_note", "key");
+    if (!json)
+        return moi_fail_null("mopt_study_set_note", "json");
+    if ((rc = moi_name_check("a note's key", key)) ||
+        (rc = moi_json_parse(json, &value)))
+        return rc;
+    json_decref(value);
+    pthread_mutex_lock(&study->gate);
+    do
+        rc = set_note(study, key, json);
+    while (moi_store_again(study->store, rc));
+    moi_study_leave(study);
     return rc;
 }
 

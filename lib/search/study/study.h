@@ -54,6 +54,7 @@ struct mopt_trial {
     mopt_study *study;
     int64_t number;
     int32_t asked;   /* nobody has told yet what mopt_study_ask gave out */
+    int64_t claim;   /* as the history has it; MOI_CLAIM_NONE: any will do */
     double params[]; /* [parameters], NaN: does not exist */
 };
 
@@ -68,11 +69,25 @@ int32_t moi_study_ask(mopt_study *study, int64_t limit,
                       const mopt_cancel *cancel, mopt_trial **out);
 
 /* As mopt_study_tell. */
-int32_t moi_study_tell(mopt_study *study, int64_t row,
+int32_t moi_study_tell(mopt_study *study, int64_t row, int64_t claim,
                        const moi_ending *ending, const mopt_cancel *cancel);
+int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
+                             int32_t state, const double *values,
+                             const char *reason, const mopt_cancel *cancel);
+
+/* Does the trial of a row run, and is it still of who made the claim? Under
+ * the gate, the history up to date. MOPT_ESTATE. */
+int32_t moi_study_check_claim(const mopt_study *study, int64_t row,
+                              int64_t claim);
 
 /* Give a trial back without waiting long for the store. */
-void moi_study_give_back(mopt_study *study, int64_t row);
+void moi_study_give_back(mopt_study *study, int64_t row, int64_t claim);
+
+/* Send what the dead left running back to waiting. */
+int32_t moi_study_census(mopt_study *study);
+
+/* Free the gate, and log what could not be logged under it. */
+void moi_study_leave(mopt_study *study);
 
 /* The trial of a row as JSON, under the history's lock; NULL without
  * memory. */

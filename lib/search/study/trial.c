@@ -20,7 +20,7 @@ void mopt_trial_free(mopt_trial *trial)
         return;
     study = trial->study;
     if (trial->asked)
-        moi_study_give_back(study, trial->number);
+        moi_study_give_back(study, trial->number, trial->claim);
     moi_free(study->ctx, trial);
     moi_study_release(study);
 }
@@ -251,29 +251,17 @@ int32_t mopt_trial_value(const mopt_trial *trial, int64_t objective,
     return MOPT_OK;
 }
 
-/* A row may be changed? In the transaction. */
-static int32_t check_running(const moi_history *history, int64_t row)
-{
-    if (history->state[row] == MOPT_TRIAL_RUNNING)
-        return MOPT_OK;
-    return moi_fail(MOPT_ESTATE, "trial %lld does not run", (long long)row);
-}
-
-/* Take the gate, start a transaction and make room for an addition to a row
- * that runs. On failure the gate is free again. */
+/* Start a transaction, under the gate, and make room for an addition to a row
+ * that runs. */
 static int32_t open_row(mopt_trial *trial, moi_extra **extra)
 {
     mopt_study *study = trial->study;
     moi_history *history = &study->history;
-    int32_t rc;
+    int32_t rc = moi_store_begin(study->store, trial->number, 0, NULL);
 
-    pthread_mutex_lock(&study->gate);
-    rc = moi_store_begin(study->store, 0, NULL);
-    if (rc) {
-        pthread_mutex_unlock(&study->gate);
+    if (rc)
         return rc;
-    }
-    rc = check_running(history, trial->number);
+    rc = moi_study_check_claim(study, trial->number, trial->claim);
     if (!rc) {
         moi_history_lock(history);
         *extra = moi_history_extra(history, trial->number);
@@ -287,14 +275,12 @@ static int32_t open_row(mopt_trial *trial, moi_extra **extra)
             rc = MOPT_ENOMEM;
         moi_history_unlock(history);
     }
-    if (rc) {
+    if (rc)
         moi_store_rollback(study->store);
-        pthread_mutex_unlock(&study->gate);
-    }
     return rc;
 }
 
-/* Commit or roll back, as rc says; the gate stays taken. */
+/* Commit or roll back, as rc says. */
 static int32_t close_row(mopt_study *study, int32_t rc)
 {
     if (!rc)
@@ -319,14 +305,17 @@ static int32_t judge(mopt_study *study, int64_t row, moi_extra *extra,
     return rc;
 }
 
-/* Store a report and ask the pruner, in the transaction. */
-static int32_t report(mopt_trial *trial, moi_extra *extra, int64_t step,
-                      double value, int32_t *prune)
+/* Store a report and ask the pruner, in a transaction. */
+static int32_t report(mopt_trial *trial, int64_t step, double value,
+                      int32_t *prune)
 {
     mopt_study *study = trial->study;
+    moi_extra *extra;
     double known;
-    int32_t rc;
+    int32_t rc = open_row(trial, &extra);
 
+    if (rc)
+        return rc;
     if (moi_extra_report(extra, step, &known))
         return close_row(study, moi_fail(MOPT_EINVAL, "mopt_trial_report: "
                                          "step %lld of trial %lld was "
@@ -346,7 +335,7 @@ static int32_t report(mopt_trial *trial, moi_extra *extra, int64_t step,
 
 int32_t mopt_trial_report(mopt_trial *trial, int64_t step, double value)
 {
-    moi_extra *extra;
+    mopt_study *study;
     int32_t prune, rc;
 
     if (!trial)
@@ -354,37 +343,26 @@ int32_t mopt_trial_report(mopt_trial *trial, int64_t step, double value)
     if (step < 0)
         return moi_fail(MOPT_EINVAL, "mopt_trial_report: step is %lld, but "
                         "must not be negative", (long long)step);
-    rc = open_row(trial, &extra);
-    if (rc)
-        return rc;
-    rc = report(trial, extra, step, value, &prune);
-    pthread_mutex_unlock(&trial->study->gate);
+    study = trial->study;
+    pthread_mutex_lock(&study->gate);
+    do
+        rc = report(trial, step, value, &prune);
+    while (moi_store_again(study->store, rc));
+    moi_study_leave(study);
     if (rc)
         return rc;
     return prune ? MOPT_PRUNED : MOPT_OK;
 }
 
-int32_t mopt_trial_set_note(mopt_trial *trial, const char *key,
-                            const char *json)
+/* Store a note and put it into the history, in a transaction. */
+static int32_t set_note(mopt_trial *trial, const char *key, const char *json)
 {
+    mopt_context *ctx = trial->study->ctx;
     moi_extra *extra;
-    mopt_context *ctx;
-    json_t *value = NULL;
     char *key_copy, *json_copy;
-    int32_t rc;
+    int32_t rc = open_row(trial, &extra);
 
-    if (!trial)
-        return moi_fail_null("mopt_trial_set_note", "trial");
-    if (!key)
-        return moi_fail_null("mopt_trial_set_note", "key");
-    if (!json)
-        return moi_fail_null("mopt_trial_set_note", "json");
-    if ((rc = moi_name_check("a note's key", key)) ||
-        (rc = moi_json_parse(json, &value)))
-        return rc;
-    json_decref(value);
-    ctx = trial->study->ctx;
-    if ((rc = open_row(trial, &extra)))
+    if (rc)
         return rc;
     key_copy = moi_strdup(ctx, key);
     json_copy = moi_strdup(ctx, json);
@@ -402,7 +380,32 @@ int32_t mopt_trial_set_note(mopt_trial *trial, const char *key,
         moi_free(ctx, key_copy);
         moi_free(ctx, json_copy);
     }
-    pthread_mutex_unlock(&trial->study->gate);
+    return rc;
+}
+
+int32_t mopt_trial_set_note(mopt_trial *trial, const char *key,
+                            const char *json)
+{
+    mopt_study *study;
+    json_t *value = NULL;
+    int32_t rc;
+
+    if (!trial)
+        return moi_fail_null("mopt_trial_set_note", "trial");
+    if (!key)
+        return moi_fail_null("mopt_trial_set_note", "key");
+    if (!json)
+        return moi_fail_null("mopt_trial_set_note", "json");
+    if ((rc = moi_name_check("a note's key", key)) ||
+        (rc = moi_json_parse(json, &value)))
+        return rc;
+    json_decref(value);
+    study = trial->study;
+    pthread_mutex_lock(&study->gate);
+    do
+        rc = set_note(trial, key, json);
+    while (moi_store_again(study->store, rc));
+    moi_study_leave(study);
     return rc;
 }
 
@@ -440,23 +443,18 @@ static int32_t check_constraints(const double *values, int64_t count)
     return MOPT_OK;
 }
 
-int32_t mopt_trial_set_constraints(mopt_trial *trial, const double *values,
-                                   int64_t count)
+/* Store constraints and put them into the history, in a transaction. */
+static int32_t set_constraints(mopt_trial *trial, const double *values,
+                               int64_t count)
 {
-    mopt_study *study;
+    mopt_study *study = trial->study;
     moi_extra *extra;
     double *copy;
     char *json;
-    int32_t rc;
+    int32_t rc = open_row(trial, &extra);
 
-    if (!trial)
-        return moi_fail_null("mopt_trial_set_constraints", "trial");
-    if (!values)
-        return moi_fail_null("mopt_trial_set_constraints", "values");
-    if ((rc = check_constraints(values, count)) ||
-        (rc = open_row(trial, &extra)))
+    if (rc)
         return rc;
-    study = trial->study;
     copy = moi_alloc(study->ctx, count, sizeof(*copy));
     json = write_constraints(study->ctx, values, count);
     rc = copy && json ? moi_store_note(study->store, MOI_NOTE_CONSTRAINTS,
@@ -475,7 +473,27 @@ int32_t mopt_trial_set_constraints(mopt_trial *trial, const double *values,
         moi_free(study->ctx, copy);
     }
     moi_free(study->ctx, json);
-    pthread_mutex_unlock(&study->gate);
+    return rc;
+}
+
+int32_t mopt_trial_set_constraints(mopt_trial *trial, const double *values,
+                                   int64_t count)
+{
+    mopt_study *study;
+    int32_t rc;
+
+    if (!trial)
+        return moi_fail_null("mopt_trial_set_constraints", "trial");
+    if (!values)
+        return moi_fail_null("mopt_trial_set_constraints", "values");
+    if ((rc = check_constraints(values, count)))
+        return rc;
+    study = trial->study;
+    pthread_mutex_lock(&study->gate);
+    do
+        rc = set_constraints(trial, values, count);
+    while (moi_store_again(study->store, rc));
+    moi_study_leave(study);
     return rc;
 }
 

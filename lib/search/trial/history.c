@@ -74,6 +74,7 @@ void moi_history_clear(moi_history *history)
     moi_free(ctx, history->id);
     moi_free(ctx, history->start);
     moi_free(ctx, history->complete);
+    moi_free(ctx, history->claim);
     moi_free(ctx, history->values);
     moi_free(ctx, history->violation);
     moi_free(ctx, history->extra);
@@ -116,6 +117,7 @@ static int32_t resize_all(moi_history *history, int64_t rows)
         (rc = resize(history, &history->id, rows, sizeof(int64_t))) ||
         (rc = resize(history, &history->start, rows, sizeof(int64_t))) ||
         (rc = resize(history, &history->complete, rows, sizeof(int64_t))) ||
+        (rc = resize(history, &history->claim, rows, sizeof(int64_t))) ||
         (rc = resize(history, &history->values, rows, width)) ||
         (rc = resize(history, &history->violation, rows, sizeof(double))) ||
         (rc = resize(history, &history->extra, rows, sizeof(moi_extra *))))
@@ -149,6 +151,7 @@ int64_t moi_history_push(moi_history *history, int32_t state, int64_t id)
     history->id[row] = id;
     history->start[row] = 0;
     history->complete[row] = 0;
+    history->claim[row] = MOI_CLAIM_NONE;
     for (i = 0; i < history->objectives; i++)
         history->values[row * history->objectives + i] = NAN;
     history->violation[row] = NAN;
@@ -178,8 +181,15 @@ void moi_history_set_state(moi_history *history, int64_t row, int32_t state)
     history->tally[history->state[row]]--;
     history->tally[state]++;
     history->state[row] = (uint8_t)state;
+    if (state != MOPT_TRIAL_RUNNING)
+        history->claim[row] = MOI_CLAIM_NONE;
     if (state == MOPT_TRIAL_WAITING && row < history->waiting)
         history->waiting = row;
+}
+
+void moi_history_claim(moi_history *history, int64_t row)
+{
+    history->claim[row] = ++history->claims;
 }
 
 void moi_history_reset(moi_history *history, int64_t row)

@@ -50,6 +50,11 @@ typedef struct moi_extra {
     double *constraints;
 } moi_extra;
 
+/* Whose a running trial is: nobody's that we know of, another process's; or
+ * this one's, and then a number that each start makes anew. */
+#define MOI_CLAIM_NONE 0
+#define MOI_CLAIM_OTHER (-1)
+
 typedef struct moi_history {
     mopt_context *ctx;
     const mopt_space *space;
@@ -62,12 +67,14 @@ typedef struct moi_history {
     int64_t *id;      /* the store's own key */
     int64_t *start;   /* UTC, microseconds since 1970; 0: not begun */
     int64_t *complete;
+    int64_t *claim;    /* whose a running trial is, MOI_CLAIM_* */
     double *values;    /* [rows][objectives]; NaN: none */
     double *violation; /* sum of what exceeds the constraints; NaN: none set */
     double **params;   /* [parameters][rows]; NaN: does not exist */
     moi_extra **extra; /* NULL: nothing */
     int64_t tally[5];  /* trials by state */
     int64_t waiting;   /* no row before this one waits */
+    int64_t claims;    /* starts so far */
     int64_t note_count, note_capacity;
     moi_note *notes; /* of the study */
 } moi_history;
@@ -91,6 +98,9 @@ int64_t moi_history_push(moi_history *history, int32_t state, int64_t id);
 void moi_history_cut(moi_history *history, int64_t count);
 
 void moi_history_set_state(moi_history *history, int64_t row, int32_t state);
+
+/* The running trial of a row is ours from now on. */
+void moi_history_claim(moi_history *history, int64_t row);
 
 /* Forget what a trial did since it began: its start, its reports and its
  * constraints. Its parameters and notes stay: a note may say where it can go

@@ -65,6 +65,34 @@ def _load():
 
 LIBRARY, PATH = _load()
 
+_POSTGRESQL = _NAME.replace("modelopt", "modelopt-postgresql")
+_postgresql = None
+
+
+def postgresql():
+    """The library that knows PostgreSQL: beside the library, in its build
+    folder, or where the system's loader looks."""
+    global _postgresql
+    if _postgresql is not None:
+        return _postgresql
+    folder = os.path.dirname(os.path.realpath(PATH))
+    reasons = []
+    for path in (os.path.join(folder, _POSTGRESQL),
+                 os.path.join(os.path.dirname(folder), "src", "postgresql",
+                              _POSTGRESQL), _POSTGRESQL):
+        if os.sep in path and not os.path.exists(path):
+            continue
+        try:
+            _postgresql = ctypes.CDLL(path)
+            return _postgresql
+        except OSError as error:
+            reasons.append(str(error))
+    raise ImportError(
+        "modelopt: studies in PostgreSQL need the library "
+        f"{_POSTGRESQL}, which was not found; install "
+        "libmodelopt-postgresql, or build modelopt with libpq. "
+        + "; ".join(reasons))
+
 
 def bind(name, restype, *argtypes):
     """A function of the library with its types."""

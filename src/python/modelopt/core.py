@@ -9,6 +9,7 @@ import threading
 from typing import Any, Callable, Mapping
 
 from . import _bindings as c
+from . import _library
 from ._call import (Handle, check, create, inherited_cancel, json_in,
                     json_out, pointer_of, text_out, utf8)
 
@@ -53,6 +54,16 @@ class Context(Handle):
                                      _NO_DESTROY))
         self._log = function  # the library calls it until it is replaced
 
+    def use_postgresql(self) -> None:
+        """Let studies live in PostgreSQL. Where a study's storage says so,
+        this happens by itself."""
+        register = _library.postgresql().mopt_postgresql_register
+        register.restype = ctypes.c_int32
+        register.argtypes = [ctypes.POINTER(c.mopt_context)]
+        code = register(self.pointer)
+        if code != c.MOPT_EEXIST:
+            check(code)
+
     def info(self) -> dict[str, Any]:
         """What this build is and what it runs on."""
         return json_out(c.mopt_context_info, self.pointer)
@@ -74,6 +85,12 @@ def default_context() -> Context:
 def context_of(context: Context | None) -> Any:
     """The pointer of a context, or of the default one."""
     return pointer_of(context or default_context(), Context, "context")
+
+
+def use_storage(context: Context | None, storage: Any) -> None:
+    """Load what a study's storage needs besides the library."""
+    if isinstance(storage, str) and storage.startswith("postgresql"):
+        (context or default_context()).use_postgresql()
 
 
 def version() -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from typing import Any, Callable, Mapping
 from . import _bindings as c
 from ._call import (Calls, Handle, check, create, json_in, json_out,
                     long_call, utf8)
-from .core import Cancel, Context, Token, context_of
+from .core import Cancel, Context, Token, context_of, use_storage
 from .model import Model
 from .search import Space
 
@@ -79,6 +79,8 @@ class Recipe(Handle):
         when it is run again.
         """
         token, calls = Token(cancel, self._context), Calls()
+        use_storage(self._context,
+                    self.to_dict().get("search", {}).get("storage"))
         out = ctypes.POINTER(c.mopt_result)()
 
         def tell(_: Any, event: int, text: bytes) -> int:

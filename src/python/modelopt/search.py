@@ -12,7 +12,7 @@ from . import _bindings as c
 from ._call import (Calls, Handle, check, create, json_in, json_out,
                     long_call, pointer_of, text_out, utf8)
 from .core import (Cancel, Config, Context, Token, as_config, context_of,
-                   int64)
+                   int64, use_storage)
 
 _STATES = {"running": c.MOPT_TRIAL_RUNNING,
            "complete": c.MOPT_TRIAL_COMPLETE, "pruned": c.MOPT_TRIAL_PRUNED,
@@ -193,6 +193,7 @@ class Study(Handle):
         if config is not None and settings:
             raise TypeError("give a config or settings, not both")
         config = as_config("study", config or settings, context)
+        use_storage(context, config["storage"])
         super().__init__(create(
             c.mopt_study_create, c.mopt_study, context_of(context),
             pointer_of(space, Space, "space", True), config.pointer))
@@ -328,5 +329,6 @@ def _numbers(value: Any, count: int) -> list[float]:
 
 
 def studies(storage: str, *, context: Context | None = None) -> list[str]:
-    """Names of the studies in a file."""
+    """Names of the studies in a file or database."""
+    use_storage(context, storage)
     return json_out(c.mopt_study_list, context_of(context), utf8(storage))
