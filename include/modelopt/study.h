@@ -3,7 +3,9 @@
  * live. Ask for a trial, evaluate it, tell its value; or let
  * mopt_study_optimize do so with workers.
  *
- * A study on a file is an SQLite database in Optuna's relational schema. */
+ * A study on a file is an SQLite database in Optuna's relational schema; with
+ * modelopt/postgresql.h it may live in PostgreSQL, for workers on many hosts.
+ * Calls wait for others, and for a lost server, for "patience" seconds. */
 #ifndef MODELOPT_STUDY_H
 #define MODELOPT_STUDY_H
 
@@ -68,6 +70,7 @@ typedef int32_t (*mopt_trial_fn)(void *user, mopt_trial *trial);
  *          with the study's); MOPT_EKEY; MOPT_ERANGE (the grid or the
  *          conditions are too large); MOPT_EEXIST (the study is there and
  *          "resume" is false); MOPT_ENOENT (no space, no study);
+ *          MOPT_EUNSUPPORTED (a database that the context does not have);
  *          MOPT_ESTORE; MOPT_EFORMAT (not a study file); MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
@@ -108,8 +111,9 @@ MOPT_API int32_t mopt_study_ask(mopt_study *study, mopt_trial **out);
  *  @param values [objectives] when complete; a NaN makes the trial failed.
  *                NULL otherwise.
  *  @param reason kept with a failed trial; may be NULL.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (told already), MOPT_ESTORE,
- *          MOPT_ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (told already; or given to
+ *          another worker, as there was no sign of life from this one for
+ *          "grace" seconds), MOPT_ESTORE, MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_study_tell(mopt_study *study, mopt_trial *trial,
@@ -188,9 +192,10 @@ MOPT_API int32_t mopt_study_trial(mopt_study *study, int64_t number,
 MOPT_API int32_t mopt_study_to_json(mopt_study *study, char *buf, size_t cap,
                                     size_t *needed);
 
-/** Names of the studies in a file, as a JSON array.
+/** Names of the studies in a file or database, as a JSON array.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ENOENT, MOPT_EFORMAT, MOPT_ESTORE,
- *          MOPT_ERANGE (cut), MOPT_ENOMEM. Thread: any. Since 0.1. */
+ *          MOPT_EUNSUPPORTED, MOPT_ERANGE (cut), MOPT_ENOMEM.
+ *  Thread: any. Since 0.1. */
 MOPT_API int32_t mopt_study_list(mopt_context *ctx, const char *storage,
                                  char *buf, size_t cap, size_t *needed);
 

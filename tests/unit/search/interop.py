@@ -3,7 +3,8 @@
 
 usage: interop.py probe | read FILE | go-on FILE | write FILE
 
-Exit status 77: Optuna is not there.
+FILE may be a URL postgresql://... Exit status 77: Optuna is not there, or not
+its driver.
 """
 
 import json
@@ -30,9 +31,18 @@ def objective(trial):
     return abs(math.log10(lr) + 2.5) + layers + (act == "tanh")
 
 
+def place(path):
+    if "://" not in path:
+        return "sqlite:///" + path
+    try:
+        import psycopg2  # noqa: F401
+    except ImportError:
+        sys.exit(77)
+    return path.replace("postgresql://", "postgresql+psycopg2://")
+
+
 def load(path):
-    return optuna.load_study(study_name="study",
-                             storage="sqlite:///" + path)
+    return optuna.load_study(study_name="study", storage=place(path))
 
 
 def read(path):
@@ -69,7 +79,7 @@ def go_on(path):
 
 def write(path):
     """A study of Optuna's own."""
-    study = optuna.create_study(storage="sqlite:///" + path,
+    study = optuna.create_study(storage=place(path),
                                 study_name="study",
                                 sampler=optuna.samplers.TPESampler(seed=1))
     study.optimize(objective, n_trials=15)

@@ -214,3 +214,23 @@ const char *pg_kit_look(const char *url, const char *sql)
     PQfinish(pg);
     return out;
 }
+
+char *pg_kit_dump(const char *url)
+{
+    const size_t size = 200000;
+    char command[700], *text = malloc(size);
+    size_t got;
+    FILE *pipe;
+
+    ck_assert_ptr_nonnull(text);
+    /* Newer ones write lines with random keys. */
+    snprintf(command, sizeof(command), "'%s/pg_dump' -s -T modelopt_workers "
+             "-d '%s' | grep -v '^.restrict\\|^.unrestrict'", programs, url);
+    pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    got = fread(text, 1, size - 1, pipe);
+    text[got] = '\0';
+    ck_assert_int_eq(pclose(pipe), 0);
+    ck_assert_ptr_nonnull(strstr(text, "trial_heartbeats"));
+    return text;
+}

@@ -25,4 +25,7 @@ const char *pg_kit_new(void);
 void pg_kit_change(const char *url, const char *sql);
 const char *pg_kit_look(const char *url, const char *sql);
 
+/* Its tables as SQL, ours left aside; to be freed. */
+char *pg_kit_dump(const char *url);
+
 #endif

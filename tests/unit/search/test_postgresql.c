@@ -274,6 +274,70 @@ START_TEST(odd_numbers_are_borne)
 }
 END_TEST
 
+/* ---- Optuna ----------------------------------------------------------- */
+
+/* Run interop.py on a database; 0 where Optuna, or its driver, is not. */
+static int optuna(const char *verb, const char *place)
+{
+    const char *python = getenv("MODELOPT_ORACLE_PYTHON");
+    char command[1200];
+    int status;
+
+    if (!python || !python[0])
+        return 0;
+    snprintf(command, sizeof(command), "'%s' '%s' %s '%s' >/dev/null", python,
+             INTEROP_SCRIPT, verb, place);
+    status = system(command);
+    ck_assert_msg(status == 0 || status == 77 << 8, "%s: status %d", command,
+                  status);
+    return status == 0;
+}
+
+START_TEST(optuna_works_along)
+{
+    const char *theirs = NULL;
+    char *ours_text, *theirs_text;
+    mopt_study *study = NULL;
+    mopt_trial *trial = NULL;
+    int64_t count;
+    double value;
+
+    if (!there)
+        return;
+    theirs = pg_kit_new();
+    if (!optuna("write", theirs))
+        return;
+    /* Tables made by us are what Optuna makes. */
+    study = open_url("\"trials\": 12");
+    ours_text = pg_kit_dump(url);
+    theirs_text = pg_kit_dump(theirs);
+    ck_assert(strcmp(ours_text, theirs_text) == 0);
+    free(ours_text);
+    free(theirs_text);
+    /* Optuna goes on while we have the study open, and we see it. */
+    kit_ok(mopt_study_optimize(study, plain, NULL, NULL));
+    kit_ok(mopt_study_enqueue(study, "{\"lr\": 0.03}"));
+    ck_assert(optuna("go-on", url));
+    kit_ok(mopt_study_count(study, -1, &count));
+    ck_assert_int_eq(count, 12 + 1 + 14 + 1);
+    kit_ok(mopt_study_ask(study, &trial));
+    kit_ok(mopt_trial_get_float(trial, "units.3", &value));
+    ck_assert(value == 40);
+    mopt_trial_free(trial);
+    mopt_study_free(study);
+    /* And we go on with one of its own. */
+    study = NULL;
+    kit_ok(try_at(theirs, space, "", &study));
+    kit_ok(mopt_study_ask(study, &trial));
+    kit_ok(mopt_trial_get_float(trial, "lr", &value));
+    ck_assert(value == 0.05);
+    kit_ok(mopt_study_tell(study, trial, MOPT_TRIAL_COMPLETE, &value, NULL));
+    mopt_trial_free(trial);
+    mopt_study_free(study);
+    ck_assert(optuna("read", theirs));
+}
+END_TEST
+
 /* ---- many processes --------------------------------------------------- */
 
 /* Writes the numbers of trials that were told to a pipe. */
@@ -591,6 +655,7 @@ Suite *kit_suite(void)
     tcase_add_test(tc, places);
     tcase_add_loop_test(tc, content_that_makes_no_sense, 0, 10);
     tcase_add_test(tc, odd_numbers_are_borne);
+    tcase_add_test(tc, optuna_works_along);
     tcase_add_test(tc, processes_share_a_study);
     tcase_add_test(tc, killed_workers_lose_nothing);
     tcase_add_test(tc, the_stopped_lose_their_trials);
