@@ -79,6 +79,11 @@ static const char *const sql[MOI_SQL_COUNT] = {
     [MOI_SQL_ADD_PARAM] =
         "INSERT INTO trial_params (trial_id, param_name, param_value, "
         "distribution_json) VALUES (?1, ?2, ?3, ?4)",
+    [MOI_SQL_ADD_PARAMS] =
+        "INSERT INTO trial_params (trial_id, param_name, param_value, "
+        "distribution_json) VALUES (?1, ?2, ?3, ?4), (?1, ?5, ?6, ?7), "
+        "(?1, ?8, ?9, ?10), (?1, ?11, ?12, ?13), (?1, ?14, ?15, ?16), "
+        "(?1, ?17, ?18, ?19), (?1, ?20, ?21, ?22), (?1, ?23, ?24, ?25)",
     [MOI_SQL_ADD_WORKER] =
         "INSERT INTO modelopt_workers (trial_id, host, boot, room, pid, "
         "started) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (trial_id) DO "

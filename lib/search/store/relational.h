@@ -31,6 +31,7 @@ typedef enum moi_sql {
     MOI_SQL_ADD_TRIAL,
     MOI_SQL_ADD_TRIAL_AT,
     MOI_SQL_ADD_PARAM,
+    MOI_SQL_ADD_PARAMS,
     MOI_SQL_ADD_WORKER,
     MOI_SQL_DROP_WORKER,
     MOI_SQL_HEARTBEAT,
@@ -51,6 +52,9 @@ typedef enum moi_sql {
 
 /* Trials that a statement asks for by their ids at a time. */
 #define MOI_SQL_BLOCK 32
+
+/* Parameters that MOI_SQL_ADD_PARAMS adds at a time. */
+#define MOI_SQL_GROUP 8
 
 /* Who works on a trial, as the last pull has seen it. */
 typedef struct moi_holder {

@@ -60,28 +60,45 @@ static int32_t add_worker(moi_relational *self, int64_t id)
     return rc ? rc : run_for(self, MOI_SQL_HEARTBEAT, id);
 }
 
+/* Add count values of a trial, all at once if that is a full group; params has
+ * its id, and three for each. */
+static int32_t add_group(moi_relational *self, mopt_value *params,
+                         int32_t count)
+{
+    int32_t i, rc = MOPT_OK;
+
+    if (count == MOI_SQL_GROUP)
+        return moi_rel_run(self, MOI_SQL_ADD_PARAMS, params, 1 + 3 * count,
+                           NULL);
+    for (i = 0; !rc && i < count; i++) {
+        memmove(params + 1, params + 1 + 3 * i, 3 * sizeof(*params));
+        rc = moi_rel_run(self, MOI_SQL_ADD_PARAM, params, 4, NULL);
+    }
+    return rc;
+}
+
 /* Add the values of a point that old_row lacks; -1 is none. */
 static int32_t add_params(moi_relational *self, int64_t id,
                           const double *point, int64_t old_row)
 {
     const moi_history *history = self->head.history;
+    mopt_value params[1 + 3 * MOI_SQL_GROUP] = {moi_rel_int(id)};
     int64_t p;
-    int32_t rc = MOPT_OK;
+    int32_t count = 0, rc = MOPT_OK;
 
     for (p = 0; !rc && p < history->space->count; p++) {
-        const mopt_value params[] = {
-            moi_rel_int(id),
-            moi_rel_text(history->space->params[p].name),
-            moi_rel_real(point[p]),
-            moi_rel_text(self->distributions[p]),
-        };
-
         if (isnan(point[p]) ||
             (old_row >= 0 && !isnan(history->params[p][old_row])))
             continue;
-        rc = moi_rel_run(self, MOI_SQL_ADD_PARAM, params, 4, NULL);
+        params[1 + 3 * count] = moi_rel_text(history->space->params[p].name);
+        params[2 + 3 * count] = moi_rel_real(point[p]);
+        params[3 + 3 * count] = moi_rel_text(self->distributions[p]);
+        if (++count == MOI_SQL_GROUP) {
+            rc = add_group(self, params, count);
+            count = 0;
+        }
     }
-    return rc;
+    return rc ? rc : add_group(self, params, count);
 }
 
 static int32_t set_attribute(moi_relational *self, moi_sql which, int64_t id,

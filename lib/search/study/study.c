@@ -301,11 +301,14 @@ static int32_t enter(mopt_study *study)
 void moi_study_leave(mopt_study *study)
 {
     char notice[sizeof(study->store->notice)];
+    const int32_t says = study->store->notice[0] != '\0';
 
-    memcpy(notice, study->store->notice, sizeof(notice));
-    study->store->notice[0] = '\0';
+    if (says) {
+        memcpy(notice, study->store->notice, sizeof(notice));
+        study->store->notice[0] = '\0';
+    }
     pthread_mutex_unlock(&study->gate);
-    if (notice[0])
+    if (says)
         moi_log(study->ctx, MOPT_LOG_WARN, "study", "%s", notice);
 }
 

@@ -57,6 +57,25 @@ MOPT_TARGET_NUMBER = 2
 MOPT_PART_TRAIN = 0
 MOPT_PART_VALIDATION = 1
 MOPT_PART_TEST = 2
+MOPT_DATABASE_ABI = 1
+MOPT_VALUE_NULL = 0
+MOPT_VALUE_INT = 1
+MOPT_VALUE_REAL = 2
+MOPT_VALUE_TEXT = 3
+MOPT_VALUE_TIME = 4
+MOPT_DATABASE_ROW = 1
+MOPT_DATABASE_BUSY = 2
+MOPT_DATABASE_LOST = 3
+MOPT_DATABASE_DOUBT = 4
+MOPT_DATABASE_AGAIN = 5
+MOPT_DATABASE_CONTENT = 6
+MOPT_DATABASE_MISSING = 7
+MOPT_DATABASE_NOMEM = 8
+MOPT_DATABASE_FAILED = 9
+MOPT_DATABASE_READ = 0
+MOPT_DATABASE_WRITE = 1
+MOPT_DATABASE_CREATE = 2
+MOPT_DATABASE_SHARED = 1
 MOPT_LINEAR = 0
 MOPT_LOG = 1
 MOPT_TRIAL_RUNNING = 0
@@ -113,6 +132,10 @@ class mopt_dataset(Structure):
 
 
 class mopt_transform(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_connection(Structure):
     """Only ever behind a pointer."""
 
 
@@ -194,6 +217,71 @@ class mopt_backend(Structure):
         ("dposv", CFUNCTYPE(
             c_int32, c_void_p, c_int64, c_int64, POINTER(c_double), c_int64,
             POINTER(c_double), c_int64)),
+    ]
+
+
+class mopt_value(Structure):
+    """A value: of a row, valid until the next call; or a parameter."""
+
+    _fields_ = [
+        ("type", c_int32),
+        ("integer", c_int64),
+        ("real", c_double),
+        ("text", c_char_p),
+    ]
+
+
+class mopt_database_host(Structure):
+    """What a database is lent by its host, as long as it is open."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("alloc", mopt_alloc_fn),
+        ("alloc_user", c_void_p),
+        ("user", c_void_p),
+        ("wait", CFUNCTYPE(c_int32, c_void_p)),
+        ("message", POINTER(c_char)),
+        ("message_size", c_size_t),
+    ]
+
+
+class mopt_database(Structure):
+    """A database."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("abi_version", c_uint32),
+        ("name", c_char_p),
+        ("user", c_void_p),
+        ("flags", c_int32),
+        ("tables", c_char_p),
+        ("find_table", c_char_p),
+        ("any_table", c_char_p),
+        ("last_id", c_char_p),
+        ("next_id", c_char_p),
+        ("lock", c_char_p),
+        ("age", c_char_p),
+        ("open", CFUNCTYPE(
+            c_int32, c_void_p, c_char_p, c_int32, POINTER(mopt_database_host),
+            POINTER(POINTER(mopt_connection)))),
+        ("close", CFUNCTYPE(None, POINTER(mopt_connection))),
+        ("reopen", CFUNCTYPE(c_int32, POINTER(mopt_connection))),
+        ("settle", CFUNCTYPE(
+            c_int32, POINTER(mopt_connection), POINTER(c_int32))),
+        ("begin", CFUNCTYPE(
+            c_int32, POINTER(mopt_connection), c_int32, c_int32)),
+        ("commit", CFUNCTYPE(c_int32, POINTER(mopt_connection))),
+        ("rollback", CFUNCTYPE(None, POINTER(mopt_connection))),
+        ("run", CFUNCTYPE(
+            c_int32, POINTER(mopt_connection), c_int32, c_char_p,
+            POINTER(mopt_value), c_int32, c_int32)),
+        ("step", CFUNCTYPE(
+            c_int32, POINTER(mopt_connection), POINTER(POINTER(mopt_value)))),
+        ("changes", CFUNCTYPE(c_int64, POINTER(mopt_connection))),
+        ("drop", CFUNCTYPE(None, POINTER(mopt_connection))),
+        ("script", CFUNCTYPE(c_int32, POINTER(mopt_connection), c_char_p)),
+        ("version", CFUNCTYPE(
+            c_int32, POINTER(mopt_connection), POINTER(c_int64))),
     ]
 
 
@@ -297,6 +385,9 @@ mopt_transform_apply = bind(
     POINTER(mopt_dataset), POINTER(POINTER(mopt_dataset)))
 mopt_transform_free = bind(
     "mopt_transform_free", None, POINTER(mopt_transform))
+mopt_database_register = bind(
+    "mopt_database_register", c_int32, POINTER(mopt_context),
+    POINTER(mopt_database), mopt_destroy_fn)
 mopt_model_create = bind(
     "mopt_model_create", c_int32, POINTER(mopt_context), c_char_p, c_int64,
     c_int64, POINTER(POINTER(mopt_model)))

@@ -60,6 +60,25 @@ MOPT_TARGET_NUMBER: int
 MOPT_PART_TRAIN: int
 MOPT_PART_VALIDATION: int
 MOPT_PART_TEST: int
+MOPT_DATABASE_ABI: int
+MOPT_VALUE_NULL: int
+MOPT_VALUE_INT: int
+MOPT_VALUE_REAL: int
+MOPT_VALUE_TEXT: int
+MOPT_VALUE_TIME: int
+MOPT_DATABASE_ROW: int
+MOPT_DATABASE_BUSY: int
+MOPT_DATABASE_LOST: int
+MOPT_DATABASE_DOUBT: int
+MOPT_DATABASE_AGAIN: int
+MOPT_DATABASE_CONTENT: int
+MOPT_DATABASE_MISSING: int
+MOPT_DATABASE_NOMEM: int
+MOPT_DATABASE_FAILED: int
+MOPT_DATABASE_READ: int
+MOPT_DATABASE_WRITE: int
+MOPT_DATABASE_CREATE: int
+MOPT_DATABASE_SHARED: int
 MOPT_LINEAR: int
 MOPT_LOG: int
 MOPT_TRIAL_RUNNING: int
@@ -78,6 +97,7 @@ class mopt_cancel(ctypes.Structure): ...
 class mopt_config(ctypes.Structure): ...
 class mopt_dataset(ctypes.Structure): ...
 class mopt_transform(ctypes.Structure): ...
+class mopt_connection(ctypes.Structure): ...
 class mopt_model(ctypes.Structure): ...
 class mopt_trainer(ctypes.Structure): ...
 class mopt_distill(ctypes.Structure): ...
@@ -108,6 +128,48 @@ class mopt_backend(ctypes.Structure):
     dgemm: _Callback
     dqr: _Callback
     dposv: _Callback
+
+class mopt_value(ctypes.Structure):
+    type: int
+    integer: int
+    real: float
+    text: bytes | None
+
+class mopt_database_host(ctypes.Structure):
+    struct_size: int
+    alloc: _Callback
+    alloc_user: _Memory
+    user: _Memory
+    wait: _Callback
+    message: _Memory
+    message_size: int
+
+class mopt_database(ctypes.Structure):
+    struct_size: int
+    abi_version: int
+    name: bytes | None
+    user: _Memory
+    flags: int
+    tables: bytes | None
+    find_table: bytes | None
+    any_table: bytes | None
+    last_id: bytes | None
+    next_id: bytes | None
+    lock: bytes | None
+    age: bytes | None
+    open: _Callback
+    close: _Callback
+    reopen: _Callback
+    settle: _Callback
+    begin: _Callback
+    commit: _Callback
+    rollback: _Callback
+    run: _Callback
+    step: _Callback
+    changes: _Callback
+    drop: _Callback
+    script: _Callback
+    version: _Callback
 
 def mopt_status_name(code: int) -> bytes: ...
 def mopt_status_text(code: int) -> bytes: ...
@@ -204,6 +266,9 @@ def mopt_transform_apply(
     transform: _Handle[mopt_transform] | None,
     data: _Handle[mopt_dataset] | None, out: _Memory) -> int: ...
 def mopt_transform_free(transform: _Handle[mopt_transform] | None) -> None: ...
+def mopt_database_register(
+    ctx: _Handle[mopt_context] | None, database: _Memory,
+    destroy: _Callback) -> int: ...
 def mopt_model_create(
     ctx: _Handle[mopt_context] | None, json: bytes | None, inputs: int,
     outputs: int, out: _Memory) -> int: ...
