@@ -31,10 +31,10 @@ typedef struct mopt_adapter mopt_adapter;
  *  the learning rate, divided by "layer_decay" for each layer further below
  *  the head, Howard and Ruder 2018; a new head at the whole rate), "head",
  *  "probe" (the head in closed form: ridge regression, its strength chosen by
- *  leave-one-out), "lora" (low-rank factors, Hu et al. 2021), "bias" (Ben Zaken
- *  et al. 2021). "freeze" keeps tensors as they are, "unfreeze_every" lets the
- *  layers in one by one, "l2_sp" pulls them back to the source (Li, Grandvalet
- *  and Davoine 2018).
+ *  leave-one-out), "lora" (low-rank factors, Hu et al. 2021; with "biases",
+ *  biases too), "bias" (Ben Zaken et al. 2021). "freeze" keeps tensors as they
+ *  are, "unfreeze_every" lets the layers in one by one, "l2_sp" pulls them
+ *  back to the source (Li, Grandvalet and Davoine 2018).
  *
  *  @param source     its weights are set; copied, not changed.
  *  @param train      labelled; raw, or transformed. Kept alive.
@@ -129,31 +129,35 @@ MOPT_API int32_t mopt_adapter_load(mopt_context *ctx, const char *path,
 
 /** Write an adapter as one safetensors file, atomically: "<tensor>.lora_A"
  *  [rank][inputs] and "<tensor>.lora_B" [outputs][rank] for each matrix that it
- *  changes, and whole tensors (a new head).
+ *  changes, and whole tensors (a new head, biases).
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_EIO, MOPT_ENOENT, MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_adapter_save(const mopt_adapter *adapter,
                                    const char *path);
 
-/** Merge into a model: W + scale B A, and the whole tensors.
+/** Merge into a model: W + scale B A, and the whole tensors. Where the tuning
+ *  took a new head, the model gets that head and the target that it tells,
+ *  class names and all.
  *
- *  @param model one with the weights that the adapter was learnt on; where
- *               the tuning took a new head, one with a head of that width.
+ *  @param model one with the weights that the adapter was learnt on, of the
+ *               same context.
  *  @return MOPT_OK, MOPT_EINVAL (a tensor is missing, or has another shape),
- *          MOPT_ESTATE (it is merged into a model already), MOPT_EBACKEND,
+ *          MOPT_ESTATE (it is merged into a model already; or it has a new
+ *          head, and a trainer or the like uses the model), MOPT_EBACKEND,
  *          MOPT_ENOMEM. After an error the model is as before.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_adapter_apply(mopt_adapter *adapter, mopt_model *model);
 
-/** Take it out again: the model has the bits that it had before.
+/** Take it out again: the model has the head and the bits that it had before.
+ *  Freed without that, an adapter stays merged.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (it is not merged into this
  *          model). Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_adapter_remove(mopt_adapter *adapter,
                                      mopt_model *model);
 
-/** As JSON: "rank", "scale", "params" (numbers in it), "tensors" (names of
- *  those it changes).
+/** As JSON: "rank", "scale", "params" (numbers in it), "outputs" (of a new
+ *  head, where it has one), "tensors" (names of those it changes).
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_adapter_describe(const mopt_adapter *adapter, char *buf,

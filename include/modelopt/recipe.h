@@ -7,8 +7,8 @@
 #ifndef MODELOPT_RECIPE_H
 #define MODELOPT_RECIPE_H
 
+#include "finetune.h"
 #include "study.h"
-#include "trainer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -243,6 +243,17 @@ MOPT_API int32_t mopt_result_to_json(const mopt_result *result, char *buf,
  */
 MOPT_API int32_t mopt_result_model(const mopt_result *result,
                                    mopt_model **out);
+
+/** What a recipe with "finetune" and method "lora" has learnt, apart from the
+ *  source; as mopt_finetune_adapter.
+ *
+ *  @param out receives the winner's adapter; the caller frees it.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (another method or recipe),
+ *          MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_result_adapter(const mopt_result *result,
+                                     mopt_adapter **out);
 
 /** Write a report of a result: one HTML file that needs nothing else, no
  *  script, no network.

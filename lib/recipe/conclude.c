@@ -247,6 +247,7 @@ static int32_t fill(moi_job *job, int32_t *ended, double started,
     if (rc == MOPT_OK) {
         result->model = job->model;
         job->model = NULL;
+        result->finetune = moi_course_take(&job->course);
     }
     return rc;
 }

@@ -125,6 +125,14 @@ int32_t moi_course_tell(moi_course *course, const moi_parts *parts,
     return MOPT_OK;
 }
 
+mopt_finetune *moi_course_take(moi_course *course)
+{
+    mopt_finetune *finetune = course->finetune;
+    if (finetune != NULL)
+        *course = (moi_course){NULL, NULL, NULL};
+    return finetune;
+}
+
 void moi_course_end(moi_course *course)
 {
     if (course->distill == NULL && course->finetune == NULL)

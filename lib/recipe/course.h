@@ -35,6 +35,9 @@ int32_t moi_course_fit(moi_course *course, mopt_cancel *cancel);
 int32_t moi_course_tell(moi_course *course, const moi_parts *parts,
                         mopt_cancel *cancel, json_t *doc);
 
+/* Hand the fine-tuning over to who asks, and end the rest; NULL: none. */
+mopt_finetune *moi_course_take(moi_course *course);
+
 void moi_course_end(moi_course *course);
 
 #endif

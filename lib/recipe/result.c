@@ -118,6 +118,7 @@ void mopt_result_free(mopt_result *result)
     json_decref(result->doc);
     json_decref(result->story);
     mopt_model_free(result->model);
+    mopt_finetune_free(result->finetune);
     moi_free(ctx, result);
     moi_context_release(ctx);
 }
@@ -146,6 +147,18 @@ int32_t mopt_result_model(const mopt_result *result, mopt_model **out)
                         "no model");
     *out = moi_model_hold(result->model);
     return MOPT_OK;
+}
+
+int32_t mopt_result_adapter(const mopt_result *result, mopt_adapter **out)
+{
+    if (result == NULL)
+        return moi_fail_null("mopt_result_adapter", "result");
+    if (out == NULL)
+        return moi_fail_null("mopt_result_adapter", "out");
+    if (result->finetune == NULL)
+        return moi_fail(MOPT_ESTATE, "mopt_result_adapter: only one run of a "
+                        "recipe with a section \"finetune\" makes an adapter");
+    return mopt_finetune_adapter(result->finetune, out);
 }
 
 int32_t mopt_result_report(const mopt_result *result, const char *path)

@@ -12,6 +12,7 @@ struct mopt_result {
     json_t *doc;       /* what mopt_result_to_json tells */
     json_t *story;     /* what the report tells, see report/report.h */
     mopt_model *model; /* the winner's; NULL: a cancelled run may have none */
+    mopt_finetune *finetune; /* that it comes from; or NULL */
 };
 
 /* Documents of objects that copy JSON out, as values. */

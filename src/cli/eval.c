@@ -9,7 +9,7 @@
 
 /* What is asked of the model. */
 typedef struct question {
-    const char *model, *data, *part, *loss;
+    const char *model, *adapter, *data, *part, *loss;
     int confusion;
     settings set;
 } question;
@@ -103,7 +103,7 @@ static int answer(cli *c, const question *q)
     int code = cli_context(c);
 
     if (code == 0)
-        code = input_model(c, q->model, &model);
+        code = input_model(c, q->model, q->adapter, &model);
     if (code == 0)
         code = input_data(c, q->data, q->part, &q->set, 0, &data);
     if (code == 0)
@@ -127,6 +127,8 @@ int verb_eval(cli *c, int argc, char **argv)
          "compute this loss (default: the usual one)", NULL, 0, 0},
         {"confusion", 0, OPTION_FLAG, NULL, &q.confusion,
          "show which classes are taken for which", NULL, 0, 0},
+        {"adapter", 0, OPTION_TEXT, "FILE", &q.adapter,
+         "merge what 'finetune --adapter' wrote into MODEL", NULL, 0, 0},
         {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
     };
     int count, code = args_parse(c, options, argc, argv, 2, 2, &count);

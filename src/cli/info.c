@@ -104,7 +104,7 @@ static int show_model(cli *c, const char *path)
     reply t = {0};
     int32_t rc;
     json_t *described;
-    int code = input_model(c, path, &model);
+    int code = input_model(c, path, NULL, &model);
 
     if (code != 0)
         return code;

@@ -9,7 +9,20 @@
 
 #include "json.h"
 
-int input_model(cli *c, const char *path, mopt_model **out)
+/* Merged for good: the adapter is not needed any more. */
+static int merge(cli *c, const char *path, mopt_model *model)
+{
+    mopt_adapter *adapter = NULL;
+    int32_t rc = mopt_adapter_load(c->ctx, path, &adapter);
+
+    if (rc == MOPT_OK)
+        rc = mopt_adapter_apply(adapter, model);
+    mopt_adapter_free(adapter);
+    return rc == MOPT_OK ? 0 : cli_library(c, rc, "--adapter");
+}
+
+int input_model(cli *c, const char *path, const char *adapter,
+                mopt_model **out)
 {
     struct stat st;
     int32_t rc;
@@ -18,7 +31,9 @@ int input_model(cli *c, const char *path, mopt_model **out)
         return cli_fail(c, EXIT_INPUT, "%s: %s; name a model file "
                         "(.safetensors)", path, strerror(errno));
     rc = mopt_model_load(c->ctx, path, out);
-    return rc == MOPT_OK ? 0 : cli_library(c, rc, NULL);
+    if (rc != MOPT_OK)
+        return cli_library(c, rc, NULL);
+    return adapter ? merge(c, adapter, *out) : 0;
 }
 
 /* ---- a config of kind "data" ------------------------------------------ */

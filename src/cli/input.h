@@ -25,6 +25,8 @@ const char *input_source(const char *path);
 /* The folder of a recipe, that its paths start from; the caller frees it. */
 char *input_folder(const char *path);
 
-int input_model(cli *c, const char *path, mopt_model **out);
+/* A model's file; with the adapter of another file merged, unless NULL. */
+int input_model(cli *c, const char *path, const char *adapter,
+                mopt_model **out);
 
 #endif

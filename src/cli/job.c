@@ -188,6 +188,8 @@ int job_check_outputs(job *j)
         code = check_output(j, "--model", j->model);
     if (code == 0 && j->report)
         code = check_output(j, "--report", j->report);
+    if (code == 0 && j->adapter)
+        code = check_output(j, "--adapter", j->adapter);
     return code;
 }
 

@@ -12,6 +12,7 @@ typedef struct job {
     const char *path;  /* of the recipe; "-" is standard input */
     settings set;
     const char *model, *report; /* where to write; NULL: see below */
+    const char *adapter; /* the same for what low ranks learnt, or NULL */
     char *own_model;   /* the path that was chosen when none was given */
     int no_model;
     int dry_run;

@@ -203,10 +203,28 @@ static int read_recipe(mentor *m, int given)
     return code;
 }
 
+/* Told before hours of work, where it is plain by then. */
+static int check_adapter(mentor *m)
+{
+    const json_t *said = js_at(m->j.doc, "finetune.method");
+    const char *method = json_string_value(said);
+
+    if (json_object_get(said, "type"))
+        method = json_string_value(json_object_get(said, "type"));
+    else if (!said)
+        method = "full"; /* the default */
+    if (!m->j.adapter || !method || strcmp(method, "lora") == 0)
+        return 0; /* or it is searched */
+    return cli_fail(m->j.c, EXIT_INPUT, "--adapter: only method 'lora' makes "
+                    "an adapter, not '%s'", method);
+}
+
 static int work(mentor *m, int given)
 {
     int code = read_recipe(m, given);
 
+    if (code == 0)
+        code = check_adapter(m);
     if (code == 0)
         code = job_check_outputs(&m->j);
     if (code == 0)
@@ -293,6 +311,9 @@ int verb_finetune(cli *c, int argc, char **argv)
         {"rate", 0, OPTION_SET_REAL, "FACTOR", &m.j.set,
          "of the learning rate for layers that are kept\n(0.3)",
          "finetune.rate", 0, 0},
+        {"adapter", 0, OPTION_TEXT, "FILE", &m.j.adapter,
+         "write what method lora learnt, apart from the\n"
+         "source, to FILE", NULL, 0, 0},
         {"freeze", 0, OPTION_SET_TEXT, "PATTERNS", &m.j.set,
          "tensors that stay: layers.0.*,*.bias", "finetune.freeze", 0, 0},
         COMMON(m),

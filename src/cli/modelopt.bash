@@ -24,10 +24,11 @@ _modelopt()
         return ;;
     --format) COMPREPLY=($(compgen -W 'csv json' -- "$word")); return ;;
     --sort) COMPREPLY=($(compgen -W 'number value' -- "$word")); return ;;
-    --storage | --model | --report | --from | --teacher | --source | --data)
+    --storage | --model | --report | --from | --teacher | --source | --data | \
+        --adapter | --out)
         COMPREPLY=($(compgen -f -- "$word")); return ;;
     --set | --trials | --timeout | --workers | --seed | --threads | --name | \
-        --trial | --limit | --loss) return ;;
+        --trial | --limit | --loss | --layer) return ;;
     esac
     case $verb in
     '') COMPREPLY=($(compgen -W "$verbs $common --version" -- "$word"))
@@ -40,9 +41,11 @@ _modelopt()
         --temperature --epochs --set --seed --quick --model --no-model
         --report' ;;
     finetune) options='--source --data --method --rank --rate --freeze
-        --epochs --set --seed --quick --model --no-model --report' ;;
-    eval) options='--part --set --loss --confusion' ;;
-    predict) options='--part --set --format --probabilities' ;;
+        --epochs --set --seed --quick --model --no-model --adapter
+        --report' ;;
+    eval) options='--part --set --loss --confusion --adapter' ;;
+    predict) options='--part --set --format --probabilities --layer --out
+        --adapter' ;;
     study) options='--name --sort --limit --format' ;;
     keys) options='--schema' ;;
     help) COMPREPLY=($(compgen -W "$verbs" -- "$word")); return ;;

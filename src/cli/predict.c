@@ -10,10 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NO_LAYER (-2)
+
 /* What is asked of the model. */
 typedef struct question {
-    const char *model, *data, *part, *format;
+    const char *model, *adapter, *data, *part, *format;
     int probabilities;
+    int64_t layer;   /* whose features are wanted; NO_LAYER: none */
+    const char *out; /* where to, or NULL */
     settings set;
 } question;
 
@@ -250,6 +254,16 @@ static int predict(cli *c, const mopt_model *model, const mopt_dataset *data,
     return 0;
 }
 
+/* What a layer gives, into a file. */
+static int save_features(cli *c, const question *q, const mopt_model *model,
+                         const mopt_dataset *data)
+{
+    int32_t rc = mopt_model_save_features(model, q->layer, data, q->out,
+                                          NULL);
+
+    return rc == MOPT_OK ? EXIT_DONE : cli_library(c, rc, "--layer");
+}
+
 static int answer(cli *c, const question *q)
 {
     mopt_model *model = NULL;
@@ -258,15 +272,18 @@ static int answer(cli *c, const question *q)
     int code = cli_context(c);
 
     if (code == 0)
-        code = input_model(c, q->model, &model);
+        code = input_model(c, q->model, q->adapter, &model);
     if (code == 0)
         code = describe(c, model, &a);
     if (code == 0)
         code = input_data(c, q->data, q->part, &q->set, 1, &data);
-    if (code == 0)
+    if (code == 0 && q->out) {
+        code = save_features(c, q, model, data);
+    } else if (code == 0) {
         code = predict(c, model, data, &a);
-    if (code == 0)
-        code = print_answers(c, &a, q);
+        if (code == 0)
+            code = print_answers(c, &a, q);
+    }
     free(a.values);
     json_decref(a.described);
     mopt_dataset_free(data);
@@ -276,7 +293,7 @@ static int answer(cli *c, const question *q)
 
 int verb_predict(cli *c, int argc, char **argv)
 {
-    question q = {.format = "csv"};
+    question q = {.format = "csv", .layer = NO_LAYER};
     const option options[] = {
         {"format", 0, OPTION_CHOICE, "FORMAT", &q.format,
          "csv (the default) or json", "csv|json", 0, 0},
@@ -288,10 +305,20 @@ int verb_predict(cli *c, int argc, char **argv)
         {"set", 0, OPTION_SET, "KEY=VALUE", &q.set,
          "how to read DATA, such as source.header=no;\n"
          "'modelopt keys data' lists the keys", NULL, 0, 0},
+        {"layer", 0, OPTION_INT, "N", &q.layer,
+         "write what layer N gives, from 0, instead (-1: what\n"
+         "the last one reads); needs --out", NULL, -1, 100000},
+        {"out", 0, OPTION_TEXT, "FILE", &q.out,
+         "with --layer: the NPY file, float32, a row each", NULL, 0, 0},
+        {"adapter", 0, OPTION_TEXT, "FILE", &q.adapter,
+         "merge what 'finetune --adapter' wrote into MODEL", NULL, 0, 0},
         {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
     };
     int count, code = args_parse(c, options, argc, argv, 1, 2, &count);
 
+    if (code == ARGS_GO && (q.layer == NO_LAYER) != !q.out)
+        code = cli_fail(c, EXIT_USAGE, "--layer N and --out FILE.npy go "
+                        "together");
     if (code == ARGS_GO && count < 2 && isatty(STDIN_FILENO))
         code = cli_fail(c, EXIT_USAGE, "no data: name a file or a recipe, or "
                         "pipe CSV into it");

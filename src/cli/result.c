@@ -37,12 +37,25 @@ static int write_model(job *j)
     return rc == MOPT_OK ? 0 : cli_library(j->c, rc, "--model");
 }
 
+static int write_adapter(job *j)
+{
+    mopt_adapter *adapter = NULL;
+    int32_t rc = mopt_result_adapter(j->result, &adapter);
+
+    if (rc == MOPT_OK)
+        rc = mopt_adapter_save(adapter, j->adapter);
+    mopt_adapter_free(adapter);
+    return rc == MOPT_OK ? 0 : cli_library(j->c, rc, "--adapter");
+}
+
 static int write_files(job *j)
 {
     int code = 0;
 
     if (j->model)
         code = write_model(j);
+    if (code == 0 && j->adapter)
+        code = write_adapter(j);
     if (code == 0 && j->report) {
         int32_t rc = mopt_result_report(j->result, j->report);
 

@@ -86,6 +86,7 @@ RIGHT = {
     ("mopt_finetune_evaluate", "finetune"): "the_tuned(w)",
     ("mopt_adapter_load", "path"): "the_file(w, FILE_ADAPTER)",
     ("mopt_adapter_remove", "adapter"): "the_merged(w)",
+    ("mopt_result_adapter", "result"): "the_tuned_result(w)",
     ("mopt_model_load_weights", "path"): "the_file(w, FILE_MODEL)",
     ("mopt_model_load_weights", "map"): '"{}"',
     ("mopt_model_features", "count"): "ROWS * UNITS",

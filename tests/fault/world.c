@@ -201,6 +201,23 @@ mopt_result *the_result(world *w)
     return w->result;
 }
 
+mopt_result *the_tuned_result(world *w)
+{
+    mopt_recipe *recipe = NULL;
+    char json[1000];
+    if (w->result != NULL)
+        return w->result;
+    snprintf(json, sizeof json,
+             "{\"data\": {\"source\": {\"type\": \"linear\", \"count\": 40, "
+             "\"features\": %d}}, \"train\": {\"epochs\": 1}, \"finetune\": "
+             "{\"source\": \"%s\", \"method\": \"lora\"}}",
+             FEATURES, the_file(w, FILE_MODEL));
+    kit_ok(mopt_recipe_parse(w->ctx, json, NULL, &recipe));
+    kit_ok(mopt_recipe_run(recipe, NULL, NULL, NULL, &w->result));
+    mopt_recipe_free(recipe);
+    return w->result;
+}
+
 static void file_study(world *w, const char *path)
 {
     mopt_config *config = NULL;

@@ -80,6 +80,7 @@ mopt_finetune *the_tuned(world *w);
 mopt_adapter *the_adapter(world *w);
 mopt_adapter *the_merged(world *w); /* into the_model */
 mopt_result *the_result(world *w);
+mopt_result *the_tuned_result(world *w); /* of low ranks, in its place */
 const char *the_file(world *w, int which);
 
 int32_t an_objective(void *user, mopt_trial *trial, double *values);

@@ -31,6 +31,31 @@ has out "points before training from scratch"
 run finetune --source big.safetensors --data d.json --method lora --rank 2 \
     --epochs 1 --no-model --json
 json "j['finetune']['method'] == 'lora' and len(j['finetune']['frozen']) == 4"
+
+# An adapter beside the source's file is the tuned model, a new head too.
+sed 's/"split"/"classes": "0-3", "split"/' d.json >four.json
+run finetune --source big.safetensors --data four.json --method lora --rank 2 \
+    --epochs 2 --model tuned.safetensors --adapter low.safetensors --json
+code_is 0
+run eval tuned.safetensors four.json --json
+cp out tuned
+run eval big.safetensors four.json --adapter low.safetensors --json
+code_is 0
+json "abs(j['metrics']['loss'] - last('tuned')['metrics']['loss']) < 1e-5"
+run predict big.safetensors four.json --adapter low.safetensors --json
+json "{r['class'] for r in j['predictions']} <= set('0123')"
+run predict big.safetensors four.json --layer -1 --out f.npy
+code_is 0
+run predict big.safetensors four.json --layer 0 --out g.npy
+code_is 0
+same f.npy g.npy
+refused 2 "go together" predict big.safetensors four.json --layer 0
+refused 3 "the layers 0 to 1" predict big.safetensors four.json --layer 7 \
+    --out f.npy
+refused 3 "no adapter" eval big.safetensors four.json \
+    --adapter big.safetensors
+refused 3 "only method 'lora'" finetune --source big.safetensors --data d.json \
+    --epochs 1 --no-model --adapter low.safetensors
 run finetune --source big.safetensors --data d.json --method probe --no-model \
     --json
 json "j['finetune']['penalty'] > 0"
@@ -98,6 +123,33 @@ grep -q "±" r.html || fail "no deviation in the report"
 refused 2 "keeps no model" distill r.json --set repeats=2 --model x.safetensors
 refused 3 "cases[0].set: train.epochs" distill r.json \
     --set 'cases=[{"set": {"train.epochs": -1}}]'
+
+# ---- what to freeze, rates and ranks are searched
+cat >s.json <<'J'
+{"data": {"source": {"type": "glyphs", "count": 600, "test_count": 200},
+          "classes": "0-4", "split": {"validation": 0.2}},
+ "train": {"epochs": 1},
+ "finetune": {"source": "big.safetensors", "rate": {"float": [0.1, 1]},
+              "freeze": {"choice": ["", "layers.0.bias"]},
+              "method": {"type": "lora", "rank": {"int": [1, 3]},
+                         "biases": true},
+              "source_data": {"source": {"type": "glyphs", "count": 600,
+                                         "test_count": 200}}},
+ "search": {"sampler": "random", "trials": 4}, "seed": 1}
+J
+run finetune s.json --no-model --json
+code_is 0
+json "{'finetune.rate', 'finetune.freeze', 'finetune.method.rank'} == \
+    set(j['best']['params'])"
+json "('layers.0.bias' in j['finetune']['frozen']) == \
+    (j['best']['params']['finetune.freeze'] != '')"
+json "j['finetune']['trained_params'] > 165"
+json "j['finetune']['gain'] == j['finetune']['gain'] and \
+    j['finetune']['source']['forgotten'] is not None"
+run finetune s.json --no-model
+has out "from scratch"
+has out "forgotten"
+has out "tensors frozen"
 
 # ---- wrong input
 refused 2 "--teacher FILE" distill

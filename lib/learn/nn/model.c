@@ -73,13 +73,12 @@ void mopt_model_free(mopt_model *model)
     moi_context_release(ctx);
 }
 
-int32_t mopt_model_copy(const mopt_model *model, mopt_model **out)
+int32_t moi_model_cut(const mopt_model *model, int64_t layers,
+                      mopt_model **out)
 {
-    if (model == NULL || out == NULL)
-        return moi_fail_null("mopt_model_copy", model ? "out" : "model");
     mopt_model *copy = NULL;
     int32_t rc = mopt_model_build(model->ctx, model->inputs, &copy);
-    for (int64_t i = 0; i < model->count && rc == MOPT_OK; i++) {
+    for (int64_t i = 0; i < layers && rc == MOPT_OK; i++) {
         mopt_config *config = NULL;
         rc = moi_config_copy(model->layers[i].config, &config);
         if (rc == MOPT_OK)
@@ -93,11 +92,34 @@ int32_t mopt_model_copy(const mopt_model *model, mopt_model **out)
     }
     if (model->weights != NULL)
         memcpy(copy->weights, model->weights,
-               (size_t)model->size * sizeof(moi_real));
-    if (model->transform != NULL)
-        copy->transform = moi_transform_hold(model->transform);
+               (size_t)copy->size * sizeof(moi_real));
     *out = copy;
     return MOPT_OK;
+}
+
+int32_t mopt_model_copy(const mopt_model *model, mopt_model **out)
+{
+    if (model == NULL || out == NULL)
+        return moi_fail_null("mopt_model_copy", model ? "out" : "model");
+    int32_t rc = moi_model_cut(model, model->count, out);
+    if (rc == MOPT_OK && model->transform != NULL)
+        (*out)->transform = moi_transform_hold(model->transform);
+    return rc;
+}
+
+void moi_model_swap(mopt_model *a, mopt_model *b)
+{
+    mopt_model kept = *a;
+    int refs_a = atomic_load(&a->refs), refs_b = atomic_load(&b->refs);
+    *a = *b;
+    *b = kept;
+    atomic_init(&a->refs, refs_a);
+    atomic_init(&b->refs, refs_b);
+}
+
+int32_t moi_model_shared(const mopt_model *model)
+{
+    return atomic_load(&model->refs) > 1;
 }
 
 /* ---- layers ---- */

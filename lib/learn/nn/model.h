@@ -25,6 +25,15 @@ typedef struct moi_param {
 } moi_param;
 
 mopt_model *moi_model_hold(mopt_model *model);
+
+/* A copy of the first layers, 1 or more, and their weights. */
+int32_t moi_model_cut(const mopt_model *model, int64_t layers,
+                      mopt_model **out);
+
+/* Two models of one context change places behind their handles. */
+void moi_model_swap(mopt_model *a, mopt_model *b);
+int32_t moi_model_shared(const mopt_model *model); /* by more than one? */
+
 mopt_context *moi_model_context(const mopt_model *model);
 int64_t moi_model_inputs(const mopt_model *model);
 int64_t moi_model_outputs(const mopt_model *model);

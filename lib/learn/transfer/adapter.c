@@ -13,7 +13,9 @@
 #include "base/number.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "learn/data/dataset.h"
 #include "learn/format/safetensors.h"
+#include "learn/transfer/head.h"
 
 #define FORMAT "modelopt adapter 1"
 
@@ -29,8 +31,10 @@ struct mopt_adapter {
     int64_t rank, count, room;
     double scale;
     change *changes;
+    int64_t outputs;           /* of the new head in it; 0: there is none */
+    mopt_transform *transform; /* of the task of that head; or NULL */
     mopt_model *merged; /* the model that it is in; NULL: none */
-    moi_real *before;   /* that model's block as it was */
+    mopt_model *before; /* a copy of that model as it was */
 };
 
 void mopt_adapter_free(mopt_adapter *adapter)
@@ -46,7 +50,8 @@ void mopt_adapter_free(mopt_adapter *adapter)
         moi_free(ctx, adapter->changes[i].b);
     }
     moi_free(ctx, adapter->changes);
-    moi_free(ctx, adapter->before);
+    mopt_transform_free(adapter->transform);
+    mopt_model_free(adapter->before);
     mopt_model_free(adapter->merged);
     moi_free(ctx, adapter);
     moi_context_release(ctx);
@@ -118,23 +123,31 @@ static int32_t add_factors(const moi_lora *lora, const moi_factors *f,
     return MOPT_OK;
 }
 
-int32_t moi_adapter_make(const moi_lora *lora, const int32_t *changed,
-                         mopt_adapter **out)
+static int32_t add_whole(const mopt_model *model, const moi_param *p,
+                         mopt_adapter *adapter)
 {
-    mopt_adapter *adapter = NULL;
     change *c = NULL;
+    int32_t rc = add_change(adapter, p->name, 1, p->count, 1, &c);
+
+    return rc ? rc : mopt_model_get_tensor(model, p->name, c->a, p->count);
+}
+
+int32_t moi_adapter_make(const moi_lora *lora, const int32_t *whole,
+                         int32_t new_head, mopt_adapter **out)
+{
+    const mopt_model *model = lora->model;
+    mopt_adapter *adapter = NULL;
     int32_t rc = create(lora->ctx, lora->rank, lora->scale, &adapter);
 
     for (int64_t k = 0; !rc && k < lora->count; k++)
         rc = add_factors(lora, &lora->factors[k], adapter);
-    for (int64_t i = 0; !rc && i < moi_model_param_count(lora->model); i++) {
-        const moi_param *p = moi_model_param(lora->model, i);
-
-        if (!changed || !changed[i] || lora->wanted[i])
-            continue;
-        rc = add_change(adapter, p->name, 1, p->count, 1, &c);
-        if (!rc)
-            rc = mopt_model_get_tensor(lora->model, p->name, c->a, p->count);
+    for (int64_t i = 0; !rc && i < moi_model_param_count(model); i++)
+        if (whole && whole[i])
+            rc = add_whole(model, moi_model_param(model, i), adapter);
+    if (!rc && new_head) {
+        adapter->outputs = moi_model_outputs(model);
+        if (moi_model_transform(model))
+            adapter->transform = moi_transform_hold(moi_model_transform(model));
     }
     if (rc)
         mopt_adapter_free(adapter);
@@ -150,6 +163,15 @@ static const moi_param *find_param(const mopt_model *model, const char *name)
     for (int64_t i = 0; i < moi_model_param_count(model); i++)
         if (!strcmp(moi_model_param(model, i)->name, name))
             return moi_model_param(model, i);
+    return NULL;
+}
+
+static const change *find_change(const mopt_adapter *adapter,
+                                 const char *name)
+{
+    for (int64_t i = 0; i < adapter->count; i++)
+        if (!strcmp(adapter->changes[i].name, name))
+            return &adapter->changes[i];
     return NULL;
 }
 
@@ -185,7 +207,8 @@ static void add_product(const mopt_adapter *adapter, const change *c,
         }
 }
 
-static int32_t merge(mopt_adapter *adapter, mopt_model *model, float *values)
+static int32_t merge(const mopt_adapter *adapter, mopt_model *model,
+                     float *values)
 {
     int32_t rc = MOPT_OK;
 
@@ -202,51 +225,89 @@ static int32_t merge(mopt_adapter *adapter, mopt_model *model, float *values)
     return rc;
 }
 
-static int32_t check_merge(const mopt_adapter *adapter,
+/* A new head is there as a whole: then its size is no more than the file's. */
+static int32_t check_head(const mopt_adapter *adapter, const mopt_model *model)
+{
+    int64_t first, count, was = moi_model_outputs(model);
+
+    moi_model_layer_params(model, moi_model_head(model), &first, &count);
+    for (int64_t i = first; i < first + count; i++) {
+        const moi_param *p = moi_model_param(model, i);
+        const change *c = find_change(adapter, p->name);
+
+        if (!c || c->b || p->count % was ||
+            c->in / adapter->outputs != p->count / was)
+            return moi_fail(MOPT_EINVAL, "the adapter has a head of %lld "
+                            "outputs, but no '%.100s' that fits it",
+                            (long long)adapter->outputs, p->name);
+    }
+    return MOPT_OK;
+}
+
+/* The model with all changes, as another one. */
+static int32_t merge_copy(const mopt_adapter *adapter,
+                          const mopt_model *model, mopt_model **out)
+{
+    mopt_model *copy = NULL;
+    float *values = NULL;
+    int32_t rc = adapter->outputs ? check_head(adapter, model) : MOPT_OK;
+
+    if (rc)
+        return rc;
+    if (adapter->outputs && adapter->outputs != moi_model_outputs(model))
+        rc = moi_head_replace(model, adapter->outputs, 0, &copy);
+    else
+        rc = mopt_model_copy(model, &copy);
+    for (int64_t i = 0; !rc && i < adapter->count; i++)
+        rc = check_change(copy, &adapter->changes[i]);
+    if (!rc) {
+        values = moi_alloc(adapter->ctx, moi_model_size(copy), sizeof *values);
+        rc = values ? merge(adapter, copy, values) : MOPT_ENOMEM;
+    }
+    if (!rc && adapter->outputs)
+        rc = mopt_model_set_transform(copy, adapter->transform);
+    moi_free(adapter->ctx, values);
+    if (rc)
+        mopt_model_free(copy);
+    else
+        *out = copy;
+    return rc;
+}
+
+static int32_t check_apply(const mopt_adapter *adapter,
                            const mopt_model *model)
 {
-    int32_t rc = MOPT_OK;
-
     if (adapter->merged)
         return moi_fail(MOPT_ESTATE, "mopt_adapter_apply: the adapter is in a "
                         "model already; remove it first");
     if (!moi_model_ready(model))
         return moi_fail(MOPT_ESTATE, "mopt_adapter_apply: the model's weights "
                         "are not set yet");
-    for (int64_t i = 0; !rc && i < adapter->count; i++)
-        rc = check_change(model, &adapter->changes[i]);
-    return rc;
+    if (moi_model_context(model) != adapter->ctx)
+        return moi_fail(MOPT_EINVAL, "mopt_adapter_apply: the adapter and the "
+                        "model are of two contexts");
+    if (adapter->outputs && moi_model_shared(model))
+        return moi_fail(MOPT_ESTATE, "mopt_adapter_apply: the adapter has a "
+                        "head of its own, and something else uses the model; "
+                        "apply it to a copy");
+    return MOPT_OK;
 }
 
 int32_t mopt_adapter_apply(mopt_adapter *adapter, mopt_model *model)
 {
-    moi_real *before;
-    float *values;
-    size_t bytes;
+    mopt_model *copy = NULL;
     int32_t rc;
 
     if (!adapter || !model)
         return moi_fail_null("mopt_adapter_apply",
                              !adapter ? "adapter" : "model");
-    rc = check_merge(adapter, model);
+    rc = check_apply(adapter, model);
+    if (!rc)
+        rc = merge_copy(adapter, model, &copy);
     if (rc)
         return rc;
-    bytes = (size_t)moi_model_size(model) * sizeof *before;
-    before = moi_alloc(adapter->ctx, moi_model_size(model), sizeof *before);
-    values = moi_alloc(adapter->ctx, moi_model_size(model), sizeof *values);
-    rc = before && values ? MOPT_OK : MOPT_ENOMEM;
-    if (!rc) {
-        memcpy(before, moi_model_weights(model), bytes);
-        rc = merge(adapter, model, values);
-        if (rc)
-            memcpy(moi_model_weights(model), before, bytes);
-    }
-    moi_free(adapter->ctx, values);
-    if (rc) {
-        moi_free(adapter->ctx, before);
-        return rc;
-    }
-    adapter->before = before;
+    moi_model_swap(model, copy);
+    adapter->before = copy;
     adapter->merged = moi_model_hold(model);
     return MOPT_OK;
 }
@@ -259,9 +320,8 @@ int32_t mopt_adapter_remove(mopt_adapter *adapter, mopt_model *model)
     if (adapter->merged != model)
         return moi_fail(MOPT_ESTATE, "mopt_adapter_remove: the adapter is not "
                         "merged into this model");
-    memcpy(moi_model_weights(model), adapter->before,
-           (size_t)moi_model_size(model) * sizeof *adapter->before);
-    moi_free(adapter->ctx, adapter->before);
+    moi_model_swap(model, adapter->before);
+    mopt_model_free(adapter->before);
     adapter->before = NULL;
     mopt_model_free(adapter->merged);
     adapter->merged = NULL;
@@ -295,6 +355,8 @@ int32_t mopt_adapter_describe(const mopt_adapter *adapter, char *buf,
         rc = moi_json_add_number(doc, "scale", adapter->scale);
     if (!rc)
         rc = moi_json_add_int(doc, "params", params);
+    if (!rc && adapter->outputs)
+        rc = moi_json_add_int(doc, "outputs", adapter->outputs);
     if (!rc)
         rc = moi_json_add(doc, "tensors", json_incref(names));
     json_decref(names);
@@ -325,14 +387,37 @@ static void describe_tensor(const mopt_adapter *adapter, const change *c,
     t->bytes = moi_tensor_count(t) * (int64_t)sizeof(float);
 }
 
-static json_t *texts_of(const mopt_adapter *adapter)
+static int32_t add_transform(const mopt_adapter *adapter, json_t *texts)
 {
-    char scale[MOI_NUMBER_SIZE], rank[MOI_NUMBER_SIZE];
+    json_t *doc = moi_transform_to_json(adapter->transform);
+    char *text = doc ? moi_json_dump(adapter->ctx, doc) : NULL;
+    int32_t rc = text ? moi_json_add_text(texts, "transform", text)
+                      : MOPT_ENOMEM;
 
-    moi_number_text(adapter->scale, scale);
-    moi_number_text((double)adapter->rank, rank);
-    return json_pack("{ssssss}", "format", FORMAT, "rank", rank, "scale",
-                     scale);
+    moi_free(adapter->ctx, text);
+    json_decref(doc);
+    return rc;
+}
+
+static int32_t add_number(json_t *texts, const char *name, double value)
+{
+    char text[MOI_NUMBER_SIZE];
+
+    moi_number_text(value, text);
+    return moi_json_add_text(texts, name, text);
+}
+
+static int32_t add_texts(const mopt_adapter *adapter, json_t *texts)
+{
+    int32_t rc = moi_json_add_text(texts, "format", FORMAT);
+
+    if (!rc)
+        rc = add_number(texts, "rank", (double)adapter->rank);
+    if (!rc)
+        rc = add_number(texts, "scale", adapter->scale);
+    if (!rc && adapter->outputs)
+        rc = add_number(texts, "outputs", (double)adapter->outputs);
+    return rc || !adapter->transform ? rc : add_transform(adapter, texts);
 }
 
 int32_t mopt_adapter_save(const mopt_adapter *adapter, const char *path)
@@ -348,9 +433,10 @@ int32_t mopt_adapter_save(const mopt_adapter *adapter, const char *path)
                              !adapter ? "adapter" : "path");
     tensors = moi_calloc(adapter->ctx, 2 * adapter->count, sizeof *tensors);
     names = moi_calloc(adapter->ctx, 2 * adapter->count, NAME_SIZE);
-    texts = texts_of(adapter);
+    texts = json_object();
     rc = tensors && names && texts
-             ? MOPT_OK : moi_fail(MOPT_ENOMEM, "no memory for an adapter");
+             ? add_texts(adapter, texts)
+             : moi_fail(MOPT_ENOMEM, "no memory for an adapter");
     for (int64_t i = 0; !rc && i < adapter->count; i++) {
         const change *c = &adapter->changes[i];
 
@@ -451,8 +537,37 @@ static int32_t read_all(const moi_safetensors *file, mopt_adapter *adapter)
     return rc;
 }
 
-static int32_t read_head(const moi_safetensors *file, double *rank,
-                         double *scale)
+/* A count from 1 to most. */
+static int32_t read_count(const moi_safetensors *file, const char *name,
+                          int64_t most, int64_t *out)
+{
+    double value = 0;
+    int32_t rc = read_number(file, name, &value);
+
+    if (rc)
+        return rc;
+    if (value < 1 || value > (double)most || value != floor(value))
+        return moi_fail(MOPT_EFORMAT, "%s must be a whole number from 1 to "
+                        "%lld", name, (long long)most);
+    *out = (int64_t)value;
+    return MOPT_OK;
+}
+
+static int32_t read_transform(const moi_safetensors *file,
+                              mopt_adapter *adapter)
+{
+    const char *text = moi_safetensors_text(file, "transform");
+    json_t *doc = NULL;
+    int32_t rc = text ? moi_json_parse(text, &doc) : MOPT_OK;
+
+    if (!rc && doc)
+        rc = moi_transform_from_json(adapter->ctx, doc, &adapter->transform);
+    json_decref(doc);
+    return !rc || rc == MOPT_ENOMEM ? rc
+                                    : moi_fail_at(MOPT_EFORMAT, "transform: ");
+}
+
+static int32_t read_texts(const moi_safetensors *file, mopt_adapter *adapter)
 {
     const char *format = moi_safetensors_text(file, "format");
     int32_t rc;
@@ -461,13 +576,12 @@ static int32_t read_head(const moi_safetensors *file, double *rank,
         return moi_fail(MOPT_EFORMAT, "no adapter: the text 'format' is "
                         "'%.40s', wanted is '" FORMAT "'",
                         format ? format : "");
-    rc = read_number(file, "rank", rank);
+    rc = read_count(file, "rank", 1000000, &adapter->rank);
     if (!rc)
-        rc = read_number(file, "scale", scale);
-    if (!rc && (*rank < 1 || *rank > 1e6 || *rank != floor(*rank)))
-        rc = moi_fail(MOPT_EFORMAT, "rank must be a whole number from 1 to "
-                      "1000000");
-    return rc;
+        rc = read_number(file, "scale", &adapter->scale);
+    if (!rc && moi_safetensors_text(file, "outputs"))
+        rc = read_count(file, "outputs", INT32_MAX, &adapter->outputs);
+    return rc ? rc : read_transform(file, adapter);
 }
 
 int32_t mopt_adapter_load(mopt_context *ctx, const char *path,
@@ -475,7 +589,6 @@ int32_t mopt_adapter_load(mopt_context *ctx, const char *path,
 {
     moi_safetensors *file = NULL;
     mopt_adapter *adapter = NULL;
-    double rank = 0, scale = 0;
     int32_t rc;
 
     if (!ctx || !path || !out)
@@ -485,9 +598,9 @@ int32_t mopt_adapter_load(mopt_context *ctx, const char *path,
     rc = moi_safetensors_read(ctx, path, &file);
     if (rc)
         return rc;
-    rc = read_head(file, &rank, &scale);
+    rc = create(ctx, 1, 1, &adapter);
     if (!rc)
-        rc = create(ctx, (int64_t)rank, scale, &adapter);
+        rc = read_texts(file, adapter);
     if (!rc)
         rc = read_all(file, adapter);
     if (rc == MOPT_EFORMAT)

@@ -9,8 +9,9 @@
 #include "learn/transfer/lora.h"
 
 /* An adapter of a model's factors as they are, and of its whole tensors that
- * changed (changed[i] for tensor i; NULL: none). */
-int32_t moi_adapter_make(const moi_lora *lora, const int32_t *changed,
-                         mopt_adapter **out);
+ * changed (whole[i] for tensor i; NULL: none); new_head: the head is among
+ * them, and is another one than the source's. */
+int32_t moi_adapter_make(const moi_lora *lora, const int32_t *whole,
+                         int32_t new_head, mopt_adapter **out);
 
 #endif

@@ -11,10 +11,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/status.h"
-#include "learn/nn/plan.h"
-#include "learn/nn/runner.h"
-
-#define ROWS 512 /* at a time */
 
 int32_t moi_features_layer(const mopt_model *model, int64_t said,
                            int64_t *layer, int64_t *width)
@@ -35,50 +31,58 @@ int32_t moi_features_layer(const mopt_model *model, int64_t said,
     return MOPT_OK;
 }
 
-static int32_t read_block(moi_plan *plan, const mopt_model *model,
-                          const mopt_dataset *data, int64_t first,
-                          int64_t count)
+int32_t moi_features_open(const mopt_model *model, int64_t said, int64_t rows,
+                          moi_features *f)
 {
-    static const moi_pass pass = {.training = 0};
-    int64_t index[ROWS];
+    moi_features made = {0};
+    int32_t rc = moi_features_layer(model, said, &made.layer, &made.width);
 
-    for (int64_t i = 0; i < count; i++)
-        index[i] = first + i;
-    moi_dataset_gather(data, index, count, moi_plan_input(plan));
-    return moi_plan_forward(plan, moi_model_weights(model), count, &pass);
+    if (!rc && made.layer >= 0)
+        rc = moi_model_cut(model, made.layer + 1, &made.body);
+    if (!rc && made.body)
+        rc = moi_runner_create(made.body, rows, 0, 0, &made.runner);
+    if (rc)
+        moi_features_close(&made);
+    else
+        *f = made;
+    return rc;
 }
 
-int32_t moi_features_read(const mopt_model *model, int64_t layer,
-                          const mopt_dataset *data, float *floats,
-                          double *doubles, mopt_cancel *cancel)
+void moi_features_close(moi_features *f)
 {
-    int64_t rows = moi_dataset_rows(data);
-    int64_t width = layer < 0 ? moi_model_inputs(model)
-                              : moi_model_layer_width(model, layer);
-    moi_real *shown = NULL, *unused;
-    moi_plan *plan = NULL;
-    int32_t rc = moi_plan_create(moi_model_context(model), model, ROWS,
-                                 MOI_PLAN_TRAIN, &plan);
+    moi_runner_free(f->runner);
+    mopt_model_free(f->body);
+}
 
-    if (!rc && layer < 0)
-        shown = moi_plan_input(plan);
-    else if (!rc)
-        rc = moi_plan_tap(plan, layer, &shown, &unused);
-    for (int64_t at = 0; !rc && at < rows; at += ROWS) {
-        int64_t count = rows - at < ROWS ? rows - at : ROWS;
-
-        rc = moi_cancel_check(cancel);
-        if (!rc)
-            rc = read_block(plan, model, data, at, count);
-        for (int64_t i = 0; !rc && i < count * width; i++) {
-            if (floats)
-                floats[at * width + i] = (float)shown[i];
-            else
-                doubles[at * width + i] = (double)shown[i];
-        }
+/* The inputs themselves. */
+static void read_inputs(const moi_features *f, const mopt_dataset *data,
+                        int64_t first, int64_t count, float *floats,
+                        moi_real *reals, moi_real *row)
+{
+    for (int64_t i = first; i < first + count; i++) {
+        moi_dataset_gather(data, &i, 1, reals ? reals : row);
+        for (int64_t k = 0; floats && k < f->width; k++)
+            *floats++ = (float)row[k];
+        reals += reals ? f->width : 0;
     }
-    moi_plan_free(plan);
-    return rc;
+}
+
+int32_t moi_features_read(const moi_features *f, const mopt_dataset *data,
+                          int64_t first, int64_t count, float *floats,
+                          moi_real *reals, const mopt_cancel *cancel)
+{
+    mopt_context *ctx = moi_dataset_context(data);
+    moi_real *row;
+
+    if (f->runner)
+        return moi_runner_run(f->runner, &(moi_rows){.data = data}, first,
+                              count, floats, reals, cancel);
+    row = moi_alloc(ctx, f->width, sizeof *row);
+    if (!row)
+        return MOPT_ENOMEM;
+    read_inputs(f, data, first, count, floats, reals, row);
+    moi_free(ctx, row);
+    return moi_cancel_check(cancel);
 }
 
 static int32_t check(const char *function, const mopt_model *model,
@@ -97,23 +101,27 @@ int32_t mopt_model_features(const mopt_model *model, int64_t layer,
                             int64_t count, mopt_cancel *cancel)
 {
     mopt_dataset *ready = NULL;
-    int64_t width = 0, wanted = 0;
+    moi_features f = {0};
+    int64_t rows, wanted = 0;
     int32_t rc = check("mopt_model_features", model, data);
 
     if (!rc && !out)
         return moi_fail_null("mopt_model_features", "out");
-    if (!rc)
-        rc = moi_features_layer(model, layer, &layer, &width);
+    if (rc)
+        return rc;
+    rows = moi_dataset_rows(data);
+    rc = moi_features_open(model, layer, rows, &f);
     if (!rc)
         rc = moi_model_prepare(model, data, &ready);
     if (!rc)
-        rc = moi_multiply(moi_dataset_rows(ready), width, "features", &wanted);
+        rc = moi_multiply(rows, f.width, "features", &wanted);
     if (!rc && count != wanted)
         rc = moi_fail(MOPT_EINVAL, "mopt_model_features: count is %lld, the "
                       "rows have %lld features", (long long)count,
                       (long long)wanted);
     if (!rc)
-        rc = moi_features_read(model, layer, ready, out, NULL, cancel);
+        rc = moi_features_read(&f, ready, 0, rows, out, NULL, cancel);
+    moi_features_close(&f);
     mopt_dataset_free(ready);
     return rc;
 }

@@ -26,6 +26,7 @@ static const moi_key lora_keys[] = {
     MOI_TEXT("targets", "*.weight",
              "matrices that change: patterns with commas between"),
     MOI_BOOL("stable", 0, "scale by alpha / sqrt(rank) (rsLoRA)"),
+    MOI_BOOL("biases", 0, "biases learn, too"),
     MOI_KEYS_END,
 };
 
@@ -57,6 +58,8 @@ static const moi_key keys[] = {
               "to the source"),
     MOI_FLOAT("l2_new", 0, 0, 1e6, "how strongly a new head is pulled to 0"),
     MOI_BOOL("baseline", 1, "train the same architecture from scratch, too"),
+    {"baseline_rate", MOPT_TYPE_FLOAT, MOI_KEY_OPEN_MIN, 1, 0, 1e6, NULL, NULL,
+     NULL, "multiplies the learning rate of training from scratch"},
     MOI_KEYS_END,
 };
 
@@ -187,18 +190,30 @@ static int32_t is_new(const mopt_finetune *f, int64_t tensor)
            moi_head_distance(f->model, tensor) == 0;
 }
 
+/* Do biases learn beside what the method is about? */
+static int32_t tunes_biases(const mopt_finetune *f)
+{
+    return method(f) == &bias || (method(f) == &lora &&
+                                  moi_config_bool(f->config, "method.biases"));
+}
+
+static int32_t is_held(const mopt_finetune *f, int64_t tensor)
+{
+    return moi_text_in_globs(moi_config_text(f->config, "freeze"),
+                             moi_model_param(f->model, tensor)->name);
+}
+
 static int32_t is_frozen(const mopt_finetune *f, int64_t tensor)
 {
-    const moi_schema *how = method(f);
     const moi_param *p = moi_model_param(f->model, tensor);
 
-    if (moi_text_in_globs(moi_config_text(f->config, "freeze"), p->name))
+    if (is_held(f, tensor))
         return 1;
-    if (how == &head)
+    if (method(f) == &head)
         return moi_head_distance(f->model, tensor) > 0;
-    if (how == &bias)
-        return !is_new(f, tensor) && !(p->flags & MOI_PARAM_NO_DECAY);
-    return how == &lora && !is_new(f, tensor);
+    if (method(f) == &full || is_new(f, tensor))
+        return 0;
+    return !(p->flags & MOI_PARAM_NO_DECAY) || !tunes_biases(f);
 }
 
 static double rate_of(const mopt_finetune *f, int64_t tensor)
@@ -255,6 +270,33 @@ static int32_t anchor(mopt_finetune *f)
     return rc;
 }
 
+/* What an adapter has as a whole: a new head is in no other file. */
+static int32_t is_whole(const mopt_finetune *f, int64_t tensor)
+{
+    return is_new(f, tensor) || !is_frozen(f, tensor);
+}
+
+static int32_t is_beyond_lora(const mopt_finetune *f, int64_t tensor)
+{
+    return is_whole(f, tensor) || is_held(f, tensor);
+}
+
+typedef int32_t (*tensor_fn)(const mopt_finetune *f, int64_t tensor);
+
+/* The answer for each tensor; the caller frees it. */
+static int32_t ask_all(const mopt_finetune *f, tensor_fn ask, int32_t **out)
+{
+    int64_t count = moi_model_param_count(f->model);
+    int32_t *answers = moi_calloc(f->ctx, count, sizeof *answers);
+
+    if (!answers)
+        return MOPT_ENOMEM;
+    for (int64_t i = 0; i < count; i++)
+        answers[i] = ask(f, i);
+    *out = answers;
+    return MOPT_OK;
+}
+
 static int32_t add_lora(mopt_finetune *f)
 {
     const moi_options options = {f->config, "method."};
@@ -263,10 +305,13 @@ static int32_t add_lora(mopt_finetune *f)
     double scale = alpha / (moi_options_bool(&options, "stable")
                                 ? sqrt((double)rank) : (double)rank);
     uint64_t seed = (uint64_t)moi_config_int(f->training, "seed");
-    int32_t rc = moi_lora_create(f->model,
-                                 moi_options_text(&options, "targets"), rank,
-                                 scale, seed, &f->lora);
+    int32_t *others = NULL;
+    int32_t rc = ask_all(f, is_beyond_lora, &others);
 
+    if (!rc)
+        rc = moi_lora_create(f->model, moi_options_text(&options, "targets"),
+                             others, rank, scale, seed, &f->lora);
+    moi_free(f->ctx, others);
     return rc ? rc : moi_trainer_set_annex(f->trainer, &f->lora->annex);
 }
 
@@ -432,15 +477,13 @@ int32_t mopt_finetune_adapter(const mopt_finetune *finetune,
         return moi_fail(MOPT_ESTATE, "mopt_finetune_adapter: the method is "
                         "'%s'; only 'lora' makes an adapter",
                         method(finetune)->name);
-    int32_t *changed = moi_calloc(finetune->ctx,
-                                  moi_model_param_count(finetune->model),
-                                  sizeof *changed);
-    if (!changed)
-        return MOPT_ENOMEM;
-    for (int64_t i = 0; i < moi_model_param_count(finetune->model); i++)
-        changed[i] = is_new(finetune, i);
-    int32_t rc = moi_adapter_make(finetune->lora, changed, out);
-    moi_free(finetune->ctx, changed);
+    int32_t *whole = NULL;
+    int32_t rc = ask_all(finetune, is_whole, &whole);
+
+    if (!rc)
+        rc = moi_adapter_make(finetune->lora, whole,
+                              finetune->flags & MOI_FINETUNE_NEW_HEAD, out);
+    moi_free(finetune->ctx, whole);
     return rc;
 }
 
@@ -464,7 +507,20 @@ int32_t moi_finetune_fit_target(mopt_finetune *f, mopt_cancel *cancel)
     return rc;
 }
 
-/* The same architecture from other first weights, by the same settings. */
+/* The settings of training from scratch: the same, but for what suits it. */
+static int32_t make_control(const mopt_finetune *f, mopt_config **out)
+{
+    const char *rate = "optimizer.learning_rate";
+    int32_t rc = moi_config_copy(f->training, out);
+
+    if (!rc)
+        rc = mopt_config_set_text(*out, "checkpoint", "");
+    return rc ? rc : mopt_config_set_float(
+        *out, rate, moi_config_float(*out, rate) *
+                        moi_config_float(f->config, "baseline_rate"));
+}
+
+/* The same architecture from other first weights. */
 static int32_t begin_scratch(mopt_finetune *f)
 {
     mopt_config *config = NULL;
@@ -474,9 +530,7 @@ static int32_t begin_scratch(mopt_finetune *f)
         rc = mopt_model_init(f->scratch,
                              moi_config_int(f->training, "seed"));
     if (!rc)
-        rc = moi_config_copy(f->training, &config);
-    if (!rc)
-        rc = mopt_config_set_text(config, "checkpoint", "");
+        rc = make_control(f, &config);
     if (!rc)
         rc = mopt_trainer_create(f->ctx, f->scratch, f->train, f->validation,
                                  config, &f->control);

@@ -41,14 +41,16 @@ static int32_t is_matrix(const moi_param *p)
     return p->rank >= 2 && !(p->flags & MOI_PARAM_NO_DECAY);
 }
 
-static int64_t count_targets(moi_lora *lora, const char *targets)
+static int64_t count_targets(moi_lora *lora, const char *targets,
+                             const int32_t *others)
 {
     int64_t count = 0;
 
     for (int64_t i = 0; i < moi_model_param_count(lora->model); i++) {
         const moi_param *p = moi_model_param(lora->model, i);
 
-        lora->wanted[i] = is_matrix(p) && moi_text_in_globs(targets, p->name);
+        lora->wanted[i] = is_matrix(p) && !(others && others[i]) &&
+                          moi_text_in_globs(targets, p->name);
         count += lora->wanted[i];
     }
     return count;
@@ -183,7 +185,8 @@ static int32_t take_room(moi_lora *lora)
     return lora->annex.weights && lora->annex.grads ? MOPT_OK : MOPT_ENOMEM;
 }
 
-static int32_t make(moi_lora *lora, const char *targets, uint64_t seed)
+static int32_t make(moi_lora *lora, const char *targets, const int32_t *others,
+                    uint64_t seed)
 {
     int32_t rc;
 
@@ -191,9 +194,9 @@ static int32_t make(moi_lora *lora, const char *targets, uint64_t seed)
                               sizeof *lora->wanted);
     if (!lora->wanted)
         return MOPT_ENOMEM;
-    lora->count = count_targets(lora, targets);
+    lora->count = count_targets(lora, targets, others);
     if (!lora->count)
-        return moi_fail(MOPT_EKEY, "method.targets: no matrix of the model "
+        return moi_fail(MOPT_EKEY, "method.targets: no matrix that is kept "
                         "matches '%.100s'", targets);
     rc = take_room(lora);
     if (rc)
@@ -208,8 +211,9 @@ static int32_t make(moi_lora *lora, const char *targets, uint64_t seed)
     return MOPT_OK;
 }
 
-int32_t moi_lora_create(mopt_model *model, const char *targets, int64_t rank,
-                        double scale, uint64_t seed, moi_lora **out)
+int32_t moi_lora_create(mopt_model *model, const char *targets,
+                        const int32_t *others, int64_t rank, double scale,
+                        uint64_t seed, moi_lora **out)
 {
     mopt_context *ctx = moi_model_context(model);
     moi_lora *lora = moi_calloc(ctx, 1, sizeof *lora);
@@ -221,7 +225,7 @@ int32_t moi_lora_create(mopt_model *model, const char *targets, int64_t rank,
     lora->model = moi_model_hold(model);
     lora->rank = rank;
     lora->scale = scale;
-    rc = make(lora, targets, seed);
+    rc = make(lora, targets, others, seed);
     if (rc)
         moi_lora_free(lora);
     else

@@ -31,9 +31,11 @@ typedef struct moi_lora {
     moi_annex annex;
 } moi_lora;
 
-/* For the matrices whose names match one of the patterns (commas between). */
-int32_t moi_lora_create(mopt_model *model, const char *targets, int64_t rank,
-                        double scale, uint64_t seed, moi_lora **out);
+/* For the matrices whose names match one of the patterns (commas between),
+ * but the others: others[i] for tensor i, or NULL. */
+int32_t moi_lora_create(mopt_model *model, const char *targets,
+                        const int32_t *others, int64_t rank, double scale,
+                        uint64_t seed, moi_lora **out);
 void moi_lora_free(moi_lora *lora);
 
 #endif

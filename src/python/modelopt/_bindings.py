@@ -655,6 +655,9 @@ mopt_result_to_json = bind(
 mopt_result_model = bind(
     "mopt_result_model", c_int32, POINTER(mopt_result),
     POINTER(POINTER(mopt_model)))
+mopt_result_adapter = bind(
+    "mopt_result_adapter", c_int32, POINTER(mopt_result),
+    POINTER(POINTER(mopt_adapter)))
 mopt_result_report = bind(
     "mopt_result_report", c_int32, POINTER(mopt_result), c_char_p)
 mopt_recipe_schema = bind(

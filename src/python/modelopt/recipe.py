@@ -13,6 +13,7 @@ from ._call import (Calls, Handle, check, create, json_in, json_out,
 from .core import Cancel, Context, Token, context_of, use_storage
 from .model import Model
 from .search import Space
+from .transfer import Adapter
 
 _EVENTS = {c.MOPT_EVENT_DATA: "data", c.MOPT_EVENT_TRIAL: "trial",
            c.MOPT_EVENT_EPOCH: "epoch", c.MOPT_EVENT_TEST: "test",
@@ -140,6 +141,12 @@ class Result(Handle):
         """The winner, its transform attached."""
         return Model._wrap(create(c.mopt_result_model, c.mopt_model,
                                   self.pointer), self._context)
+
+    @property
+    def adapter(self) -> Adapter:
+        """What a recipe with "finetune" and method "lora" has learnt."""
+        return Adapter._wrap(create(c.mopt_result_adapter, c.mopt_adapter,
+                                    self.pointer))
 
     def report(self, path: Any) -> None:
         """Write one HTML file that needs nothing else."""

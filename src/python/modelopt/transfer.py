@@ -104,7 +104,8 @@ class Adapter(Handle):
         check(c.mopt_adapter_save(self.pointer, utf8(path)))
 
     def apply(self, model: Model) -> None:
-        """Merge into a model: one with the weights that it was learnt on."""
+        """Merge into a model: one with the weights that it was learnt on. A
+        new head that it was tuned with takes the place of the model's."""
         check(c.mopt_adapter_apply(self.pointer,
                                    pointer_of(model, Model, "model")))
 

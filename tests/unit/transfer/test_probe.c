@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/rng.h"
 #include "kit.h"
+#include "learn/transfer/leaveout.h"
 #include "learn/transfer/probe.h"
 
 #define ROWS 40
@@ -105,10 +106,17 @@ static void plain_ridge(int without, double penalty, double w[][TARGETS],
 
 static void begin(moi_ridge *r)
 {
-    kit_ok(moi_ridge_create(ctx, ROWS, WIDTH, TARGETS, r));
-    memcpy(r->x, x, sizeof x);
-    memcpy(r->y, y, sizeof y);
-    kit_ok(moi_ridge_begin(r));
+    moi_real in[ROWS][WIDTH], out[ROWS][TARGETS];
+
+    for (int i = 0; i < ROWS; i++) {
+        for (int k = 0; k < WIDTH; k++)
+            in[i][k] = (moi_real)x[i][k];
+        for (int k = 0; k < TARGETS; k++)
+            out[i][k] = (moi_real)y[i][k];
+    }
+    kit_ok(moi_ridge_create(ctx, WIDTH, TARGETS, ROWS, r));
+    kit_ok(moi_ridge_add(r, ROWS, in[0], out[0]));
+    moi_ridge_close(r);
 }
 
 /* ---- the regression ---- */
@@ -128,12 +136,16 @@ static double plain_press(double penalty)
 /* No neighbour on the grid of powers of ten leaves smaller squares. */
 START_TEST(the_penalty_chosen_is_the_best_of_its_grid)
 {
+    moi_leaveout left;
     moi_ridge r;
+    double penalty;
 
     begin(&r);
-    kit_ok(moi_ridge_choose(&r, NULL));
-    ck_assert(plain_press(r.penalty) <= plain_press(r.penalty / 10) + 1e-9);
-    ck_assert(plain_press(r.penalty) <= plain_press(r.penalty * 10) + 1e-9);
+    kit_ok(moi_leaveout_create(&r, NULL, &left));
+    kit_ok(moi_leaveout_choose(&left, NULL, &penalty));
+    ck_assert(plain_press(penalty) <= plain_press(penalty / 10) + 1e-9);
+    ck_assert(plain_press(penalty) <= plain_press(penalty * 10) + 1e-9);
+    moi_leaveout_clear(&left);
     moi_ridge_clear(&r);
 }
 END_TEST
@@ -141,18 +153,62 @@ END_TEST
 /* Features that say nothing: the means are all there is to tell. */
 START_TEST(features_may_all_be_the_same)
 {
-    double told[ROWS][TARGETS];
+    double told[ROWS * TARGETS], penalty;
+    moi_leaveout left;
     moi_ridge r;
 
-    kit_ok(moi_ridge_create(ctx, ROWS, WIDTH, TARGETS, &r));
-    for (int i = 0; i < ROWS * WIDTH; i++)
-        r.x[i] = 0;
-    memcpy(r.y, y, sizeof y);
-    kit_ok(moi_ridge_begin(&r));
-    kit_ok(moi_ridge_choose(&r, NULL));
-    kit_ok(moi_ridge_left_out(&r, ROWS, told[0]));
+    memset(x, 0, sizeof x);
+    begin(&r);
+    kit_ok(moi_leaveout_create(&r, NULL, &left));
+    kit_ok(moi_leaveout_choose(&left, NULL, &penalty));
+    kit_ok(moi_leaveout_tell(&left, penalty, told));
+    kit_ok(moi_ridge_solve(&r, penalty));
     for (int k = 0; k < WIDTH * TARGETS; k++)
         ck_assert(r.weights[k] == 0);
+    for (int i = 0; i < ROWS * TARGETS; i++)
+        ck_assert(isfinite(told[i]));
+    moi_leaveout_clear(&left);
+    moi_ridge_clear(&r);
+}
+END_TEST
+
+/* Products of a large regression, whose rows come in pieces and whose strips
+ * many threads share, in double. */
+START_TEST(products_of_many_columns)
+{
+    enum { N = 1100, D = 70 };
+    static moi_real in[N][D], out[N][1];
+    moi_ridge r;
+    moi_rng rng;
+
+    moi_rng_init(&rng, 3, 0, MOI_RNG_GENERATE, 3);
+    for (int i = 0; i < N; i++) {
+        for (int k = 0; k < D; k++)
+            in[i][k] = (moi_real)(100 + k + moi_rng_normal(&rng));
+        out[i][0] = (moi_real)moi_rng_normal(&rng);
+    }
+    kit_ok(moi_ridge_create(ctx, D, 1, 10, &r));
+    kit_ok(moi_ridge_add(&r, N, in[0], out[0]));
+    moi_ridge_close(&r);
+    for (int k = 0; k < D; k++) {
+        double mean = 0, sum = 0, want;
+
+        for (int i = 0; i < N; i++)
+            mean += (double)in[i][k] / N;
+        ck_assert_double_eq_tol(r.mean[k], mean, 1e-9);
+        for (int l = 0; l <= D; l++) {
+            double other = 0;
+
+            sum = 0;
+            for (int i = 0; i < N; i++)
+                other += (double)(l < D ? in[i][l] : out[i][0]) / N;
+            for (int i = 0; i < N; i++)
+                sum += ((double)in[i][k] - mean) *
+                       ((double)(l < D ? in[i][l] : out[i][0]) - other);
+            want = r.gram[k * (D + 1) + l];
+            ck_assert_double_eq_tol(want, sum, 1e-9 * N);
+        }
+    }
     moi_ridge_clear(&r);
 }
 END_TEST
@@ -208,6 +264,32 @@ static mopt_dataset *sorted_clouds(float in[MANY][2], int32_t label[MANY])
     return data;
 }
 
+/* The same bits for any number of threads. */
+START_TEST(threads_leave_the_bits_alone)
+{
+    static float in[MANY][2];
+    static int32_t label[MANY];
+    float head[2][WIDTH * CLASSES];
+
+    for (int i = 0; i < 2; i++) {
+        mopt_dataset *data = sorted_clouds(in, label);
+        mopt_model *model = make_model(2, CLASSES);
+        mopt_config *config = NULL;
+
+        kit_ok(mopt_config_create(ctx, "context", &config));
+        kit_ok(mopt_config_set_int(config, "threads", i ? 3 : 1));
+        kit_ok(mopt_context_configure(ctx, config));
+        kit_ok(moi_probe_fit(model, data, 0, NULL, NULL));
+        kit_ok(mopt_model_get_tensor(model, "layers.1.weight", head[i],
+                                     WIDTH * CLASSES));
+        mopt_model_free(model);
+        mopt_dataset_free(data);
+        mopt_config_free(config);
+    }
+    ck_assert_int_eq(memcmp(head[0], head[1], sizeof head[0]), 0);
+}
+END_TEST
+
 /* The same rows in order of their classes, and shuffled: what the rows left
  * out say may not hang on which come first. */
 START_TEST(rows_may_come_sorted_by_class)
@@ -242,6 +324,8 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_penalty_chosen_is_the_best_of_its_grid);
     tcase_add_test(tc, features_may_all_be_the_same);
+    tcase_add_test(tc, products_of_many_columns);
+    tcase_add_test(tc, threads_leave_the_bits_alone);
     tcase_add_test(tc, rows_may_come_sorted_by_class);
     suite_add_tcase(suite, tc);
     return suite;

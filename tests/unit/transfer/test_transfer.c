@@ -11,7 +11,7 @@
 #include "base/context.h"
 #include "base/rng.h"
 #include "learn/transfer/finetune.h"
-#include "learn/transfer/probe.h"
+#include "learn/transfer/leaveout.h"
 
 static mopt_context *ctx;
 static mopt_dataset *train, *other;
@@ -164,25 +164,26 @@ END_TEST
 #define D 6
 #define K 2
 
-static void fill(moi_ridge *r, int32_t without)
+/* N rows, or all but one of them. */
+static void begin_ridge(moi_ridge *r, int32_t without)
 {
+    moi_real x[N][D], y[N][K];
     moi_rng rng;
     int64_t at = 0;
 
     moi_rng_init(&rng, 4, 0, MOI_RNG_GENERATE, 1);
     for (int i = 0; i < N; i++) {
-        double x[D], y[K];
-
         for (int k = 0; k < D; k++)
-            x[k] = 3 + moi_rng_normal(&rng) * (k + 1);
+            x[at][k] = (moi_real)(3 + moi_rng_normal(&rng) * (k + 1));
         for (int k = 0; k < K; k++)
-            y[k] = 2 + x[k] - 0.5 * x[k + 2] + moi_rng_normal(&rng);
-        if (i == without)
-            continue;
-        memcpy(r->x + at * D, x, sizeof x);
-        memcpy(r->y + at * K, y, sizeof y);
-        at++;
+            y[at][k] = (moi_real)(2 + moi_rng_normal(&rng)) + x[at][k] -
+                       x[at][k + 2] / 2;
+        at += i != without;
     }
+    kit_ok(moi_ridge_create(ctx, D, K, N, r));
+    kit_ok(moi_ridge_add(r, 7, x[0], y[0]));
+    kit_ok(moi_ridge_add(r, at - 7, x[7], y[7]));
+    moi_ridge_close(r);
 }
 
 /* (X^T X + penalty) w = X^T y holds, in double. */
@@ -190,21 +191,20 @@ START_TEST(ridge_solves_its_equations)
 {
     moi_ridge r;
 
-    kit_ok(moi_ridge_create(ctx, N, D, K, &r));
-    fill(&r, -1);
-    kit_ok(moi_ridge_begin(&r));
+    begin_ridge(&r, -1);
     kit_ok(moi_ridge_solve(&r, 2.5));
     for (int i = 0; i < D; i++)
         for (int k = 0; k < K; k++) {
             double left = 2.5 * r.weights[i * K + k], right = 0;
 
             for (int n = 0; n < N; n++) {
+                const double *x = r.table + n * (D + K);
                 double told = 0;
 
                 for (int j = 0; j < D; j++)
-                    told += r.x[n * D + j] * r.weights[j * K + k];
-                left += r.x[n * D + i] * told;
-                right += r.x[n * D + i] * r.y[n * K + k];
+                    told += x[j] * r.weights[j * K + k];
+                left += x[i] * told;
+                right += x[i] * x[D + k];
             }
             ck_assert_double_eq_tol(left, right, 1e-9 * (1 + fabs(right)));
         }
@@ -216,28 +216,26 @@ END_TEST
 START_TEST(left_out_rows)
 {
     moi_ridge all, less;
+    moi_leaveout left;
     double told[N * K];
 
-    kit_ok(moi_ridge_create(ctx, N, D, K, &all));
-    fill(&all, -1);
-    kit_ok(moi_ridge_begin(&all));
-    kit_ok(moi_ridge_solve(&all, 2.5));
-    kit_ok(moi_ridge_left_out(&all, N, told));
+    begin_ridge(&all, -1);
+    kit_ok(moi_leaveout_create(&all, NULL, &left));
+    kit_ok(moi_leaveout_tell(&left, 2.5, told));
     for (int i = 0; i < N; i++) {
-        kit_ok(moi_ridge_create(ctx, N - 1, D, K, &less));
-        fill(&less, i);
-        kit_ok(moi_ridge_begin(&less));
+        begin_ridge(&less, i);
         kit_ok(moi_ridge_solve(&less, 2.5));
         for (int k = 0; k < K; k++) {
-            double sum = less.mean_y[k];
+            double sum = less.mean[D + k];
 
             for (int j = 0; j < D; j++)
-                sum += (all.x[i * D + j] + all.mean_x[j] - less.mean_x[j]) *
-                       less.weights[j * K + k];
+                sum += (all.table[i * (D + K) + j] + all.mean[j] -
+                        less.mean[j]) * less.weights[j * K + k];
             ck_assert_double_eq_tol(told[i * K + k], sum, 1e-9);
         }
         moi_ridge_clear(&less);
     }
+    moi_leaveout_clear(&left);
     moi_ridge_clear(&all);
 }
 END_TEST
@@ -271,7 +269,7 @@ START_TEST(factors_follow_gradients)
     moi_real *w = moi_model_weights(source);
     moi_rng rng;
 
-    kit_ok(moi_lora_create(source, "*.weight", 2, 0.5, 7, &lora));
+    kit_ok(moi_lora_create(source, "*.weight", NULL, 2, 0.5, 7, &lora));
     moi_rng_init(&rng, 1, 0, MOI_RNG_GENERATE, 2);
     for (int64_t i = 0; i < size; i++)
         c[i] = (moi_real)moi_rng_normal(&rng);

@@ -100,6 +100,8 @@ static const struct {
      1, 0, 1, 0, 24},
     {"{\"baseline\": false, \"method\": {\"type\": \"lora\", \"rank\": 1,"
      " \"targets\": \"layers.0.*\"}}", 1, 0, 0, 0, 13},
+    {"{\"baseline\": false, \"method\": {\"type\": \"lora\", \"rank\": 1,"
+     " \"biases\": true}}", 1, 1, 1, 1, 35},
     {"{\"baseline\": false, \"freeze\": \"layers.0.*,*.1.bias\"}",
      0, 0, 1, 0, 24},
     {"{\"baseline\": false, \"unfreeze_every\": 100}", 0, 0, 1, 1, 27},
@@ -130,6 +132,34 @@ START_TEST(only_what_the_method_names_learns)
     ck_assert(figure(doc, "target", "accuracy") > 0.5);
     json_decref(doc);
     mopt_finetune_free(f);
+    mopt_model_free(source);
+    mopt_dataset_free(data);
+    mopt_dataset_free(old);
+}
+END_TEST
+
+/* From scratch, at another rate: the baseline alone is another one. */
+START_TEST(scratch_has_a_rate_of_its_own)
+{
+    mopt_dataset *old = school_clouds(ctx, SCHOOL_ROWS, 0.5, 1);
+    mopt_dataset *data = school_clouds(ctx, SCHOOL_ROWS, 0.9, 2);
+    mopt_model *source = make_source(old, SCHOOL_CLASSES);
+    double target[2], scratch[2];
+
+    for (int i = 0; i < 2; i++) {
+        mopt_finetune *f = make(source, data, i ? "{\"baseline_rate\": 9}"
+                                               : "{}", TRAINING);
+        json_t *doc;
+
+        kit_ok(mopt_finetune_fit(f, NULL));
+        doc = report_of(f, data, NULL);
+        target[i] = figure(doc, "target", "loss");
+        scratch[i] = figure(doc, "scratch", "loss");
+        json_decref(doc);
+        mopt_finetune_free(f);
+    }
+    ck_assert(target[0] == target[1]);
+    ck_assert(scratch[0] > scratch[1]);
     mopt_model_free(source);
     mopt_dataset_free(data);
     mopt_dataset_free(old);
@@ -323,29 +353,70 @@ END_TEST
 
 /* ---- adapters ---- */
 
-/* The new head has another shape than the source's: an error that says so,
- * and a source as it was; the tuned model's own layers take it. */
-START_TEST(an_adapter_with_a_new_head_wants_that_head)
+/* An adapter brings the new head that it was tuned with, in and out of the
+ * source again; what something else uses keeps its head. */
+START_TEST(an_adapter_brings_its_head)
 {
     mopt_dataset *old = school_clouds(ctx, SCHOOL_ROWS, 0.5, 1);
     mopt_dataset *data = school_numbers(ctx, SCHOOL_ROWS, 2);
-    mopt_model *source = make_source(old, SCHOOL_CLASSES);
+    mopt_model *source = make_source(old, SCHOOL_CLASSES), *model = NULL;
     mopt_finetune *f = make(source, data, methods[4].config, TRAINING);
+    const char *path = kit_path("adapter");
     float before[SCHOOL_WEIGHTS], after[SCHOOL_WEIGHTS];
+    float tuned[SCHOOL_WEIGHTS];
     mopt_adapter *made = NULL;
+    mopt_trainer *user;
+    int64_t count;
 
     school_weights(source, before);
     kit_ok(mopt_finetune_fit(f, NULL));
+    kit_ok(mopt_finetune_model(f, &model));
+    count = school_weights(model, tuned);
     kit_ok(mopt_finetune_adapter(f, &made));
-    kit_fails(mopt_adapter_apply(made, source), MOPT_EINVAL);
-    kit_says("layers.1.weight");
-    school_weights(source, after);
+    kit_ok(mopt_adapter_save(made, path));
+    mopt_adapter_free(made);
+    kit_ok(mopt_adapter_load(ctx, path, &made));
+    user = school_trainer(ctx, source, old, NULL, "{}");
+    kit_fails(mopt_adapter_apply(made, source), MOPT_ESTATE);
+    kit_says("copy");
+    mopt_trainer_free(user);
+    kit_ok(mopt_adapter_apply(made, source));
+    ck_assert_int_eq(school_weights(source, after), count);
+    for (int64_t i = 0; i < count; i++)
+        ck_assert_double_eq_tol(after[i], tuned[i], 1e-5);
+    kit_ok(mopt_adapter_remove(made, source));
+    ck_assert_int_eq(school_weights(source, after), END);
     ck_assert(same(before, after, 0, END));
     mopt_adapter_free(made);
+    mopt_model_free(model);
     mopt_finetune_free(f);
     mopt_model_free(source);
     mopt_dataset_free(data);
     mopt_dataset_free(old);
+}
+END_TEST
+
+/* A head that is announced, and is not there, or is too small. */
+START_TEST(a_head_must_be_whole)
+{
+    static const float values[8] = {0};
+    const char *path = kit_path("head.safetensors");
+    moi_tensor b = {.name = "layers.1.bias", .type = MOPT_F32, .rank = 1,
+                    .shape = {8}, .bytes = sizeof values, .data = values};
+    json_t *texts = json_pack("{ssssssss}", "format", "modelopt adapter 1",
+                              "rank", "1", "scale", "1", "outputs",
+                              "2000000000");
+    mopt_model *source = school_model(ctx, SCHOOL_CLASSES, 0);
+    mopt_adapter *adapter = NULL;
+
+    kit_ok(mopt_model_init(source, 1));
+    kit_ok(moi_safetensors_write(ctx, path, texts, &b, 1));
+    json_decref(texts);
+    kit_ok(mopt_adapter_load(ctx, path, &adapter));
+    kit_fails(mopt_adapter_apply(adapter, source), MOPT_EINVAL);
+    kit_says("layers.1.weight");
+    mopt_adapter_free(adapter);
+    mopt_model_free(source);
 }
 END_TEST
 
@@ -423,13 +494,15 @@ Suite *kit_suite(void)
     TCase *tc = tcase_create("tuned");
 
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, only_what_the_method_names_learns, 0, 8);
+    tcase_add_loop_test(tc, only_what_the_method_names_learns, 0, 9);
     tcase_add_test(tc, a_kept_head_keeps_its_unit);
     tcase_add_test(tc, a_new_head_learns_its_own_unit);
     tcase_add_test(tc, rows_of_another_encoding_are_refused);
     tcase_add_test(tc, a_probe_needs_a_plain_head);
     tcase_add_test(tc, a_probe_may_read_the_inputs);
-    tcase_add_test(tc, an_adapter_with_a_new_head_wants_that_head);
+    tcase_add_test(tc, an_adapter_brings_its_head);
+    tcase_add_test(tc, scratch_has_a_rate_of_its_own);
+    tcase_add_test(tc, a_head_must_be_whole);
     tcase_add_test(tc, half_a_pair_is_told);
     tcase_add_loop_test(tc, maps_are_checked, 0,
                         (int)(sizeof maps / sizeof *maps));
