@@ -10,6 +10,7 @@
 #include "database.h"
 #include "distill.h"
 #include "finetune.h"
+#include "group.h"
 #include "model.h"
 #include "recipe.h"
 #include "space.h"

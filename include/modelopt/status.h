@@ -41,6 +41,7 @@ extern "C" {
 #define MOPT_EEXIST (-23)  /* it exists already */
 #define MOPT_ELOCKED (-24) /* somebody else holds it */
 #define MOPT_ESTORE (-25)  /* the store of a study failed */
+#define MOPT_EPEER (-26)   /* another rank is gone, or does not answer */
 
 /* Work that was cut short: -40 .. -59. */
 #define MOPT_ECANCELED (-40) /* the cancel token was triggered */

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 
 #include <stdio.h>
-#include <time.h>
 
 double moi_clock_seconds(void)
 {
@@ -15,11 +14,19 @@ double moi_clock_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+struct timespec moi_clock_at(double seconds)
+{
+    double whole = seconds < 1e15 ? seconds : 1e15;
+    int64_t count = (int64_t)whole;
+    return (struct timespec){
+        .tv_sec = (time_t)count,
+        .tv_nsec = (long)((whole - (double)count) * 1e9),
+    };
+}
+
 void moi_clock_sleep(double seconds)
 {
-    const time_t whole = (time_t)seconds;
-    const struct timespec time = {whole,
-                                  (long)((seconds - (double)whole) * 1e9)};
+    const struct timespec time = moi_clock_at(seconds);
 
     nanosleep(&time, NULL);
 }

@@ -4,8 +4,10 @@
 #define MOI_BASE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 double moi_clock_seconds(void);     /* monotonic */
+struct timespec moi_clock_at(double seconds); /* such a reading, for waits */
 int64_t moi_clock_utc_micros(void); /* since 1970 */
 
 void moi_clock_sleep(double seconds);

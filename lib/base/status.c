@@ -40,6 +40,7 @@ static const struct {
     {MOPT_EEXIST, "MOPT_EEXIST", "it exists already"},
     {MOPT_ELOCKED, "MOPT_ELOCKED", "somebody else holds it"},
     {MOPT_ESTORE, "MOPT_ESTORE", "the store of the study failed"},
+    {MOPT_EPEER, "MOPT_EPEER", "another rank is gone or does not answer"},
     {MOPT_ECANCELED, "MOPT_ECANCELED", "the call was canceled"},
     {MOPT_ECALLBACK, "MOPT_ECALLBACK", "a callback failed"},
     {MOPT_EDIVERGED, "MOPT_EDIVERGED", "the training diverged"},

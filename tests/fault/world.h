@@ -47,6 +47,7 @@ typedef struct world {
     mopt_adapter *adapter;
     mopt_recipe *recipe;
     mopt_result *result;
+    mopt_group *group;
     int64_t fail_at; /* allocation of the next call that fails; < 0: none */
     int32_t fail_forever;
     int64_t asked; /* allocations of the last call */
@@ -81,6 +82,7 @@ mopt_adapter *the_adapter(world *w);
 mopt_adapter *the_merged(world *w); /* into the_model */
 mopt_result *the_result(world *w);
 mopt_result *the_tuned_result(world *w); /* of low ranks, in its place */
+mopt_group *the_group(world *w); /* the first of two; the other says 0 */
 const char *the_file(world *w, int which);
 
 int32_t an_objective(void *user, mopt_trial *trial, double *values);
@@ -92,8 +94,10 @@ int32_t a_teacher(void *user, int64_t rows, int64_t features, int64_t outputs,
                   const int64_t *index, const float *x, float *out);
 void a_log(void *user, int32_t level, const char *component,
            const char *message);
+int32_t a_rank(void *user, mopt_group *group);
 extern const mopt_backend a_backend;
 extern const mopt_database a_database;
+extern const mopt_group_table a_table;
 
 /* The call returned status: an error, with its message, nothing written. */
 void refused(world *w, int32_t status, const char *function, const char *what);

@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 
-GROUND = ("base", "backend")
+GROUND = ("base", "backend", "group")
 WEST = {"search/space": (),
         "search/trial": ("search/space",),
         "search/sampler": ("search/space", "search/trial"),
@@ -31,7 +31,7 @@ EAST = {"learn/data": (),
 ROOF = ("recipe", "report", "")
 
 # What each folder of lib/ may include besides itself.
-LAW = {"base": (), "backend": ("base",)}
+LAW = {"base": (), "backend": ("base",), "group": ("base",)}
 for wing in (WEST, EAST):
     LAW.update({folder: GROUND + below for folder, below in wing.items()})
 LAW.update({folder: GROUND + tuple(WEST) + tuple(EAST) + ROOF
@@ -39,10 +39,10 @@ LAW.update({folder: GROUND + tuple(WEST) + tuple(EAST) + ROOF
 
 # The floor that each public header speaks of.
 PUBLIC = {"status.h": "ground", "context.h": "ground", "config.h": "ground",
-          "backend.h": "ground", "database.h": "ground",
-          "space.h": "west", "study.h": "west",
-          "data.h": "east", "model.h": "east", "trainer.h": "east",
-          "distill.h": "east", "finetune.h": "east",
+          "backend.h": "ground", "database.h": "ground", "group.h": "ground",
+          "space.h": "west", "study.h": "west", "data.h": "east",
+          "model.h": "east", "trainer.h": "east", "distill.h": "east",
+          "finetune.h": "east",
           "recipe.h": "roof", "modelopt.h": "roof"}
 
 # Where foreign libraries show: one place each.

@@ -21,12 +21,12 @@ from .core import (Cancel, Config, Context, default_context, keys, kinds,
                    version)
 from .data import Dataset, Transform
 from .distill import Distill
-from .errors import (BackendError, CallbackError, CanceledError,
-                     DivergedError, Error, ExistsError, Exhausted, FormatError,
+from .errors import (BackendError, CallbackError, CanceledError, DivergedError,
+                     Error, ExistsError, Exhausted, FormatError,
                      InputOutputError, InternalError, InvalidError,
                      LockedError, NotFoundError, Outcome, OutOfMemoryError,
-                     Pruned, RangeError, StateError, Stopped, StoreError,
-                     UnknownKeyError, UnsupportedError)
+                     PeerError, Pruned, RangeError, StateError, Stopped,
+                     StoreError, UnknownKeyError, UnsupportedError)
 from .model import Model
 from .recipe import Recipe, Result, recipe_schema
 from .search import Space, Study, Trial, studies
@@ -41,8 +41,8 @@ __all__ = [
     "DivergedError", "Error", "Exhausted", "ExistsError", "Finetune",
     "FormatError", "InputOutputError", "InternalError", "InvalidError",
     "LockedError", "Model", "NotFoundError", "OutOfMemoryError", "Outcome",
-    "Pruned", "RangeError", "Recipe", "Result", "Space", "StateError",
-    "Stopped", "StoreError", "Study", "Trainer", "Transform", "Trial",
-    "UnknownKeyError", "UnsupportedError", "c", "default_context", "keys",
-    "kinds", "library_path", "recipe_schema", "studies", "version",
+    "PeerError", "Pruned", "RangeError", "Recipe", "Result", "Space",
+    "StateError", "Stopped", "StoreError", "Study", "Trainer", "Transform",
+    "Trial", "UnknownKeyError", "UnsupportedError", "c", "default_context",
+    "keys", "kinds", "library_path", "recipe_schema", "studies", "version",
 ]

@@ -91,6 +91,12 @@ class StoreError(Error):
     code = c.MOPT_ESTORE
 
 
+class PeerError(Error, ConnectionError):
+    """Another rank is gone, or does not answer."""
+
+    code = c.MOPT_EPEER
+
+
 class CanceledError(Error):
     """The cancel token was triggered."""
 

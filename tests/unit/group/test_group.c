@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/group/test_group.c: groups of threads, collective calls, sums in
+ * one order, ranks that are late or gone. */
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "group/group.h"
+#include "group/pairs.h"
+#include "kit.h"
+
+static mopt_context *ctx;
+
+static void begin(void) { ctx = kit_begin(); }
+static void end(void) { kit_end(ctx); }
+
+static void on_all(int32_t size, mopt_rank_fn fn, void *user)
+{
+    kit_ok(mopt_group_run(ctx, size, 20, fn, user));
+}
+
+/* Numbers whose sum depends on the order of additions. */
+static float number(int32_t rank, int64_t i)
+{
+    moi_rng rng;
+    moi_rng_init(&rng, 5, (uint32_t)rank, MOI_RNG_SHUFFLE, (uint32_t)i);
+    return (float)(ldexp((double)moi_rng_u32(&rng), -20 - (int)(i % 9)) - 1);
+}
+
+/* The sum by pairs, as the header says it, written as a recursion. */
+static float by_pairs(int32_t first, int32_t width, int32_t size, int64_t i)
+{
+    if (width == 1)
+        return number(first, i);
+    float left = by_pairs(first, width / 2, size, i);
+    if (first + width / 2 >= size)
+        return left;
+    return left + by_pairs(first + width / 2, width / 2, size, i);
+}
+
+static float whole_sum(int32_t size, int64_t i)
+{
+    int32_t width = 1;
+    while (width < size)
+        width *= 2;
+    return by_pairs(0, width, size, i);
+}
+
+/* ---- pairs ---- */
+
+/* However parts are dealt out to ranks, the bits are the same. */
+START_TEST(pairs_do_not_depend_on_who_adds)
+{
+    enum { PARTS = 13 };
+    for (int64_t ranks = 1; ranks <= PARTS; ranks++) {
+        float values[PARTS], *part[PARTS] = {NULL};
+        for (int32_t i = 0; i < PARTS; i++)
+            values[i] = number(i, 0);
+        for (int64_t r = 0; r < ranks; r++) {
+            int64_t at = PARTS * r / ranks, limit = PARTS * (r + 1) / ranks;
+            while (at < limit) {
+                int64_t width = moi_pairs_node(PARTS, at, limit);
+                float *own[PARTS];
+                for (int64_t i = 0; i < width; i++)
+                    own[i] = &values[at + i];
+                moi_pairs_add(width, own, 1);
+                part[at] = &values[at];
+                at += width;
+            }
+        }
+        moi_pairs_add(PARTS, part, 1);
+        ck_assert(values[0] == whole_sum(PARTS, 0));
+    }
+}
+END_TEST
+
+/* ---- collective calls ---- */
+
+#define LONG 40000
+
+static int32_t add_up(void *user, mopt_group *g)
+{
+    int64_t n = *(int64_t *)user;
+    static _Thread_local float data[LONG];
+    for (int64_t i = 0; i < n; i++)
+        data[i] = number(mopt_group_rank(g), i);
+    int32_t rc = mopt_group_all_reduce(g, MOPT_SUM, data, n, NULL);
+    for (int64_t i = 0; i < n && rc == MOPT_OK; i += 97)
+        if (data[i] != whole_sum(mopt_group_size(g), i))
+            rc = MOPT_EINTERNAL;
+    return rc;
+}
+
+START_TEST(sums_have_one_order)
+{
+    const int32_t sizes[] = {1, 2, 3, 4, 5, 8};
+    int64_t lengths[] = {0, 1, 17, 1000, LONG};
+    for (int s = 0; s < 6; s++)
+        for (int l = 0; l < 5; l++)
+            on_all(sizes[s], add_up, &lengths[l]);
+}
+END_TEST
+
+static int32_t extremes(void *user, mopt_group *g)
+{
+    (void)user;
+    float low = (float)mopt_group_rank(g), high = low;
+    double sum = mopt_group_rank(g), nan = mopt_group_rank(g) == 1 ? NAN : 0;
+    int32_t rc = mopt_group_all_reduce(g, MOPT_MIN, &low, 1, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_group_all_reduce(g, MOPT_MAX, &high, 1, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_group_all_reduce_double(g, MOPT_SUM, &sum, 1, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_group_all_reduce_double(g, MOPT_MAX, &nan, 1, NULL);
+    if (rc != MOPT_OK)
+        return rc;
+    return low == 0 && high == 4 && sum == 10 && isnan(nan) ? MOPT_OK
+                                                            : MOPT_EINTERNAL;
+}
+
+START_TEST(extremes_and_doubles)
+{
+    on_all(5, extremes, NULL);
+}
+END_TEST
+
+static int32_t scatter(void *user, mopt_group *g)
+{
+    (void)user;
+    enum { EACH = 33 };
+    int32_t size = mopt_group_size(g), rank = mopt_group_rank(g);
+    float all[8 * EACH], part[EACH];
+    for (int32_t i = 0; i < size * EACH; i++)
+        all[i] = number(rank, i);
+    int32_t rc = mopt_group_reduce_scatter(g, MOPT_SUM, all, EACH, part, NULL);
+    for (int32_t i = 0; i < EACH && rc == MOPT_OK; i++)
+        if (part[i] != whole_sum(size, rank * EACH + i))
+            rc = MOPT_EINTERNAL;
+    return rc;
+}
+
+START_TEST(pieces_are_scattered)
+{
+    for (int32_t size = 1; size <= 6; size++)
+        on_all(size, scatter, NULL);
+}
+END_TEST
+
+static int32_t gather(void *user, mopt_group *g)
+{
+    (void)user;
+    int32_t size = mopt_group_size(g), rank = mopt_group_rank(g);
+    int64_t all[16], mine = 7 * rank + 1;
+    int32_t rc = mopt_group_all_gather(g, &mine, sizeof mine, all, NULL);
+    for (int32_t i = 0; i < size && rc == MOPT_OK; i++)
+        if (all[i] != 7 * i + 1)
+            rc = MOPT_EINTERNAL;
+    all[rank] = -rank; /* in place */
+    if (rc == MOPT_OK)
+        rc = mopt_group_all_gather(g, &all[rank], sizeof mine, all, NULL);
+    for (int32_t i = 0; i < size && rc == MOPT_OK; i++)
+        if (all[i] != -i)
+            rc = MOPT_EINTERNAL;
+    return rc;
+}
+
+START_TEST(all_parts_are_gathered)
+{
+    for (int32_t size = 1; size <= 9; size++)
+        on_all(size, gather, NULL);
+}
+END_TEST
+
+static int32_t spread(void *user, mopt_group *g)
+{
+    (void)user;
+    for (int32_t root = 0; root < mopt_group_size(g); root++) {
+        int64_t data[3] = {-1, -1, -1};
+        if (mopt_group_rank(g) == root)
+            data[0] = data[1] = data[2] = root + 100;
+        int32_t rc = mopt_group_broadcast(g, root, data, sizeof data, NULL);
+        if (rc != MOPT_OK || data[0] != root + 100 || data[2] != root + 100)
+            return rc != MOPT_OK ? rc : MOPT_EINTERNAL;
+    }
+    return MOPT_OK;
+}
+
+START_TEST(every_root_reaches_all)
+{
+    for (int32_t size = 1; size <= 9; size++)
+        on_all(size, spread, NULL);
+}
+END_TEST
+
+static int32_t meet(void *user, mopt_group *g)
+{
+    atomic_int *arrived = user;
+    for (int32_t round = 1; round <= 50; round++) {
+        atomic_fetch_add(arrived, 1);
+        int32_t rc = mopt_group_barrier(g, NULL);
+        if (rc != MOPT_OK)
+            return rc;
+        if (atomic_load(arrived) < round * mopt_group_size(g))
+            return MOPT_EINTERNAL;
+        rc = mopt_group_barrier(g, NULL);
+        if (rc != MOPT_OK)
+            return rc;
+    }
+    return MOPT_OK;
+}
+
+START_TEST(nobody_passes_a_barrier_early)
+{
+    for (int32_t size = 1; size <= 5; size++) {
+        atomic_int arrived = 0;
+        on_all(size, meet, &arrived);
+    }
+}
+END_TEST
+
+/* ---- messages ---- */
+
+static int32_t pass_on(void *user, mopt_group *g)
+{
+    (void)user;
+    int32_t rank = mopt_group_rank(g), size = mopt_group_size(g), rc;
+    int32_t token[2] = {0, 0};
+    if (rank == 0) {
+        rc = mopt_group_send(g, 1, token, sizeof token, NULL);
+        return rc ? rc : mopt_group_receive(g, size - 1, token, sizeof token,
+                                            NULL);
+    }
+    rc = mopt_group_receive(g, rank - 1, token, sizeof token, NULL);
+    if (rc == MOPT_OK && token[0] != rank - 1)
+        return MOPT_EINTERNAL;
+    token[0] = rank;
+    return rc ? rc : mopt_group_send(g, (rank + 1) % size, token,
+                                     sizeof token, NULL);
+}
+
+START_TEST(messages_go_round)
+{
+    on_all(6, pass_on, NULL);
+}
+END_TEST
+
+static int32_t wrong_size(void *user, mopt_group *g)
+{
+    (void)user;
+    int64_t room[4] = {0};
+    return mopt_group_rank(g) == 0
+               ? mopt_group_send(g, 1, room, 8, NULL)
+               : mopt_group_receive(g, 0, room, 16, NULL);
+}
+
+START_TEST(another_size_is_told)
+{
+    kit_fails(mopt_group_run(ctx, 2, 20, wrong_size, NULL), MOPT_EINVAL);
+    kit_says("bytes");
+}
+END_TEST
+
+/* ---- parts of a group ---- */
+
+/* A mesh of 2 x 3: sums over rows and columns, of which pairs share channels
+ * with nobody. */
+static int32_t mesh(void *user, mopt_group *g)
+{
+    (void)user;
+    int32_t rank = mopt_group_rank(g), rc;
+    mopt_group *row = NULL, *column = NULL;
+    rc = mopt_group_split(g, rank / 3, rank, &row);
+    if (rc == MOPT_OK)
+        rc = mopt_group_split(g, rank % 3, -rank, &column);
+    if (rc == MOPT_OK && (mopt_group_rank(row) != rank % 3 ||
+                          mopt_group_size(row) != 3 ||
+                          mopt_group_rank(column) != 1 - rank / 3 ||
+                          mopt_group_size(column) != 2))
+        rc = MOPT_EINTERNAL;
+    for (int32_t i = 0; i < 20 && rc == MOPT_OK; i++) {
+        float x = (float)rank, y = (float)rank, z = (float)rank;
+        rc = mopt_group_all_reduce(row, MOPT_SUM, &x, 1, NULL);
+        if (rc == MOPT_OK)
+            rc = mopt_group_all_reduce(column, MOPT_SUM, &y, 1, NULL);
+        if (rc == MOPT_OK)
+            rc = mopt_group_all_reduce(g, MOPT_SUM, &z, 1, NULL);
+        if (rc == MOPT_OK && (x != (float)(rank / 3 * 9 + 3) ||
+                              y != (float)(2 * (rank % 3) + 3) || z != 15))
+            rc = MOPT_EINTERNAL;
+    }
+    mopt_group_free(row);
+    mopt_group_free(column);
+    return rc;
+}
+
+START_TEST(a_group_is_cut_into_a_mesh)
+{
+    on_all(6, mesh, NULL);
+}
+END_TEST
+
+/* ---- what goes wrong ---- */
+
+static int32_t one_is_late(void *user, mopt_group *g)
+{
+    (void)user;
+    if (mopt_group_rank(g) == 2)
+        usleep(700000);
+    return mopt_group_barrier(g, NULL);
+}
+
+START_TEST(a_silent_rank_is_an_error)
+{
+    kit_fails(mopt_group_run(ctx, 3, 0.2, one_is_late, NULL), MOPT_EPEER);
+    kit_says("silent for 0.2 seconds");
+}
+END_TEST
+
+static int32_t one_fails(void *user, mopt_group *g)
+{
+    (void)user;
+    float x = 1;
+    int32_t rc = MOPT_OK;
+    if (mopt_group_rank(g) == 1)
+        return MOPT_EDIVERGED;
+    while (rc == MOPT_OK)
+        rc = mopt_group_all_reduce(g, MOPT_SUM, &x, 1, NULL);
+    return rc;
+}
+
+START_TEST(one_that_fails_ends_the_others_at_once)
+{
+    double start = moi_clock_seconds();
+    kit_fails(mopt_group_run(ctx, 4, 1000, one_fails, NULL), MOPT_EDIVERGED);
+    kit_says("rank 1");
+    ck_assert(moi_clock_seconds() - start < 500);
+}
+END_TEST
+
+static int32_t one_leaves(void *user, mopt_group *g)
+{
+    char text[512];
+    (void)user;
+    if (mopt_group_rank(g) == 0)
+        return MOPT_OK;
+    int32_t rc = mopt_group_receive(g, 0, text, 8, NULL);
+    mopt_last_error(text, sizeof text, NULL);
+    if (rc != MOPT_EPEER || strstr(text, "rank 0 is gone") == NULL)
+        return MOPT_EINTERNAL;
+    rc = mopt_group_barrier(g, NULL);
+    mopt_last_error(text, sizeof text, NULL);
+    return rc == MOPT_EPEER && strstr(text, "broken") != NULL
+               ? MOPT_OK : MOPT_EINTERNAL;
+}
+
+START_TEST(one_that_leaves_is_missed)
+{
+    kit_ok(mopt_group_run(ctx, 3, 1000, one_leaves, NULL));
+}
+END_TEST
+
+typedef struct waiting {
+    mopt_group *group;
+    mopt_cancel *cancel;
+    int32_t status;
+} waiting;
+
+static void *wait_long(void *argument)
+{
+    waiting *w = argument;
+    char room[8];
+    w->status = mopt_group_receive(w->group, 1, room, 8, w->cancel);
+    return NULL;
+}
+
+START_TEST(waiting_can_be_cancelled)
+{
+    mopt_group *ends[2];
+    waiting w = {.status = 1};
+    pthread_t thread;
+    kit_ok(mopt_group_create(ctx, 2, 1000, ends));
+    kit_ok(mopt_cancel_create(ctx, &w.cancel));
+    w.group = ends[0];
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_long, &w), 0);
+    usleep(20000);
+    mopt_cancel_request(w.cancel);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(w.status, MOPT_ECANCELED);
+    /* The other rank learns of it. */
+    kit_fails(mopt_group_barrier(ends[1], NULL), MOPT_EPEER);
+    kit_says("rank 0 gave up with MOPT_ECANCELED");
+    mopt_group_free(ends[0]);
+    mopt_group_free(ends[1]);
+    mopt_cancel_free(w.cancel);
+}
+END_TEST
+
+static int32_t agree(void *user, mopt_group *g)
+{
+    int32_t odd = *(int32_t *)user;
+    uint64_t digest = mopt_group_rank(g) >= odd ? 7 : 8;
+    return moi_group_agree(g, "recipe", digest, NULL);
+}
+
+START_TEST(ranks_that_differ_are_told_so)
+{
+    int32_t none = 0, from = 2;
+    on_all(4, agree, &none);
+    kit_fails(mopt_group_run(ctx, 4, 20, agree, &from), MOPT_EINVAL);
+    kit_says("same recipe: 2 of 4 differ from rank 0, the first is rank 2");
+}
+END_TEST
+
+START_TEST(wrong_arguments)
+{
+    mopt_group *g = NULL, *ends[2];
+    char room[8];
+    kit_fails(mopt_group_create(ctx, 0, 1, &g), MOPT_EINVAL);
+    kit_fails(mopt_group_create(ctx, 1, 0, &g), MOPT_EINVAL);
+    kit_ok(mopt_group_create(ctx, 2, 1, ends));
+    kit_fails(mopt_group_send(ends[0], 0, room, 8, NULL), MOPT_EINVAL);
+    kit_says("allowed are 0 to 1 without 0");
+    kit_fails(mopt_group_abort(ends[0], 0), MOPT_EINVAL);
+    kit_fails(mopt_group_broadcast(ends[0], 2, room, 8, NULL), MOPT_EINVAL);
+    mopt_group_free(ends[0]);
+    mopt_group_free(ends[1]);
+}
+END_TEST
+
+Suite *kit_suite(void)
+{
+    Suite *s = suite_create("group");
+    TCase *t = tcase_create("group");
+    tcase_add_checked_fixture(t, begin, end);
+    tcase_add_test(t, pairs_do_not_depend_on_who_adds);
+    tcase_add_test(t, sums_have_one_order);
+    tcase_add_test(t, extremes_and_doubles);
+    tcase_add_test(t, pieces_are_scattered);
+    tcase_add_test(t, all_parts_are_gathered);
+    tcase_add_test(t, every_root_reaches_all);
+    tcase_add_test(t, nobody_passes_a_barrier_early);
+    tcase_add_test(t, messages_go_round);
+    tcase_add_test(t, another_size_is_told);
+    tcase_add_test(t, a_group_is_cut_into_a_mesh);
+    tcase_add_test(t, a_silent_rank_is_an_error);
+    tcase_add_test(t, one_that_fails_ends_the_others_at_once);
+    tcase_add_test(t, one_that_leaves_is_missed);
+    tcase_add_test(t, waiting_can_be_cancelled);
+    tcase_add_test(t, ranks_that_differ_are_told_so);
+    tcase_add_test(t, wrong_arguments);
+    suite_add_tcase(s, t);
+    return s;
+}
