@@ -90,6 +90,17 @@ MOPT_API int32_t mopt_last_error(char *buf, size_t cap, size_t *needed);
  */
 MOPT_API int32_t mopt_last_code(void);
 
+/** Set the last error of the calling thread, as the library's own functions do:
+ *  for functions of the host's that the library calls, so that what they report
+ *  says why.
+ *
+ *  @param code    negative; anything else is taken for MOPT_EINTERNAL.
+ *  @param message UTF-8, copied, cut to 1,023 bytes; NULL for the sentence of
+ *                 mopt_status_text.
+ *  Thread: any. Since 0.1.
+ */
+MOPT_API void mopt_set_error(int32_t code, const char *message);
+
 #ifdef __cplusplus
 }
 #endif

@@ -16,6 +16,7 @@
 
 static _Thread_local struct {
     int32_t code;
+    uint64_t told; /* how many there were */
     char message[MESSAGE_SIZE];
 } last;
 
@@ -74,6 +75,11 @@ int32_t mopt_last_code(void)
     return last.code;
 }
 
+uint64_t moi_errors_told(void)
+{
+    return last.told;
+}
+
 const char *moi_last_text(void)
 {
     return last.message;
@@ -101,7 +107,15 @@ int32_t moi_fail(int32_t code, const char *format, ...)
         mend_end(message, sizeof message - 1);
     memcpy(last.message, message, sizeof message);
     last.code = code;
+    last.told++;
     return code;
+}
+
+void mopt_set_error(int32_t code, const char *message)
+{
+    if (code >= 0)
+        code = MOPT_EINTERNAL;
+    moi_fail(code, "%s", message != NULL ? message : mopt_status_text(code));
 }
 
 int32_t moi_fail_at(int32_t code, const char *format, ...)

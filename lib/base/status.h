@@ -26,6 +26,10 @@ int32_t moi_fail_at(int32_t code, const char *format, ...) MOI_PRINTF(2, 3);
 /* The usual sentence for a NULL argument. */
 int32_t moi_fail_null(const char *function, const char *argument);
 
+/* How many errors the calling thread has set: whoever calls functions of the
+ * host's can tell whether they set one. */
+uint64_t moi_errors_told(void);
+
 /* The message of the last error, for handles that keep a copy. */
 const char *moi_last_text(void);
 

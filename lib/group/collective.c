@@ -64,11 +64,12 @@ int32_t moi_group_gather(mopt_group *g, const void *part, int64_t bytes,
                          void *all, const mopt_cancel *cancel)
 {
     const mopt_group_table *table = &g->link->table;
+    const uint64_t told = moi_errors_told();
     char *room = NULL;
     if (moi_group_has(g, all_gather)) {
         int32_t rc = table->all_gather(table->user, part, bytes, all,
                                        g->timeout, cancel);
-        return rc == MOPT_OK ? rc : moi_group_fail(g, rc, "gathering");
+        return moi_group_end(g, "gathering", told, rc);
     }
     if (bytes == 0)
         return MOPT_OK;
@@ -148,8 +149,8 @@ static int32_t spread(mopt_group *g, int32_t root, void *data, int64_t bytes,
 int32_t mopt_group_broadcast(mopt_group *group, int32_t root, void *data,
                              int64_t bytes, mopt_cancel *cancel)
 {
-    int32_t rc = check_call(group, "mopt_group_broadcast", data, bytes,
-                            1);
+    const uint64_t told = moi_errors_told();
+    int32_t rc = check_call(group, "mopt_group_broadcast", data, bytes, 1);
     if (rc != MOPT_OK)
         return rc;
     if (root < 0 || root >= group->size)
@@ -160,7 +161,7 @@ int32_t mopt_group_broadcast(mopt_group *group, int32_t root, void *data,
         return spread(group, root, data, bytes, cancel);
     rc = group->link->table.broadcast(group->link->table.user, root, data,
                                       bytes, group->timeout, cancel);
-    return rc == MOPT_OK ? rc : moi_group_fail(group, rc, "broadcasting");
+    return moi_group_end(group, "broadcasting", told, rc);
 }
 
 int32_t mopt_group_barrier(mopt_group *group, mopt_cancel *cancel)
@@ -168,10 +169,11 @@ int32_t mopt_group_barrier(mopt_group *group, mopt_cancel *cancel)
     if (group == NULL)
         return moi_fail_null("mopt_group_barrier", "group");
     const mopt_group_table *table = &group->link->table;
+    const uint64_t told = moi_errors_told();
     int32_t rc = moi_group_usable(group);
     if (rc == MOPT_OK && moi_group_has(group, barrier)) {
         rc = table->barrier(table->user, group->timeout, cancel);
-        return rc == MOPT_OK ? rc : moi_group_fail(group, rc, "waiting");
+        return moi_group_end(group, "waiting", told, rc);
     }
     /* By doubling: after each round a rank has heard of twice as many. */
     for (int32_t step = 1; rc == MOPT_OK && step < group->size; step *= 2)
@@ -305,6 +307,7 @@ int32_t mopt_group_all_reduce(mopt_group *group, int32_t op, float *data,
                               int64_t count, mopt_cancel *cancel)
 {
     const char *function = "mopt_group_all_reduce";
+    const uint64_t told = moi_errors_told();
     int32_t rc = check_call(group, function, data, count, floats.size);
     if (rc == MOPT_OK)
         rc = check_op(function, op);
@@ -313,7 +316,7 @@ int32_t mopt_group_all_reduce(mopt_group *group, int32_t op, float *data,
     if (moi_group_has(group, all_reduce)) {
         rc = group->link->table.all_reduce(group->link->table.user, op, data,
                                            count, group->timeout, cancel);
-        return rc == MOPT_OK ? rc : moi_group_fail(group, rc, "adding up");
+        return moi_group_end(group, "adding up", told, rc);
     }
     if (count * group->size <= SMALL / floats.size)
         return reduce_small(group, &floats, op, data, count, cancel);
@@ -347,6 +350,7 @@ int32_t mopt_group_reduce_scatter(mopt_group *group, int32_t op, float *all,
                                   mopt_cancel *cancel)
 {
     const char *function = "mopt_group_reduce_scatter";
+    const uint64_t told = moi_errors_told();
     int32_t rc = check_call(group, function, all, count, floats.size);
     if (rc == MOPT_OK && part == NULL && count != 0)
         rc = moi_fail_null(function, "part");
@@ -358,7 +362,7 @@ int32_t mopt_group_reduce_scatter(mopt_group *group, int32_t op, float *all,
         rc = group->link->table.reduce_scatter(group->link->table.user, op,
                                                all, count, part,
                                                group->timeout, cancel);
-        return rc == MOPT_OK ? rc : moi_group_fail(group, rc, "adding up");
+        return moi_group_end(group, "adding up", told, rc);
     }
     rc = reduce_piece(group, &floats, op, (char *)all, count * group->size,
                       even, cancel);

@@ -170,20 +170,26 @@ int32_t moi_group_usable(const mopt_group *g)
                     "ended with %s", g->link->name, mopt_status_name(broken));
 }
 
-int32_t moi_group_fail(mopt_group *g, int32_t code, const char *what)
+static int32_t explain(const mopt_group *g, int32_t code)
 {
     char text[MOI_NUMBER_SIZE];
-    if (g->link->speaks)
-        moi_fail_at(code, "group '%s', rank %d of %d, %s: ", g->link->name,
-                    (int)g->rank, (int)g->size, what);
-    else if (code == MOPT_EPEER)
-        moi_fail(code, "group '%s', rank %d of %d, %s: the other side is "
-                 "gone, or was silent for %s seconds", g->link->name,
-                 (int)g->rank, (int)g->size, what,
-                 moi_number_text(g->timeout, text));
-    else
-        moi_fail(code, "group '%s', rank %d of %d, %s: %s", g->link->name,
-                 (int)g->rank, (int)g->size, what, mopt_status_text(code));
+    if (code != MOPT_EPEER)
+        return moi_fail(code, "%s", mopt_status_text(code));
+    return moi_fail(code, "the other side is gone, or was silent for %s "
+                    "seconds", moi_number_text(g->timeout, text));
+}
+
+int32_t moi_group_end(mopt_group *g, const char *what, uint64_t told,
+                      int32_t code)
+{
+    if (code == MOPT_OK)
+        return code;
+    if (code > 0)
+        code = MOPT_ECALLBACK;
+    if (moi_errors_told() == told || mopt_last_code() != code)
+        explain(g, code);
+    moi_fail_at(code, "group '%s', rank %d of %d, %s: ", g->link->name,
+                (int)g->rank, (int)g->size, what);
     if (atomic_exchange(&g->broken, code) == MOPT_OK && code != MOPT_EPEER)
         g->link->table.abort(g->link->table.user, code);
     return code;
@@ -212,18 +218,20 @@ int32_t moi_group_send(mopt_group *g, int32_t to, const void *data,
                        int64_t bytes, const mopt_cancel *cancel)
 {
     const mopt_group_table *table = &g->link->table;
+    const uint64_t told = moi_errors_told();
     int32_t rc = table->send(table->user, place(g, to), g->channel, data,
                              bytes, g->timeout, cancel);
-    return rc == MOPT_OK ? rc : moi_group_fail(g, rc, "sending");
+    return moi_group_end(g, "sending", told, rc);
 }
 
 int32_t moi_group_receive(mopt_group *g, int32_t from, void *data,
                           int64_t bytes, const mopt_cancel *cancel)
 {
     const mopt_group_table *table = &g->link->table;
+    const uint64_t told = moi_errors_told();
     int32_t rc = table->receive(table->user, place(g, from), g->channel, data,
                                 bytes, g->timeout, cancel);
-    return rc == MOPT_OK ? rc : moi_group_fail(g, rc, "receiving");
+    return moi_group_end(g, "receiving", told, rc);
 }
 
 int32_t moi_group_exchange(mopt_group *g, int32_t to, const void *out,
@@ -231,10 +239,11 @@ int32_t moi_group_exchange(mopt_group *g, int32_t to, const void *out,
                            int64_t in_bytes, const mopt_cancel *cancel)
 {
     const mopt_group_table *table = &g->link->table;
+    const uint64_t told = moi_errors_told();
     int32_t rc = table->exchange(table->user, place(g, to), out, out_bytes,
                                  place(g, from), in, in_bytes, g->channel,
                                  g->timeout, cancel);
-    return rc == MOPT_OK ? rc : moi_group_fail(g, rc, "exchanging");
+    return moi_group_end(g, "exchanging", told, rc);
 }
 
 static int32_t check_message(const mopt_group *group, const char *function,

@@ -16,7 +16,6 @@ typedef struct moi_link {
     char *name;
     mopt_destroy_fn destroy;
     int32_t rank, size;
-    int32_t speaks; /* the table's functions set the message of an error */
     atomic_int refs;
     atomic_int channel; /* the next one that is free */
 } moi_link;
@@ -54,8 +53,10 @@ int32_t moi_group_exchange(mopt_group *g, int32_t to, const void *out,
 #define moi_group_has(g, call) \
     ((g)->members == NULL && (g)->channel == 0 && (g)->link->table.call != NULL)
 
-/* The message of a call that failed; breaks the group and tells the others. */
-int32_t moi_group_fail(mopt_group *g, int32_t code, const char *what);
+/* The end of a call of the table; told is moi_errors_told() of before it. An
+ * error gets its message, breaks the group, and the others are told. */
+int32_t moi_group_end(mopt_group *g, const char *what, uint64_t told,
+                      int32_t code);
 
 /* MOPT_OK, or what broke the group earlier. */
 int32_t moi_group_usable(const mopt_group *g);

@@ -314,12 +314,9 @@ static int32_t make_end(hub *h, int32_t rank, double timeout,
     };
     int32_t rc = mopt_group_wrap(h->ctx, &table, rank, h->size, timeout, leave,
                                  out);
-    if (rc != MOPT_OK) {
+    if (rc != MOPT_OK)
         moi_free(h->ctx, e);
-        return rc;
-    }
-    (*out)->link->speaks = 1;
-    return MOPT_OK;
+    return rc;
 }
 
 int32_t moi_group_check_threads(const char *function, int32_t size,

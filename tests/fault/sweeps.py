@@ -98,6 +98,7 @@ RIGHT = {
     ("mopt_recipe_set", "path"): '"train.batch_size"',
     ("mopt_recipe_set", "json"): '"16"',
     ("mopt_recipe_apply", "params"): '"{}"',
+    ("mopt_set_error", "message"): '"tired"',
     ("mopt_group_create", "size"): "1", ("mopt_group_run", "size"): "1",
     ("mopt_group_run", "fn"): "a_rank", ("mopt_group_wrap", "rank"): "0",
     ("mopt_group_wrap", "size"): "2", ("mopt_group_abort", "code"): "-1",
@@ -175,6 +176,8 @@ ALLOWED = {
     ("*", "storage"): ['""', '"\\xff\\xfe"'],
     ("*", "base"): ["NULL", '""', '"\\xff\\xfe"', "w->endless"],
     # Kept with ? for what is no UTF-8.
+    ("mopt_set_error", "message"): ["NULL", '""', '"\\xff\\xfe"',
+                                    "w->endless"],
     ("*", "reason"): ["NULL", '""', '"\\xff\\xfe"', "w->endless"],
     ("mopt_trial_set_note", "key"): ["w->endless"],
     # Numbers.

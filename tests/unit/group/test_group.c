@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/rng.h"
 #include "group/group.h"
 #include "group/pairs.h"
 #include "kit.h"
+#include "ranks.h"
 
 static mopt_context *ctx;
 
@@ -23,33 +23,6 @@ static void on_all(int32_t size, mopt_rank_fn fn, void *user)
     kit_ok(mopt_group_run(ctx, size, 20, fn, user));
 }
 
-/* Numbers whose sum depends on the order of additions. */
-static float number(int32_t rank, int64_t i)
-{
-    moi_rng rng;
-    moi_rng_init(&rng, 5, (uint32_t)rank, MOI_RNG_SHUFFLE, (uint32_t)i);
-    return (float)(ldexp((double)moi_rng_u32(&rng), -20 - (int)(i % 9)) - 1);
-}
-
-/* The sum by pairs, as the header says it, written as a recursion. */
-static float by_pairs(int32_t first, int32_t width, int32_t size, int64_t i)
-{
-    if (width == 1)
-        return number(first, i);
-    float left = by_pairs(first, width / 2, size, i);
-    if (first + width / 2 >= size)
-        return left;
-    return left + by_pairs(first + width / 2, width / 2, size, i);
-}
-
-static float whole_sum(int32_t size, int64_t i)
-{
-    int32_t width = 1;
-    while (width < size)
-        width *= 2;
-    return by_pairs(0, width, size, i);
-}
-
 /* ---- pairs ---- */
 
 /* However parts are dealt out to ranks, the bits are the same. */
@@ -59,7 +32,7 @@ START_TEST(pairs_do_not_depend_on_who_adds)
     for (int64_t ranks = 1; ranks <= PARTS; ranks++) {
         float values[PARTS], *part[PARTS] = {NULL};
         for (int32_t i = 0; i < PARTS; i++)
-            values[i] = number(i, 0);
+            values[i] = ranks_number(i, 0);
         for (int64_t r = 0; r < ranks; r++) {
             int64_t at = PARTS * r / ranks, limit = PARTS * (r + 1) / ranks;
             while (at < limit) {
@@ -73,127 +46,47 @@ START_TEST(pairs_do_not_depend_on_who_adds)
             }
         }
         moi_pairs_add(PARTS, part, 1);
-        ck_assert(values[0] == whole_sum(PARTS, 0));
+        ck_assert(values[0] == ranks_sum(PARTS, 0));
     }
 }
 END_TEST
 
 /* ---- collective calls ---- */
 
-#define LONG 40000
-
-static int32_t add_up(void *user, mopt_group *g)
-{
-    int64_t n = *(int64_t *)user;
-    static _Thread_local float data[LONG];
-    for (int64_t i = 0; i < n; i++)
-        data[i] = number(mopt_group_rank(g), i);
-    int32_t rc = mopt_group_all_reduce(g, MOPT_SUM, data, n, NULL);
-    for (int64_t i = 0; i < n && rc == MOPT_OK; i += 97)
-        if (data[i] != whole_sum(mopt_group_size(g), i))
-            rc = MOPT_EINTERNAL;
-    return rc;
-}
-
 START_TEST(sums_have_one_order)
 {
     const int32_t sizes[] = {1, 2, 3, 4, 5, 8};
-    int64_t lengths[] = {0, 1, 17, 1000, LONG};
+    int64_t lengths[] = {0, 1, 17, 1000, 40000};
     for (int s = 0; s < 6; s++)
         for (int l = 0; l < 5; l++)
-            on_all(sizes[s], add_up, &lengths[l]);
+            on_all(sizes[s], ranks_add_up, &lengths[l]);
 }
 END_TEST
-
-static int32_t extremes(void *user, mopt_group *g)
-{
-    (void)user;
-    float low = (float)mopt_group_rank(g), high = low;
-    double sum = mopt_group_rank(g), nan = mopt_group_rank(g) == 1 ? NAN : 0;
-    int32_t rc = mopt_group_all_reduce(g, MOPT_MIN, &low, 1, NULL);
-    if (rc == MOPT_OK)
-        rc = mopt_group_all_reduce(g, MOPT_MAX, &high, 1, NULL);
-    if (rc == MOPT_OK)
-        rc = mopt_group_all_reduce_double(g, MOPT_SUM, &sum, 1, NULL);
-    if (rc == MOPT_OK)
-        rc = mopt_group_all_reduce_double(g, MOPT_MAX, &nan, 1, NULL);
-    if (rc != MOPT_OK)
-        return rc;
-    return low == 0 && high == 4 && sum == 10 && isnan(nan) ? MOPT_OK
-                                                            : MOPT_EINTERNAL;
-}
 
 START_TEST(extremes_and_doubles)
 {
-    on_all(5, extremes, NULL);
+    on_all(5, ranks_find_extremes, NULL);
 }
 END_TEST
-
-static int32_t scatter(void *user, mopt_group *g)
-{
-    (void)user;
-    enum { EACH = 33 };
-    int32_t size = mopt_group_size(g), rank = mopt_group_rank(g);
-    float all[8 * EACH], part[EACH];
-    for (int32_t i = 0; i < size * EACH; i++)
-        all[i] = number(rank, i);
-    int32_t rc = mopt_group_reduce_scatter(g, MOPT_SUM, all, EACH, part, NULL);
-    for (int32_t i = 0; i < EACH && rc == MOPT_OK; i++)
-        if (part[i] != whole_sum(size, rank * EACH + i))
-            rc = MOPT_EINTERNAL;
-    return rc;
-}
 
 START_TEST(pieces_are_scattered)
 {
     for (int32_t size = 1; size <= 6; size++)
-        on_all(size, scatter, NULL);
+        on_all(size, ranks_scatter, NULL);
 }
 END_TEST
-
-static int32_t gather(void *user, mopt_group *g)
-{
-    (void)user;
-    int32_t size = mopt_group_size(g), rank = mopt_group_rank(g);
-    int64_t all[16], mine = 7 * rank + 1;
-    int32_t rc = mopt_group_all_gather(g, &mine, sizeof mine, all, NULL);
-    for (int32_t i = 0; i < size && rc == MOPT_OK; i++)
-        if (all[i] != 7 * i + 1)
-            rc = MOPT_EINTERNAL;
-    all[rank] = -rank; /* in place */
-    if (rc == MOPT_OK)
-        rc = mopt_group_all_gather(g, &all[rank], sizeof mine, all, NULL);
-    for (int32_t i = 0; i < size && rc == MOPT_OK; i++)
-        if (all[i] != -i)
-            rc = MOPT_EINTERNAL;
-    return rc;
-}
 
 START_TEST(all_parts_are_gathered)
 {
     for (int32_t size = 1; size <= 9; size++)
-        on_all(size, gather, NULL);
+        on_all(size, ranks_gather, NULL);
 }
 END_TEST
-
-static int32_t spread(void *user, mopt_group *g)
-{
-    (void)user;
-    for (int32_t root = 0; root < mopt_group_size(g); root++) {
-        int64_t data[3] = {-1, -1, -1};
-        if (mopt_group_rank(g) == root)
-            data[0] = data[1] = data[2] = root + 100;
-        int32_t rc = mopt_group_broadcast(g, root, data, sizeof data, NULL);
-        if (rc != MOPT_OK || data[0] != root + 100 || data[2] != root + 100)
-            return rc != MOPT_OK ? rc : MOPT_EINTERNAL;
-    }
-    return MOPT_OK;
-}
 
 START_TEST(every_root_reaches_all)
 {
     for (int32_t size = 1; size <= 9; size++)
-        on_all(size, spread, NULL);
+        on_all(size, ranks_spread, NULL);
 }
 END_TEST
 
@@ -225,27 +118,9 @@ END_TEST
 
 /* ---- messages ---- */
 
-static int32_t pass_on(void *user, mopt_group *g)
-{
-    (void)user;
-    int32_t rank = mopt_group_rank(g), size = mopt_group_size(g), rc;
-    int32_t token[2] = {0, 0};
-    if (rank == 0) {
-        rc = mopt_group_send(g, 1, token, sizeof token, NULL);
-        return rc ? rc : mopt_group_receive(g, size - 1, token, sizeof token,
-                                            NULL);
-    }
-    rc = mopt_group_receive(g, rank - 1, token, sizeof token, NULL);
-    if (rc == MOPT_OK && token[0] != rank - 1)
-        return MOPT_EINTERNAL;
-    token[0] = rank;
-    return rc ? rc : mopt_group_send(g, (rank + 1) % size, token,
-                                     sizeof token, NULL);
-}
-
 START_TEST(messages_go_round)
 {
-    on_all(6, pass_on, NULL);
+    on_all(6, ranks_pass_on, NULL);
 }
 END_TEST
 
@@ -267,40 +142,9 @@ END_TEST
 
 /* ---- parts of a group ---- */
 
-/* A mesh of 2 x 3: sums over rows and columns, of which pairs share channels
- * with nobody. */
-static int32_t mesh(void *user, mopt_group *g)
-{
-    (void)user;
-    int32_t rank = mopt_group_rank(g), rc;
-    mopt_group *row = NULL, *column = NULL;
-    rc = mopt_group_split(g, rank / 3, rank, &row);
-    if (rc == MOPT_OK)
-        rc = mopt_group_split(g, rank % 3, -rank, &column);
-    if (rc == MOPT_OK && (mopt_group_rank(row) != rank % 3 ||
-                          mopt_group_size(row) != 3 ||
-                          mopt_group_rank(column) != 1 - rank / 3 ||
-                          mopt_group_size(column) != 2))
-        rc = MOPT_EINTERNAL;
-    for (int32_t i = 0; i < 20 && rc == MOPT_OK; i++) {
-        float x = (float)rank, y = (float)rank, z = (float)rank;
-        rc = mopt_group_all_reduce(row, MOPT_SUM, &x, 1, NULL);
-        if (rc == MOPT_OK)
-            rc = mopt_group_all_reduce(column, MOPT_SUM, &y, 1, NULL);
-        if (rc == MOPT_OK)
-            rc = mopt_group_all_reduce(g, MOPT_SUM, &z, 1, NULL);
-        if (rc == MOPT_OK && (x != (float)(rank / 3 * 9 + 3) ||
-                              y != (float)(2 * (rank % 3) + 3) || z != 15))
-            rc = MOPT_EINTERNAL;
-    }
-    mopt_group_free(row);
-    mopt_group_free(column);
-    return rc;
-}
-
 START_TEST(a_group_is_cut_into_a_mesh)
 {
-    on_all(6, mesh, NULL);
+    on_all(6, ranks_make_mesh, NULL);
 }
 END_TEST
 

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT
+ * src/mpi/mpi.c: groups of MPI ranks.
+ *
+ * Messages are started and then asked after, so that a rank that never answers
+ * is an error after a while, and that only one thread is inside MPI at a time.
+ * A rank that gives up tells all others on a tag of its own, which everybody
+ * who waits listens to. */
+#include "modelopt/mpi.h"
+
+#include <mpi.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define GIVE_UP 0           /* the tag of those who give up; channels follow */
+#define BLOCK (1 << 30)     /* bytes of one message of MPI's, whose count is
+                               an int */
+#define EAGER 1000          /* looks at a request before others may run */
+#define LISTEN 256          /* looks between two for those who give up */
+#define PATIENT 0.001       /* seconds of yielding before sleeping */
+#define NAP 50000           /* nanoseconds */
+
+typedef struct end {
+    MPI_Comm comm;
+    int32_t rank, size;
+    int32_t finalises;  /* it initialised MPI, too */
+    int32_t broken;     /* somebody gave up, or MPI failed */
+    pthread_mutex_t gate; /* one thread inside MPI */
+} end;
+
+/* ---- calls of MPI, one thread at a time ---- */
+
+static int32_t say(int32_t code, const char *text)
+{
+    mopt_set_error(code, text);
+    return code;
+}
+
+static int32_t fail(int code, const char *call)
+{
+    char said[MPI_MAX_ERROR_STRING + 1] = "", text[MPI_MAX_ERROR_STRING + 64];
+    int length = 0;
+    MPI_Error_string(code, said, &length);
+    snprintf(text, sizeof(text), "%s failed: %s", call, said);
+    return say(MOPT_EPEER, text);
+}
+
+static int32_t settle(end *e, int code, const char *call)
+{
+    if (code == MPI_SUCCESS)
+        return MOPT_OK;
+    e->broken = 1;
+    return fail(code, call);
+}
+
+static int32_t start_sending(end *e, int32_t to, int32_t channel,
+                             const char *data, int64_t bytes,
+                             MPI_Request *request)
+{
+    pthread_mutex_lock(&e->gate);
+    int32_t rc = settle(e, MPI_Isend(data, (int)bytes, MPI_BYTE, to,
+                                     channel + 1, e->comm, request),
+                        "MPI_Isend");
+    pthread_mutex_unlock(&e->gate);
+    return rc;
+}
+
+static int32_t start_receiving(end *e, int32_t from, int32_t channel,
+                               char *data, int64_t bytes,
+                               MPI_Request *request)
+{
+    pthread_mutex_lock(&e->gate);
+    int32_t rc = settle(e, MPI_Irecv(data, (int)bytes, MPI_BYTE, from,
+                                     channel + 1, e->comm, request),
+                        "MPI_Irecv");
+    pthread_mutex_unlock(&e->gate);
+    return rc;
+}
+
+static int32_t fail_size(void)
+{
+    return say(MOPT_EINVAL, "the message has another number of "
+                          "bytes than this rank expects");
+}
+
+/* Is it through? count receives the bytes that came. */
+static int32_t look(end *e, MPI_Request *request, int32_t *done, int *count)
+{
+    MPI_Status status;
+    int flag = 0;
+    pthread_mutex_lock(&e->gate);
+    int code = MPI_Test(request, &flag, &status);
+    int kind = MPI_SUCCESS;
+    if (code != MPI_SUCCESS)
+        MPI_Error_class(code, &kind);
+    else if (flag)
+        code = MPI_Get_count(&status, MPI_BYTE, count);
+    int32_t rc = kind == MPI_ERR_TRUNCATE ? fail_size()
+                                          : settle(e, code, "MPI_Test");
+    pthread_mutex_unlock(&e->gate);
+    *done = flag;
+    return rc;
+}
+
+/* Did somebody give up? */
+static int32_t listen(end *e)
+{
+    int flag = 0;
+    pthread_mutex_lock(&e->gate);
+    int32_t rc = settle(e, MPI_Iprobe(MPI_ANY_SOURCE, GIVE_UP, e->comm, &flag,
+                                      MPI_STATUS_IGNORE),
+                        "MPI_Iprobe");
+    if (rc == MOPT_OK && flag) {
+        e->broken = 1;
+        rc = say(MOPT_EPEER, "another rank gave up");
+    }
+    pthread_mutex_unlock(&e->gate);
+    return rc;
+}
+
+/* A request that is waited for no longer. Its buffer is the caller's, so that
+ * MPI must let go of it: what cannot be cancelled is let go by never using
+ * this communicator again. */
+static void drop(end *e, MPI_Request *request)
+{
+    if (*request == MPI_REQUEST_NULL)
+        return;
+    pthread_mutex_lock(&e->gate);
+    MPI_Cancel(request);
+    MPI_Request_free(request);
+    e->broken = 1;
+    pthread_mutex_unlock(&e->gate);
+}
+
+/* ---- waiting ---- */
+
+typedef struct patience {
+    double start, until;
+    int64_t looks;
+    const mopt_cancel *cancel;
+} patience;
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static patience begin(double timeout, const mopt_cancel *cancel)
+{
+    double now = seconds();
+    return (patience){now, now + timeout, 0, cancel};
+}
+
+/* Between two looks: MPI moves on only while it is asked. */
+static int32_t pause_between(end *e, patience *p)
+{
+    const struct timespec nap = {0, NAP};
+    if (++p->looks < EAGER)
+        return MOPT_OK;
+    double now = seconds();
+    if (now > p->until)
+        return say(MOPT_EPEER, "another rank was silent until the "
+                              "timeout");
+    if (mopt_cancel_requested(p->cancel))
+        return say(MOPT_ECANCELED, NULL);
+    if (now - p->start < PATIENT)
+        sched_yield();
+    else
+        nanosleep(&nap, NULL);
+    return p->looks % LISTEN == 0 ? listen(e) : MOPT_OK;
+}
+
+static int32_t await(end *e, MPI_Request *request, int64_t bytes, patience *p)
+{
+    int32_t done = 0, rc = MOPT_OK;
+    int count = 0;
+    while (rc == MOPT_OK && !done) {
+        rc = look(e, request, &done, &count);
+        if (rc == MOPT_OK && !done)
+            rc = pause_between(e, p);
+    }
+    if (rc == MOPT_OK && bytes >= 0 && count != bytes)
+        rc = fail_size();
+    return rc;
+}
+
+/* ---- the table ---- */
+
+static int64_t block_of(int64_t bytes, int64_t at)
+{
+    if (at >= bytes)
+        return 0;
+    return bytes - at < BLOCK ? bytes - at : BLOCK;
+}
+
+/* Both ways at once, block by block; out or in may be NULL with 0 bytes, and
+ * to or from -1. */
+static int32_t both(end *e, int32_t to, const char *out, int64_t out_bytes,
+                    int32_t from, char *in, int64_t in_bytes, int32_t channel,
+                    patience *p)
+{
+    int32_t rc = e->broken ? say(MOPT_EPEER, "an earlier call "
+                                            "failed")
+                           : MOPT_OK;
+    int64_t at = 0, most = out_bytes > in_bytes ? out_bytes : in_bytes;
+    do {
+        MPI_Request sent = MPI_REQUEST_NULL, received = MPI_REQUEST_NULL;
+        int64_t going = block_of(out_bytes, at);
+        int64_t coming = block_of(in_bytes, at);
+        if (rc == MOPT_OK && from >= 0 && (at == 0 || coming > 0))
+            rc = start_receiving(e, from, channel, in + at, coming, &received);
+        if (rc == MOPT_OK && to >= 0 && (at == 0 || going > 0))
+            rc = start_sending(e, to, channel, out + at, going, &sent);
+        if (rc == MOPT_OK && received != MPI_REQUEST_NULL)
+            rc = await(e, &received, coming, p);
+        if (rc == MOPT_OK && sent != MPI_REQUEST_NULL)
+            rc = await(e, &sent, -1, p);
+        drop(e, &received);
+        drop(e, &sent);
+        at += BLOCK;
+    } while (rc == MOPT_OK && at < most);
+    return rc;
+}
+
+static int32_t mpi_send(void *user, int32_t to, int32_t channel,
+                        const void *data, int64_t bytes, double timeout,
+                        const mopt_cancel *cancel)
+{
+    patience p = begin(timeout, cancel);
+    return both(user, to, data, bytes, -1, NULL, 0, channel, &p);
+}
+
+static int32_t mpi_receive(void *user, int32_t from, int32_t channel,
+                           void *data, int64_t bytes, double timeout,
+                           const mopt_cancel *cancel)
+{
+    patience p = begin(timeout, cancel);
+    return both(user, -1, NULL, 0, from, data, bytes, channel, &p);
+}
+
+static int32_t mpi_exchange(void *user, int32_t to, const void *out,
+                            int64_t out_bytes, int32_t from, void *in,
+                            int64_t in_bytes, int32_t channel, double timeout,
+                            const mopt_cancel *cancel)
+{
+    patience p = begin(timeout, cancel);
+    return both(user, to, out, out_bytes, from, in, in_bytes, channel, &p);
+}
+
+/* Small messages leave at once: nobody waits for them to arrive. */
+static void mpi_abort(void *user, int32_t code)
+{
+    end *e = user;
+    pthread_mutex_lock(&e->gate);
+    e->broken = 1;
+    for (int32_t i = 0; i < e->size; i++) {
+        MPI_Request request;
+        if (i != e->rank &&
+            MPI_Isend(&code, sizeof(code), MPI_BYTE, i, GIVE_UP, e->comm,
+                      &request) == MPI_SUCCESS)
+            MPI_Request_free(&request);
+    }
+    pthread_mutex_unlock(&e->gate);
+}
+
+/* ---- life ---- */
+
+static void leave(void *user)
+{
+    end *e = user;
+    if (!e->broken) {
+        MPI_Comm_free(&e->comm);
+        if (e->finalises)
+            MPI_Finalize();
+    }
+    pthread_mutex_destroy(&e->gate);
+    free(e);
+}
+
+/* A communicator of our own, which returns its errors. */
+static int32_t adopt(end *e, MPI_Comm comm)
+{
+    int rank = 0, size = 0;
+    int32_t rc = settle(e, MPI_Comm_dup(comm, &e->comm), "MPI_Comm_dup");
+    if (rc != MOPT_OK)
+        return rc;
+    rc = settle(e, MPI_Comm_set_errhandler(e->comm, MPI_ERRORS_RETURN),
+                "MPI_Comm_set_errhandler");
+    if (rc == MOPT_OK)
+        rc = settle(e, MPI_Comm_rank(e->comm, &rank), "MPI_Comm_rank");
+    if (rc == MOPT_OK)
+        rc = settle(e, MPI_Comm_size(e->comm, &size), "MPI_Comm_size");
+    e->rank = rank;
+    e->size = size;
+    return rc;
+}
+
+static int32_t make(mopt_context *ctx, MPI_Comm comm, int32_t finalises,
+                    double timeout, mopt_group **out)
+{
+    end *e = calloc(1, sizeof(*e));
+    if (e == NULL)
+        return say(MOPT_ENOMEM, NULL);
+    pthread_mutex_init(&e->gate, NULL);
+    e->finalises = finalises;
+    int32_t rc = adopt(e, comm);
+    mopt_group_table table = {
+        .struct_size = sizeof(table),
+        .abi_version = MOPT_GROUP_ABI,
+        .name = "mpi",
+        .user = e,
+        .send = mpi_send,
+        .receive = mpi_receive,
+        .exchange = mpi_exchange,
+        .abort = mpi_abort,
+    };
+    if (rc == MOPT_OK)
+        rc = mopt_group_wrap(ctx, &table, e->rank, e->size, timeout, leave,
+                             out);
+    if (rc != MOPT_OK) {
+        e->broken = 1; /* the others may be further: wait for nobody */
+        leave(e);
+    }
+    return rc;
+}
+
+/* ---- MPI itself ---- */
+
+/* Is MPI there? *ready and *over receive whether it is, and was. */
+static int32_t ask_state(mopt_context *ctx, mopt_group **out, int *ready,
+                         int *over)
+{
+    if (ctx == NULL || out == NULL)
+        return say(MOPT_EINVAL, ctx == NULL
+                                               ? "'ctx' must not be NULL"
+                                               : "'out' must not be NULL");
+    int code = MPI_Initialized(ready);
+    if (code == MPI_SUCCESS)
+        code = MPI_Finalized(over);
+    if (code != MPI_SUCCESS)
+        return fail(code, "MPI_Initialized");
+    return *over ? say(MOPT_ESTATE, "MPI was finalised in this "
+                                  "process, and cannot begin again")
+                 : MOPT_OK;
+}
+
+/* Without an error handler of its own MPI would end the process. */
+static int32_t initialise(void)
+{
+    int level = MPI_THREAD_SINGLE;
+    int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level);
+    if (code == MPI_SUCCESS)
+        code = MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    return code == MPI_SUCCESS ? MOPT_OK : fail(code, "MPI_Init_thread");
+}
+
+/* Does MPI let several threads call, one at a time? */
+static int32_t check_threads(void)
+{
+    int level = MPI_THREAD_SINGLE;
+    int code = MPI_Query_thread(&level);
+    if (code != MPI_SUCCESS)
+        return fail(code, "MPI_Query_thread");
+    if (level >= MPI_THREAD_SERIALIZED)
+        return MOPT_OK;
+    return say(MOPT_EUNSUPPORTED, "MPI was initialised for calls "
+                          "from one thread; MPI_THREAD_SERIALIZED or more is "
+                          "needed");
+}
+
+int32_t mopt_mpi_group(mopt_context *ctx, double timeout, mopt_group **out)
+{
+    int ready = 0, over = 0;
+    int32_t rc = ask_state(ctx, out, &ready, &over);
+    if (rc == MOPT_OK && !ready)
+        rc = initialise();
+    if (rc == MOPT_OK)
+        rc = check_threads();
+    return rc == MOPT_OK ? make(ctx, MPI_COMM_WORLD, !ready, timeout, out)
+                         : rc;
+}
+
+int32_t mopt_mpi_wrap(mopt_context *ctx, int32_t communicator, double timeout,
+                      mopt_group **out)
+{
+    int ready = 0, over = 0;
+    int32_t rc = ask_state(ctx, out, &ready, &over);
+    if (rc == MOPT_OK && !ready)
+        rc = say(MOPT_ESTATE, "MPI is not initialised");
+    if (rc == MOPT_OK)
+        rc = check_threads();
+    return rc == MOPT_OK
+               ? make(ctx, MPI_Comm_f2c((MPI_Fint)communicator), 0, timeout,
+                      out)
+               : rc;
+}
