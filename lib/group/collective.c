@@ -95,30 +95,20 @@ int32_t mopt_group_all_gather(mopt_group *group, const void *part,
                          : rc;
 }
 
-int64_t moi_group_piece(const mopt_group *g, int64_t n, int32_t rank)
-{
-    int64_t cells = (n + CELL - 1) / CELL;
-    int64_t first = cells / g->size * rank +
-                    (rank < cells % g->size ? rank : cells % g->size);
-    return first * CELL < n ? first * CELL : n;
-}
-
 /* Round by round, each rank hands its own piece to one that is farther away;
  * pieces differ in size, so that doubling would have to pack them. */
-int32_t moi_group_gather_pieces(mopt_group *g, float *data, int64_t n,
-                                const mopt_cancel *cancel)
+int32_t moi_group_gather_cuts(mopt_group *g, float *data, const int64_t *cuts,
+                              const mopt_cancel *cancel)
 {
+    const int64_t size = (int64_t)sizeof(*data);
+    int64_t mine = cuts[g->rank], count = cuts[g->rank + 1] - mine;
     int32_t rc = MOPT_OK;
-    int64_t mine = moi_group_piece(g, n, g->rank);
-    int64_t count = moi_group_piece(g, n, g->rank + 1) - mine;
     for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++) {
         int32_t to = (g->rank + k) % g->size;
         int32_t from = (g->rank - k + g->size) % g->size;
-        int64_t theirs = moi_group_piece(g, n, from);
-        int64_t arriving = moi_group_piece(g, n, from + 1) - theirs;
-        rc = moi_group_exchange(
-            g, to, data + mine, count * (int64_t)sizeof(*data), from,
-            data + theirs, arriving * (int64_t)sizeof(*data), cancel);
+        int64_t theirs = cuts[from], arriving = cuts[from + 1] - theirs;
+        rc = moi_group_exchange(g, to, data + mine, count * size, from,
+                                data + theirs, arriving * size, cancel);
     }
     return rc;
 }
@@ -263,35 +253,55 @@ static int32_t reduce_small(mopt_group *g, const numbers *kind, int32_t op,
     return rc;
 }
 
-/* Rank number i's piece of data is [at(i), at(i + 1)). Combine this rank's. */
-typedef int64_t (*at_fn)(const mopt_group *g, int64_t n, int32_t rank);
-
-static int32_t reduce_piece(mopt_group *g, const numbers *kind, int32_t op,
-                            char *data, int64_t n, at_fn at,
-                            const mopt_cancel *cancel)
+/* Where the ranks' pieces of n numbers begin, in steps of a cell. */
+static int64_t *cut(const mopt_group *g, int64_t n, int64_t cell)
 {
-    int64_t mine = at(g, n, g->rank), count = at(g, n, g->rank + 1) - mine;
-    int64_t bytes = count * kind->size;
+    int64_t *cuts = moi_alloc(g->ctx, g->size + 1, sizeof(*cuts));
+    int64_t cells = (n + cell - 1) / cell;
+    for (int32_t i = 0; cuts != NULL && i <= g->size; i++) {
+        int64_t at = (cells / g->size * i + cells % g->size * i / g->size);
+        cuts[i] = at * cell < n ? at * cell : n;
+    }
+    return cuts;
+}
+
+/* Combine this rank's piece of floats over the ranks. */
+static int32_t reduce_piece(mopt_group *g, int32_t op, float *data,
+                            const int64_t *cuts, const mopt_cancel *cancel)
+{
+    const int64_t size = (int64_t)sizeof(*data);
+    int64_t mine = cuts[g->rank], count = cuts[g->rank + 1] - mine;
     void **rows = NULL;
-    char *room = take_rows(g, bytes, &rows);
+    char *room = take_rows(g, count * size, &rows);
     int32_t rc = MOPT_OK;
     if (room == NULL)
         return MOPT_ENOMEM;
-    rows[g->rank] = data + mine * kind->size;
+    rows[g->rank] = data + mine;
     for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++) {
         int32_t to = (g->rank + k) % g->size;
         int32_t from = (g->rank - k + g->size) % g->size;
-        int64_t first = at(g, n, to), end = at(g, n, to + 1);
-        rc = moi_group_exchange(g, to, data + first * kind->size,
-                                (end - first) * kind->size, from, rows[from],
-                                bytes, cancel);
+        rc = moi_group_exchange(g, to, data + cuts[to],
+                                (cuts[to + 1] - cuts[to]) * size, from,
+                                rows[from], count * size, cancel);
     }
     if (rc == MOPT_OK) {
-        combine(kind, op, g->size, count, rows);
+        combine(&floats, op, g->size, count, rows);
         if (g->rank != 0)
-            memcpy(data + mine * kind->size, rows[0], (size_t)bytes);
+            memcpy(data + mine, rows[0], (size_t)(count * size));
     }
     moi_free(g->ctx, room);
+    return rc;
+}
+
+static int32_t reduce_large(mopt_group *g, int32_t op, float *data, int64_t n,
+                            const mopt_cancel *cancel)
+{
+    int64_t *cuts = cut(g, n, CELL);
+    int32_t rc = cuts != NULL ? reduce_piece(g, op, data, cuts, cancel)
+                              : MOPT_ENOMEM;
+    if (rc == MOPT_OK)
+        rc = moi_group_gather_cuts(g, data, cuts, cancel);
+    moi_free(g->ctx, cuts);
     return rc;
 }
 
@@ -320,10 +330,7 @@ int32_t mopt_group_all_reduce(mopt_group *group, int32_t op, float *data,
     }
     if (count * group->size <= SMALL / floats.size)
         return reduce_small(group, &floats, op, data, count, cancel);
-    rc = reduce_piece(group, &floats, op, (char *)data, count,
-                      moi_group_piece, cancel);
-    return rc == MOPT_OK ? moi_group_gather_pieces(group, data, count, cancel)
-                         : rc;
+    return reduce_large(group, op, data, count, cancel);
 }
 
 /* Doubles are few: metrics and losses. */
@@ -338,11 +345,6 @@ int32_t mopt_group_all_reduce_double(mopt_group *group, int32_t op,
     if (rc != MOPT_OK || group->size == 1 || count == 0)
         return rc;
     return reduce_small(group, &doubles, op, data, count, cancel);
-}
-
-static int64_t even(const mopt_group *g, int64_t n, int32_t rank)
-{
-    return n / g->size * rank;
 }
 
 int32_t mopt_group_reduce_scatter(mopt_group *group, int32_t op, float *all,
@@ -364,8 +366,10 @@ int32_t mopt_group_reduce_scatter(mopt_group *group, int32_t op, float *all,
                                                group->timeout, cancel);
         return moi_group_end(group, "adding up", told, rc);
     }
-    rc = reduce_piece(group, &floats, op, (char *)all, count * group->size,
-                      even, cancel);
+    int64_t *cuts = cut(group, count * group->size, count);
+    rc = cuts != NULL ? reduce_piece(group, op, all, cuts, cancel)
+                      : MOPT_ENOMEM;
+    moi_free(group->ctx, cuts);
     if (rc == MOPT_OK && part != all + group->rank * count)
         memmove(part, all + group->rank * count,
                 (size_t)count * sizeof(*part));

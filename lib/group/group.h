@@ -66,13 +66,9 @@ int32_t moi_group_usable(const mopt_group *g);
 int32_t moi_group_gather(mopt_group *g, const void *part, int64_t bytes,
                          void *all, const mopt_cancel *cancel);
 
-/* Cut n numbers into a piece a rank: the first of a rank's, n past the last.
- * Pieces begin at multiples of 16. */
-int64_t moi_group_piece(const mopt_group *g, int64_t n, int32_t rank);
-
-/* Give each rank's piece of data[n] to all. */
-int32_t moi_group_gather_pieces(mopt_group *g, float *data, int64_t n,
-                                const mopt_cancel *cancel);
+/* Rank i has data[cuts[i]] .. data[cuts[i + 1] - 1] right: give all to all. */
+int32_t moi_group_gather_cuts(mopt_group *g, float *data, const int64_t *cuts,
+                              const mopt_cancel *cancel);
 
 /* Do all ranks hold the same? what is named in the error, which lists the
  * ranks that differ from rank 0. */

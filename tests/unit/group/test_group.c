@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "group/group.h"
 #include "group/pairs.h"
+#include "group/reduction.h"
 #include "kit.h"
 #include "ranks.h"
 
@@ -113,6 +114,51 @@ START_TEST(nobody_passes_a_barrier_early)
         atomic_int arrived = 0;
         on_all(size, meet, &arrived);
     }
+}
+END_TEST
+
+/* ---- parts ---- */
+
+typedef struct share {
+    int64_t parts, n;
+} share;
+
+/* Twice, so that the second begins with what the first left. */
+static int32_t add_parts(void *user, mopt_group *g)
+{
+    const share *s = user;
+    moi_reduction *r = NULL;
+    int64_t cuts[16], first = 0, count = 0;
+    int32_t size = mopt_group_size(g);
+    for (int32_t i = 0; i <= size; i++)
+        cuts[i] = s->n * i * i / (size * size);
+    int32_t rc = moi_reduction_create(g, s->parts, s->n, cuts, &r);
+    for (int64_t parts = s->parts; parts > 0 && rc == MOPT_OK;
+         parts = parts > 1 ? parts / 2 : 0) {
+        moi_reduction_begin(r, parts, &first, &count);
+        for (int64_t p = first; p < first + count; p++) {
+            float *room = moi_reduction_room(r);
+            for (int64_t i = 0; i < s->n; i++)
+                room[i] = ranks_number((int32_t)p, i);
+            moi_reduction_push(r);
+        }
+        rc = moi_reduction_scatter(r, NULL);
+        if (rc == MOPT_OK)
+            rc = moi_reduction_gather(r, moi_reduction_result(r), NULL);
+        for (int64_t i = 0; i < s->n && rc == MOPT_OK; i++)
+            if (moi_reduction_result(r)[i] != ranks_sum((int32_t)parts, i))
+                rc = MOPT_EINTERNAL;
+    }
+    moi_reduction_free(r);
+    return rc;
+}
+
+START_TEST(parts_have_one_sum_for_any_number_of_ranks)
+{
+    const int64_t parts[] = {1, 2, 3, 7, 8, 16, 21};
+    for (int32_t size = 1; size <= 9; size++)
+        for (int p = 0; p < 7; p++)
+            on_all(size, add_parts, &(share){parts[p], 100});
 }
 END_TEST
 
@@ -288,6 +334,7 @@ Suite *kit_suite(void)
     tcase_add_test(t, all_parts_are_gathered);
     tcase_add_test(t, every_root_reaches_all);
     tcase_add_test(t, nobody_passes_a_barrier_early);
+    tcase_add_test(t, parts_have_one_sum_for_any_number_of_ranks);
     tcase_add_test(t, messages_go_round);
     tcase_add_test(t, another_size_is_told);
     tcase_add_test(t, a_group_is_cut_into_a_mesh);
