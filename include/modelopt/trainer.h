@@ -9,6 +9,7 @@
 #ifndef MODELOPT_TRAINER_H
 #define MODELOPT_TRAINER_H
 
+#include "group.h"
 #include "model.h"
 
 #ifdef __cplusplus
@@ -100,6 +101,26 @@ MOPT_API int32_t mopt_trainer_add_loss(mopt_trainer *trainer, double weight,
  *  Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
                                               double weight);
+
+/** Let the ranks of a group train one model together (data parallel). Every
+ *  rank has a trainer of its own, with the same model, data and config; each
+ *  works on some parts of each batch (key "parts"), gradients are added up by
+ *  pairs of parts, and all change their weights alike: to the same bits for any
+ *  number of ranks, and for a trainer with that key and no group.
+ *
+ *  All ranks call this, and then the same functions in the same order, with
+ *  callbacks of the same kinds; a token, time limit or callback of one rank ends
+ *  a step for all. A rank that fails in between aborts the group. Only rank 0
+ *  need have a "checkpoint"; any number of ranks resumes from it.
+ *
+ *  @param group outlives the trainer; not used otherwise while it trains.
+ *  @return MOPT_OK; MOPT_EINVAL (a NULL; the ranks do not have the same
+ *          library, settings, data or weights); MOPT_ESTATE (training has
+ *          begun); MOPT_EPEER; MOPT_EUNSUPPORTED; MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_set_group(mopt_trainer *trainer,
+                                        mopt_group *group);
 
 /** Register what is called after each step, or epoch; NULL for nothing.
  *

@@ -162,8 +162,14 @@ void moi_reduction_free(moi_reduction *r)
 
 /* ---- this rank's parts ---- */
 
-void moi_reduction_begin(moi_reduction *r, int64_t parts, int64_t *first,
-                         int64_t *count)
+void moi_reduction_deal(const moi_reduction *r, int64_t parts, int64_t *first,
+                        int64_t *count)
+{
+    *first = deal(parts, r->group->size, r->group->rank);
+    *count = deal(parts, r->group->size, r->group->rank + 1) - *first;
+}
+
+void moi_reduction_begin(moi_reduction *r, int64_t parts)
 {
     assert(parts >= 1 && parts <= r->most);
     give_back(r);
@@ -171,8 +177,6 @@ void moi_reduction_begin(moi_reduction *r, int64_t parts, int64_t *first,
     r->parts = parts;
     r->at = deal(parts, r->group->size, r->group->rank);
     r->limit = deal(parts, r->group->size, r->group->rank + 1);
-    *first = r->at;
-    *count = r->limit - r->at;
 }
 
 float *moi_reduction_room(moi_reduction *r)

@@ -23,9 +23,12 @@ int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
                              const int64_t *cuts, moi_reduction **out);
 void moi_reduction_free(moi_reduction *r);
 
-/* Begin with as many parts: this rank has *first .. *first + *count - 1. */
-void moi_reduction_begin(moi_reduction *r, int64_t parts, int64_t *first,
-                         int64_t *count);
+/* Of as many parts this rank has *first .. *first + *count - 1. */
+void moi_reduction_deal(const moi_reduction *r, int64_t parts, int64_t *first,
+                        int64_t *count);
+
+/* Begin with as many parts; the last result is gone. */
+void moi_reduction_begin(moi_reduction *r, int64_t parts);
 
 /* Where the next part of this rank goes: [n], whatever it held before; and
  * tell that it is there. */

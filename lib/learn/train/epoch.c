@@ -112,7 +112,7 @@ static int32_t fail_judged(const mopt_trainer *t)
 }
 
 /* Figures of the running epoch with the weights as they are. */
-static int32_t judge(mopt_trainer *t, double *row)
+static int32_t judge_alone(mopt_trainer *t, double *row)
 {
     int32_t rc = t->metrics ? validate(t) : MOPT_OK;
 
@@ -131,6 +131,14 @@ static int32_t judge(mopt_trainer *t, double *row)
     if (moi_spoilt(t->size, moi_model_weights(t->model)))
         return fail_judged(t);
     return MOPT_OK;
+}
+
+/* A token of one rank ends it for all. */
+static int32_t judge(mopt_trainer *t, double *row)
+{
+    int32_t rc = judge_alone(t, row);
+
+    return t->team ? moi_team_settle(t, rc) : rc;
 }
 
 int32_t moi_epoch_glance(mopt_trainer *t)

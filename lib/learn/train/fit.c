@@ -101,12 +101,12 @@ int32_t moi_trainer_tell(mopt_trainer *t, const moi_listener *listener,
 {
     int32_t rc = listener->fn ? listener->fn(listener->user, t) : MOPT_OK;
 
-    if (rc == MOPT_OK || rc == MOPT_STOPPED || rc == MOPT_PRUNED)
-        return rc;
-    return moi_fail(MOPT_ECALLBACK,
-                    "the %s callback returned %d after step %lld; allowed are "
-                    "0, MOPT_STOPPED and MOPT_PRUNED",
-                    which, (int)rc, (long long)t->now.step);
+    if (rc != MOPT_OK && rc != MOPT_STOPPED && rc != MOPT_PRUNED)
+        rc = moi_fail(MOPT_ECALLBACK,
+                      "the %s callback returned %d after step %lld; allowed "
+                      "are 0, MOPT_STOPPED and MOPT_PRUNED",
+                      which, (int)rc, (long long)t->now.step);
+    return listener->fn && t->team ? moi_team_settle(t, rc) : rc;
 }
 
 static int32_t at_limit(const mopt_trainer *t)
@@ -115,8 +115,9 @@ static int32_t at_limit(const mopt_trainer *t)
 
     return now->ended || now->epoch >= t->set.epochs ||
            (t->set.max_steps > 0 && now->step >= t->set.max_steps) ||
-           (t->set.max_seconds > 0 &&
-            moi_trainer_seconds(t) >= t->set.max_seconds);
+           (t->team ? t->team->late
+                    : t->set.max_seconds > 0 &&
+                          moi_trainer_seconds(t) >= t->set.max_seconds);
 }
 
 static int32_t full(const mopt_trainer *t)
@@ -165,6 +166,7 @@ int32_t mopt_trainer_fit(mopt_trainer *trainer, mopt_cancel *cancel)
     }
     if (!rc)
         rc = end(t);
+    moi_team_part(t, rc);
     leave(t);
     settle(t);
     return rc;
@@ -189,6 +191,7 @@ int32_t mopt_trainer_step(mopt_trainer *trainer, double *loss)
         rc = at_limit(t) ? MOPT_EXHAUSTED : step(t, loss);
     if (!rc && full(t))
         rc = moi_epoch_close(t);
+    moi_team_part(t, rc);
     leave(t);
     return rc;
 }

@@ -11,6 +11,9 @@ static const moi_key train_keys[] = {
     {"threads", MOPT_TYPE_INT, MOI_KEY_FIXED, 0, 0, 4096, NULL, NULL, NULL,
      "of the context's, for one step, 0: as many as pay; the weights are the "
      "same"},
+    {"parts", MOPT_TYPE_INT, MOI_KEY_FIXED, 0, 0, 65536, NULL, NULL, NULL,
+     "of a batch, that ranks share; their gradients are added by pairs; 0: 8 "
+     "with a group, else one"},
     MOI_VARIANT("loss", "auto", moi_loss_schemas,
                 "what is made small; auto: by the target"),
     MOI_VARIANT("optimizer", "adam", moi_optimizer_schemas,
@@ -71,6 +74,7 @@ void moi_settings_read(moi_settings *set, const mopt_config *config)
         .batch = moi_config_int(config, "batch_size"),
         .chunk = moi_config_int(config, "chunk"),
         .threads = moi_config_int(config, "threads"),
+        .parts = moi_config_int(config, "parts"),
         .max_steps = moi_config_int(config, "max_steps"),
         .max_seconds = moi_config_float(config, "max_seconds"),
         .tolerance = moi_config_float(config, "tolerance"),

@@ -301,6 +301,7 @@ void moi_trainer_clear(mopt_trainer *t)
 {
     mopt_context *ctx = t->ctx;
 
+    moi_team_free(t->team);
     moi_plan_free(t->worker.plan);
     moi_free(ctx, t->worker.grads);
     moi_free(ctx, t->worker.classes);

@@ -30,6 +30,7 @@ typedef struct batch {
     moi_pass pass;
     int64_t at, count;  /* the chunk: its first row in the batch, its rows */
     int32_t lanes;      /* threads for it */
+    moi_real *grads;    /* where its gradients go */
     moi_grads_fn hook;  /* told about its gradients */
 } batch;
 
@@ -90,7 +91,7 @@ static double own_loss(batch *b, moi_worker *w, int64_t rows,
     double weight = moi_loss_weight(t->loss, rows, targets);
     double share = t->loss_weight, loss;
 
-    if (rows == b->rows)
+    if (rows == b->rows && !t->team)
         b->weight = weight;
     else if (b->weight > 0)
         share *= weight / b->weight;
@@ -184,7 +185,7 @@ static double batch_weight(const batch *b, moi_worker *w)
     const mopt_trainer *t = b->t;
     double weight = 0;
 
-    if (!counts(t) || b->rows <= t->set.chunk)
+    if (!counts(t) || (b->rows <= t->set.chunk && !t->team))
         return (double)b->rows;
     for (int64_t at = 0; at < b->rows; at += t->set.chunk) {
         int64_t rows = b->rows - at < t->set.chunk ? b->rows - at
@@ -261,10 +262,9 @@ static int32_t backward_rows(void *user, int32_t lane, int64_t piece)
 static int32_t gradients(void *user, int32_t lane, int64_t piece)
 {
     batch *b = user;
-    const moi_worker *w = &b->t->worker;
 
-    return moi_plan_gradients(w->plan, lane, piece, b->count, w->grads,
-                              b->hook, b);
+    return moi_plan_gradients(b->t->worker.plan, lane, piece, b->count,
+                              b->grads, b->hook, b);
 }
 
 static int32_t forward(batch *b)
@@ -281,7 +281,7 @@ static int32_t backward(batch *b)
 
     if (b->lanes == 1)
         return moi_plan_backward(w->plan, moi_model_weights(t->model),
-                                 b->count, &b->pass, w->grads, b->hook, b);
+                                 b->count, &b->pass, b->grads, b->hook, b);
     rc = moi_share(t->ctx, b->lanes, b->lanes, backward_rows, b);
     if (!rc)
         rc = moi_cancel_check(t->cancel);
@@ -306,30 +306,62 @@ static int32_t lanes_of(const batch *b)
     return most < 1 ? 1 : most < lanes ? (int32_t)most : lanes;
 }
 
-/* Work the batch out, chunk by chunk; with its gradient if there is a hook. A
- * loss that is no number ends it: the caller looks at that. */
-static int32_t work(batch *b)
+/* Work a chunk out that begins at a row of the batch; with its gradient if
+ * there is a hook, and the loss is a number. */
+static int32_t work_chunk(batch *b, int64_t at, int64_t size, double *loss)
 {
     mopt_trainer *t = b->t;
     moi_worker *w = &t->worker;
     moi_real *grad = b->hook ? moi_plan_output_grad(w->plan) : NULL;
+    int32_t rc;
+
+    b->at = at;
+    b->count = b->rows - at < size ? b->rows - at : size;
+    b->lanes = lanes_of(b);
+    b->pass.row = at;
+    rc = forward(b);
+    if (!rc)
+        rc = chunk_loss(b, w, b->index + at, b->count, grad, loss);
+    return !rc && b->hook && isfinite(*loss) ? backward(b) : rc;
+}
+
+/* This rank's parts of the batch; then the loss of all of it. */
+static int32_t work_parts(batch *b)
+{
+    moi_team *team = b->t->team;
     int32_t rc = MOPT_OK;
 
-    b->loss = 0;
-    for (b->at = 0; !rc && b->at < b->rows && isfinite(b->loss);
-         b->at += t->set.chunk) {
-        int64_t left = b->rows - b->at;
+    moi_team_begin(team, b->rows, b->hook != NULL);
+    for (int64_t p = team->first; !rc && p < team->first + team->count; p++) {
         double loss = 0;
 
-        b->count = left < t->set.chunk ? left : t->set.chunk;
-        b->lanes = lanes_of(b);
-        b->pass.row = b->at;
-        rc = forward(b);
-        if (!rc)
-            rc = chunk_loss(b, w, b->index + b->at, b->count, grad, &loss);
+        if (b->hook)
+            b->grads = moi_team_room(team);
+        rc = work_chunk(b, p * team->rows, team->rows, &loss);
+        moi_team_note(team, p, loss);
+        if (b->hook)
+            moi_team_push(team);
+    }
+    return moi_team_agree(b->t, rc, &b->loss);
+}
+
+/* Work the batch out, chunk by chunk. A loss that is no number ends it: the
+ * caller looks at that. */
+static int32_t work(batch *b)
+{
+    int64_t chunk = b->t->set.chunk;
+    int32_t rc = MOPT_OK;
+
+    if (b->t->team)
+        return work_parts(b);
+    b->loss = 0;
+    b->grads = b->t->worker.grads;
+    for (int64_t at = 0; !rc && at < b->rows && isfinite(b->loss);
+         at += chunk) {
+        double loss = 0;
+
+        rc = work_chunk(b, at, chunk, &loss);
         b->loss += loss;
-        if (!rc && b->hook && isfinite(loss))
-            rc = backward(b);
     }
     return rc;
 }
@@ -403,13 +435,15 @@ int32_t moi_step_take(mopt_trainer *t, double *loss)
     moi_optimizer_begin(&t->rule, t->now.step + 1);
     t->touched = 0;
     t->norm = NAN;
-    if (t->total)
+    if (t->total && !t->team)
         memset(t->total, 0, (size_t)t->size * sizeof *t->total);
     moi_annex_clear_grads(t);
-    b.hook = t->total ? gather : change;
+    b.hook = t->total && !t->team ? gather : change;
     rc = work(&b);
     if (!rc && !isfinite(b.loss))
         rc = fail_loss(&b);
+    if (!rc && t->team)
+        rc = moi_team_add_up(t);
     if (!rc)
         rc = finish(&b);
     if (rc)

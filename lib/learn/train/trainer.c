@@ -65,6 +65,26 @@ static int32_t check_create(mopt_context *ctx, const mopt_model *model,
     return moi_config_check(config);
 }
 
+/* Work with a group from now on, or in parts all alone. */
+static int32_t join(mopt_trainer *t, mopt_group *group)
+{
+    moi_team *team = NULL;
+    int32_t rc;
+
+    if (sizeof(moi_real) != sizeof(float))
+        return moi_fail(MOPT_EUNSUPPORTED, "parts: their gradients are added "
+                        "up as numbers of 32 bits");
+    rc = moi_team_create(t, group, &team);
+    if (rc)
+        return rc;
+    moi_team_free(t->team);
+    t->team = team;
+    t->fused = 0;
+    if (mopt_group_rank(team->group) > 0)
+        t->set.checkpoint = ""; /* all would be the same */
+    return MOPT_OK;
+}
+
 static int32_t set_up(mopt_trainer *t, const mopt_config *config)
 {
     int32_t rc = config
@@ -82,7 +102,7 @@ static int32_t set_up(mopt_trainer *t, const mopt_config *config)
         rc = moi_trainer_lay_out(t);
     if (!rc)
         tune_all(t);
-    return rc;
+    return rc || !t->set.parts ? rc : join(t, NULL);
 }
 
 int32_t mopt_trainer_create(mopt_context *ctx, mopt_model *model,
@@ -204,6 +224,21 @@ int32_t mopt_trainer_add_group(mopt_trainer *trainer, const char *pattern,
     t->groups[t->group_count++] = group;
     tune_group(t, &group);
     return MOPT_OK;
+}
+
+/* ---- groups of ranks ---- */
+
+int32_t mopt_trainer_set_group(mopt_trainer *trainer, mopt_group *group)
+{
+    mopt_trainer *t = trainer;
+
+    if (!t || !group)
+        return moi_fail_null("mopt_trainer_set_group",
+                             !t ? "trainer" : "group");
+    if (t->flags & MOI_TRAINER_BEGUN)
+        return moi_fail(MOPT_ESTATE,
+                        "mopt_trainer_set_group: training has begun");
+    return join(t, group);
 }
 
 /* ---- callbacks ---- */

@@ -23,13 +23,14 @@
 #include "learn/optim/optimizer.h"
 #include "learn/optim/schedule.h"
 #include "learn/train/extend.h"
+#include "learn/train/team.h"
 
 extern const moi_schema moi_train_schema, moi_group_schema;
 
 /* The settings of a config of kind "train", read once. Texts belong to the
  * config. */
 typedef struct moi_settings {
-    int64_t epochs, batch, chunk, threads, max_steps;
+    int64_t epochs, batch, chunk, threads, parts, max_steps;
     double max_seconds, tolerance;
     uint64_t seed;
     int32_t shuffle, restore_best;
@@ -139,6 +140,8 @@ struct mopt_trainer {
 
     const moi_annex *annex; /* or NULL */
     moi_real *annex_kept, *annex_state[MOI_STATES]; /* as kept and state */
+
+    moi_team *team; /* or NULL: nobody else, and no parts */
 
     int64_t rows;  /* of the training data */
     int64_t size;  /* of a block, in reals */

@@ -14,6 +14,8 @@
 
 moi_real *moi_step_gradient(const mopt_trainer *t)
 {
+    if (t->team && moi_team_gradient(t->team))
+        return moi_team_gradient(t->team);
     return t->total ? t->total : t->worker.grads;
 }
 

@@ -135,7 +135,8 @@ static int32_t add_parts(void *user, mopt_group *g)
     int32_t rc = moi_reduction_create(g, s->parts, s->n, cuts, &r);
     for (int64_t parts = s->parts; parts > 0 && rc == MOPT_OK;
          parts = parts > 1 ? parts / 2 : 0) {
-        moi_reduction_begin(r, parts, &first, &count);
+        moi_reduction_deal(r, parts, &first, &count);
+        moi_reduction_begin(r, parts);
         for (int64_t p = first; p < first + count; p++) {
             float *room = moi_reduction_room(r);
             for (int64_t i = 0; i < s->n; i++)

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/team.c: ranks that train one model together. */
+#include "learn/train/team.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "learn/train/trainer.h"
+
+#define USUAL 8 /* parts of a batch, where nobody says how many */
+
+/* ---- do the ranks do the same? ---- */
+
+/* What of the settings may differ between ranks: where they run. */
+static const char *const own_keys[] = {"threads", "checkpoint",
+                                       "checkpoint_every",
+                                       "checkpoint_seconds", "max_seconds"};
+
+static int32_t digest_config(const mopt_trainer *t, uint64_t *out)
+{
+    json_t *all = moi_config_to_json(t->config, 1);
+    char *text;
+
+    for (int64_t i = 0; all && i < MOI_COUNT(own_keys); i++)
+        json_object_del(all, own_keys[i]);
+    text = all ? moi_json_dump(t->ctx, all) : NULL;
+    json_decref(all);
+    if (!text)
+        return moi_fail(MOPT_ENOMEM, "no memory for comparing settings");
+    *out = moi_hash_text(MOI_HASH_START, text);
+    moi_free(t->ctx, text);
+    return MOPT_OK;
+}
+
+static uint64_t digest_version(void)
+{
+    int32_t version[3];
+
+    mopt_version(&version[0], &version[1], &version[2]);
+    return moi_hash(MOI_HASH_START, version, sizeof version);
+}
+
+static uint64_t digest_data(const mopt_trainer *t)
+{
+    uint64_t digest = moi_dataset_digest(t->train);
+
+    return t->validation ? digest ^ moi_dataset_digest(t->validation) * 31
+                         : digest;
+}
+
+static int32_t compare(mopt_trainer *t, mopt_group *group)
+{
+    uint64_t weights = moi_hash_block(
+        MOI_HASH_START, moi_model_weights(t->model),
+        (size_t)t->size * sizeof(moi_real));
+    uint64_t config = 0;
+    int32_t rc = digest_config(t, &config);
+
+    if (rc) {
+        mopt_group_abort(group, rc);
+        return rc;
+    }
+    rc = moi_group_agree(group, "version of the library", digest_version(),
+                         NULL);
+    if (!rc)
+        rc = moi_group_agree(group, "settings of the training", config, NULL);
+    if (!rc)
+        rc = moi_group_agree(group, "data", digest_data(t), NULL);
+    return rc ? rc : moi_group_agree(group, "model", weights, NULL);
+}
+
+/* ---- parts ---- */
+
+/* So many that each fits into the plan; and, unless somebody said, a power of
+ * two, at least one for each rank. */
+static int64_t choose_parts(const mopt_trainer *t, int32_t size)
+{
+    int64_t parts = t->set.parts > 0 ? t->set.parts : USUAL;
+
+    while (t->set.parts == 0 && parts < size)
+        parts *= 2;
+    while (parts < t->set.batch &&
+           (t->set.batch + parts - 1) / parts > t->set.chunk)
+        parts *= 2;
+    return parts < t->set.batch ? parts : t->set.batch;
+}
+
+/* Ranks' pieces of a block of weights begin where cells do. */
+static void cut(const mopt_trainer *t, moi_team *team)
+{
+    const int64_t cell = 16;
+    int32_t size = mopt_group_size(team->group);
+    int64_t cells = t->size / cell;
+
+    for (int32_t i = 0; i <= size; i++)
+        team->cuts[i] = i < size ? (cells / size * i +
+                                    cells % size * i / size) * cell
+                                 : t->size;
+}
+
+static int32_t take_room(mopt_trainer *t, moi_team *team)
+{
+    int32_t size = mopt_group_size(team->group);
+    int64_t parts = choose_parts(t, size);
+
+    team->rows = (t->set.batch + parts - 1) / parts;
+    team->most = (t->set.batch + team->rows - 1) / team->rows;
+    team->cuts = moi_alloc(t->ctx, size + 1, sizeof *team->cuts);
+    team->said = moi_calloc(t->ctx, team->most + 2, sizeof *team->said);
+    team->heard = moi_calloc(t->ctx, (team->most + 2) * size,
+                             sizeof *team->heard);
+    if (!team->cuts || !team->said || !team->heard)
+        return MOPT_ENOMEM;
+    cut(t, team);
+    return moi_reduction_create(team->group, team->most, t->size, team->cuts,
+                                &team->reduction);
+}
+
+int32_t moi_team_create(mopt_trainer *t, mopt_group *group, moi_team **out)
+{
+    moi_team *team = moi_calloc(t->ctx, 1, sizeof *team);
+    int32_t rc = team ? MOPT_OK : MOPT_ENOMEM;
+
+    if (!rc)
+        team->ctx = t->ctx;
+    if (!rc && !group)
+        rc = mopt_group_create(t->ctx, 1, 1, &team->own);
+    if (!rc) {
+        team->group = group ? group : team->own;
+        rc = take_room(t, team);
+    }
+    if (!rc && group)
+        rc = compare(t, group);
+    else if (rc && group)
+        mopt_group_abort(group, rc);
+    if (rc)
+        moi_team_free(team);
+    else
+        *out = team;
+    return rc;
+}
+
+void moi_team_free(moi_team *team)
+{
+    mopt_context *ctx;
+
+    if (!team)
+        return;
+    ctx = team->ctx;
+    moi_reduction_free(team->reduction);
+    moi_free(ctx, team->cuts);
+    moi_free(ctx, team->said);
+    moi_free(ctx, team->heard);
+    mopt_group_free(team->own);
+    moi_free(ctx, team);
+}
+
+/* ---- a batch ---- */
+
+void moi_team_begin(moi_team *team, int64_t rows, int32_t gradients)
+{
+    team->parts = (rows + team->rows - 1) / team->rows;
+    moi_reduction_deal(team->reduction, team->parts, &team->first,
+                       &team->count);
+    if (gradients)
+        moi_reduction_begin(team->reduction, team->parts);
+    memset(team->said, 0, (size_t)(team->most + 2) * sizeof *team->said);
+}
+
+moi_real *moi_team_room(moi_team *team)
+{
+    return (moi_real *)(void *)moi_reduction_room(team->reduction);
+}
+
+void moi_team_push(moi_team *team)
+{
+    moi_reduction_push(team->reduction);
+}
+
+void moi_team_note(moi_team *team, int64_t part, double loss)
+{
+    team->said[part] = loss;
+}
+
+/* Rank i's column of what was heard. */
+static const double *heard(const moi_team *team, int32_t i)
+{
+    return team->heard + i * (team->most + 2);
+}
+
+/* Losses in the order of the parts, whoever worked them out. */
+static double add_losses(const moi_team *team)
+{
+    double sum = 0;
+
+    for (int64_t p = 0; p < team->parts; p++)
+        for (int32_t i = 0; i < mopt_group_size(team->group); i++)
+            sum += heard(team, i)[p];
+    return sum;
+}
+
+static int32_t fail_other(const mopt_trainer *t, int32_t rank, int32_t status)
+{
+    return moi_fail(status == MOPT_ECANCELED ? status : MOPT_EPEER,
+                    "rank %d ended step %lld with %s", (int)rank,
+                    (long long)t->now.step + 1, mopt_status_name(status));
+}
+
+int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
+{
+    moi_team *team = t->team;
+    double *own = team->said + team->most;
+    int32_t rc;
+
+    own[0] = status;
+    own[1] = t->set.max_seconds > 0 &&
+             moi_trainer_seconds(t) >= t->set.max_seconds;
+    rc = mopt_group_all_gather(team->group, team->said,
+                               (team->most + 2) * (int64_t)sizeof(double),
+                               team->heard, NULL);
+    team->known = !rc;
+    if (status || rc)
+        return status ? status : rc;
+    for (int32_t i = 0; i < mopt_group_size(team->group); i++) {
+        int32_t theirs = (int32_t)heard(team, i)[team->most];
+
+        if (theirs)
+            return fail_other(t, i, theirs);
+        team->late |= heard(team, i)[team->most + 1] > 0;
+    }
+    *loss = add_losses(team);
+    team->known = 0;
+    return MOPT_OK;
+}
+
+int32_t moi_team_add_up(mopt_trainer *t)
+{
+    moi_reduction *r = t->team->reduction;
+    int32_t rc = moi_reduction_scatter(r, NULL);
+
+    return rc ? rc
+              : moi_reduction_gather(r, moi_reduction_result(r), NULL);
+}
+
+moi_real *moi_team_gradient(const moi_team *team)
+{
+    return (moi_real *)(void *)moi_reduction_result(team->reduction);
+}
+
+/* ---- how calls end ---- */
+
+static int32_t first_of(const moi_team *team, int32_t status)
+{
+    int32_t i = 0;
+
+    while ((int32_t)team->heard[i] != status)
+        i++;
+    return i;
+}
+
+int32_t moi_team_settle(mopt_trainer *t, int32_t status)
+{
+    moi_team *team = t->team;
+    int32_t size = mopt_group_size(team->group), found = MOPT_OK;
+    double own = status;
+    int32_t rc = mopt_group_all_gather(team->group, &own, sizeof own,
+                                       team->heard, NULL);
+
+    for (int32_t i = size - 1; i >= 0 && !rc; i--)
+        if (team->heard[i] != 0)
+            found = (int32_t)team->heard[i];
+    team->known = !rc && found != MOPT_OK;
+    if (status || rc)
+        return status ? status : rc;
+    return found >= 0 ? found : fail_other(t, first_of(team, found), found);
+}
+
+void moi_team_part(mopt_trainer *t, int32_t status)
+{
+    moi_team *team = t->team;
+
+    /* All weights are the same, and so is how they diverge. */
+    if (team && !team->own && status < 0 && !team->known &&
+        status != MOPT_EDIVERGED)
+        mopt_group_abort(team->group, status);
+    if (team)
+        team->known = 0;
+}

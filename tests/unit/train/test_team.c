@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/train/test_team.c: ranks that train one model together: the same
+ * bits for any number of them, and one end for all. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "learn/nn/model.h"
+#include "school.h"
+
+#define ROWS 150
+#define EPOCHS 3
+
+static mopt_context *ctx;
+static mopt_dataset *train, *validation, *others;
+
+static void setup(void)
+{
+    ctx = kit_begin();
+    train = school_clouds(ctx, ROWS, 1.5, 1);
+    validation = school_clouds(ctx, 60, 1.5, 2);
+    others = school_clouds(ctx, ROWS, 1.5, 3);
+}
+
+static void teardown(void)
+{
+    mopt_dataset_free(train);
+    mopt_dataset_free(validation);
+    mopt_dataset_free(others);
+    kit_end(ctx);
+}
+
+/* ---- what a rank does ---- */
+
+typedef struct lesson {
+    const char *settings;
+    const char *resume;   /* a checkpoint, or NULL */
+    int32_t halt;         /* the epoch after which all stop, 0: none */
+    int32_t failing;      /* the rank whose callback fails, -1: none */
+    int32_t odd;          /* the rank that has other data, -1: none */
+    mopt_cancel *cancel;  /* of the last rank */
+    float weights[SCHOOL_WEIGHTS]; /* of rank 0, in the end */
+    char history[4096];
+    atomic_int different; /* ranks whose weights are not those of rank 0 */
+} lesson;
+
+typedef struct pupil {
+    const lesson *l;
+    int32_t rank;
+} pupil;
+
+static int32_t after_epoch(void *user, mopt_trainer *trainer)
+{
+    const pupil *p = user;
+    double epoch = 0;
+    mopt_trainer_get(trainer, "epoch", &epoch);
+    if (p->l->failing == p->rank && epoch == 2)
+        return 77;
+    return p->l->halt > 0 && epoch >= p->l->halt ? MOPT_STOPPED : MOPT_OK;
+}
+
+/* Rank 0 keeps what came out; the others compare. */
+static int32_t hand_in(lesson *l, mopt_group *g, const mopt_model *model,
+                       const mopt_trainer *trainer)
+{
+    float own[SCHOOL_WEIGHTS] = {0}, first[SCHOOL_WEIGHTS];
+    school_weights(model, own);
+    memcpy(first, own, sizeof own);
+    int32_t rc = mopt_group_broadcast(g, 0, first, sizeof first, NULL);
+    if (rc == MOPT_OK && memcmp(first, own, sizeof own) != 0)
+        atomic_fetch_add(&l->different, 1);
+    if (rc == MOPT_OK && mopt_group_rank(g) == 0) {
+        memcpy(l->weights, own, sizeof own);
+        rc = mopt_trainer_history(trainer, l->history, sizeof l->history,
+                                  NULL);
+    }
+    return rc;
+}
+
+static int32_t attend(void *user, mopt_group *g)
+{
+    lesson *l = user;
+    pupil p = {l, mopt_group_rank(g)};
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0.2);
+    mopt_trainer *trainer = school_trainer(
+        ctx, model, l->odd == p.rank ? others : train, validation,
+        l->settings);
+    int32_t last = p.rank == mopt_group_size(g) - 1;
+    int32_t rc = mopt_trainer_set_group(trainer, g);
+    if (rc == MOPT_OK && (l->halt > 0 || l->failing >= 0))
+        rc = mopt_trainer_on_epoch(trainer, after_epoch, &p, NULL);
+    if (rc == MOPT_OK && l->resume != NULL)
+        rc = mopt_trainer_resume(trainer, l->resume);
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_fit(trainer, last ? l->cancel : NULL);
+    if (rc >= 0)
+        rc = hand_in(l, g, model, trainer);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return rc;
+}
+
+static lesson plain(const char *settings)
+{
+    return (lesson){.settings = settings, .failing = -1, .odd = -1};
+}
+
+static void hold(lesson *l, int32_t size)
+{
+    kit_ok(mopt_group_run(ctx, size, 60, attend, l));
+    ck_assert_int_eq(atomic_load(&l->different), 0);
+}
+
+static void same(const lesson *a, const lesson *b)
+{
+    ck_assert_mem_eq(a->weights, b->weights, sizeof a->weights);
+    ck_assert_str_eq(a->history, b->history);
+}
+
+/* ---- the same bits ---- */
+
+#define BASE "\"epochs\": 3, \"batch_size\": 64, "
+static const char *const settings[] = {
+    "{" BASE "\"optimizer\": \"adam\"}",
+    "{" BASE "\"optimizer\": {\"type\": \"sgd\", \"momentum\": 0.9}, "
+        "\"clip_norm\": 0.5}",
+    "{" BASE "\"optimizer\": \"adamw\", \"parts\": 7, \"max_norm\": 1}",
+    "{\"epochs\": 3, \"optimizer\": {\"type\": \"gd\", \"learning_rate\": 4, "
+        "\"line_search\": true}}",
+    "{\"epochs\": 3, \"batch_size\": 3, \"optimizer\": \"adam\"}",
+};
+
+START_TEST(any_number_of_ranks_gives_the_same_bits)
+{
+    lesson one = plain(settings[_i]);
+    hold(&one, 1);
+    for (int32_t size = 2; size <= 8; size += size < 5 ? 1 : 3) {
+        lesson many = plain(settings[_i]);
+        hold(&many, size);
+        same(&one, &many);
+    }
+}
+END_TEST
+
+/* Without a group, by the key alone. */
+START_TEST(parts_alone_give_the_same_bits)
+{
+    const char *text = "{" BASE "\"optimizer\": \"adam\", \"parts\": 8}";
+    lesson four = plain(text);
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0.2);
+    mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
+                                           text);
+    float weights[SCHOOL_WEIGHTS] = {0};
+    hold(&four, 4);
+    kit_ok(mopt_trainer_fit(trainer, NULL));
+    school_weights(model, weights);
+    ck_assert_mem_eq(weights, four.weights, sizeof weights);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+}
+END_TEST
+
+/* Parts are weighted by what they are of the batch: close to no parts at all,
+ * whose gradients are added up in another order. */
+START_TEST(parts_add_up_to_the_batch)
+{
+    lesson two = plain("{" BASE "\"optimizer\": \"sgd\"}");
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0.2);
+    mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
+                                           two.settings);
+    float weights[SCHOOL_WEIGHTS] = {0};
+    hold(&two, 2);
+    kit_ok(mopt_trainer_fit(trainer, NULL));
+    school_weights(model, weights);
+    for (int i = 0; i < SCHOOL_WEIGHTS; i++)
+        ck_assert_double_eq_tol((double)weights[i], (double)two.weights[i],
+                                1e-5);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+}
+END_TEST
+
+START_TEST(a_checkpoint_goes_on_with_other_ranks)
+{
+    char text[600];
+    snprintf(text, sizeof text, "{" BASE "\"optimizer\": \"adam\", "
+             "\"checkpoint\": \"%s\"}", kit_path("team.checkpoint"));
+    lesson whole = plain(settings[0]), first = plain(text);
+    hold(&whole, 3);
+    first.halt = 1;
+    kit_fails(mopt_group_run(ctx, 4, 60, attend, &first), MOPT_OK);
+    lesson rest = plain(text);
+    rest.resume = kit_path("team.checkpoint");
+    hold(&rest, 2);
+    same(&whole, &rest);
+}
+END_TEST
+
+/* ---- one end for all ---- */
+
+START_TEST(a_callback_of_one_rank_ends_all)
+{
+    lesson l = plain(settings[0]);
+    l.failing = 1;
+    kit_fails(mopt_group_run(ctx, 3, 60, attend, &l), MOPT_ECALLBACK);
+    kit_says("rank 1");
+    kit_says("epoch callback returned 77");
+}
+END_TEST
+
+START_TEST(a_token_of_one_rank_ends_all)
+{
+    lesson l = plain(settings[0]);
+    kit_ok(mopt_cancel_create(ctx, &l.cancel));
+    mopt_cancel_request(l.cancel);
+    kit_fails(mopt_group_run(ctx, 3, 60, attend, &l), MOPT_ECANCELED);
+    mopt_cancel_free(l.cancel);
+}
+END_TEST
+
+START_TEST(ranks_with_other_data_are_told_so)
+{
+    lesson l = plain(settings[0]);
+    l.odd = 2;
+    kit_fails(mopt_group_run(ctx, 3, 60, attend, &l), MOPT_EINVAL);
+    kit_says("same data: 1 of 3 differ from rank 0, the first is rank 2");
+}
+END_TEST
+
+/* Each allocation of joining fails in turn: an error, no hang. */
+START_TEST(joining_without_memory)
+{
+    mopt_group *ends[1];
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
+    int failures = 0;
+    for (int64_t at = 0;; at++) {
+        mopt_trainer *trainer = school_trainer(ctx, model, train, NULL,
+                                               settings[0]);
+        kit_ok(mopt_group_create(ctx, 1, 1, ends));
+        kit_fail_allocation(at, 0);
+        int32_t rc = mopt_trainer_set_group(trainer, ends[0]);
+        kit_fail_allocation(-1, 0);
+        mopt_trainer_free(trainer);
+        mopt_group_free(ends[0]);
+        if (rc == MOPT_OK)
+            break;
+        ck_assert_int_eq(rc, MOPT_ENOMEM);
+        failures++;
+    }
+    ck_assert_int_gt(failures, 5);
+    mopt_model_free(model);
+}
+END_TEST
+
+Suite *kit_suite(void)
+{
+    Suite *s = suite_create("team");
+    TCase *t = tcase_create("team");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, any_number_of_ranks_gives_the_same_bits, 0,
+                        (int)(sizeof settings / sizeof *settings));
+    tcase_add_test(t, parts_alone_give_the_same_bits);
+    tcase_add_test(t, parts_add_up_to_the_batch);
+    tcase_add_test(t, a_checkpoint_goes_on_with_other_ranks);
+    tcase_add_test(t, a_callback_of_one_rank_ends_all);
+    tcase_add_test(t, a_token_of_one_rank_ends_all);
+    tcase_add_test(t, ranks_with_other_data_are_told_so);
+    tcase_add_test(t, joining_without_memory);
+    suite_add_tcase(s, t);
+    return s;
+}
