@@ -27,6 +27,7 @@ from .errors import (BackendError, CallbackError, CanceledError, DivergedError,
                      LockedError, NotFoundError, Outcome, OutOfMemoryError,
                      PeerError, Pruned, RangeError, StateError, Stopped,
                      StoreError, UnknownKeyError, UnsupportedError)
+from .group import Group
 from .model import Model
 from .recipe import Recipe, Result, recipe_schema
 from .search import Space, Study, Trial, studies
@@ -39,10 +40,11 @@ __all__ = [
     "Adapter", "Array", "BackendError", "CallbackError", "Cancel",
     "CanceledError", "Config", "Context", "Dataset", "Distill",
     "DivergedError", "Error", "Exhausted", "ExistsError", "Finetune",
-    "FormatError", "InputOutputError", "InternalError", "InvalidError",
-    "LockedError", "Model", "NotFoundError", "OutOfMemoryError", "Outcome",
-    "PeerError", "Pruned", "RangeError", "Recipe", "Result", "Space",
-    "StateError", "Stopped", "StoreError", "Study", "Trainer", "Transform",
-    "Trial", "UnknownKeyError", "UnsupportedError", "c", "default_context",
-    "keys", "kinds", "library_path", "recipe_schema", "studies", "version",
+    "FormatError", "Group", "InputOutputError", "InternalError",
+    "InvalidError", "LockedError", "Model", "NotFoundError",
+    "OutOfMemoryError", "Outcome", "PeerError", "Pruned", "RangeError",
+    "Recipe", "Result", "Space", "StateError", "Stopped", "StoreError",
+    "Study", "Trainer", "Transform", "Trial", "UnknownKeyError",
+    "UnsupportedError", "c", "default_context", "keys", "kinds",
+    "library_path", "recipe_schema", "studies", "version",
 ]

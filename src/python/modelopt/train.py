@@ -13,6 +13,7 @@ from ._call import (Calls, Handle, check, create, json_out, long_call,
 from .arrays import Array
 from .core import Cancel, Config, Context, Token, as_config, context_of
 from .data import Dataset
+from .group import Group
 from .model import Model
 
 _NO_DESTROY = c.mopt_destroy_fn()
@@ -123,6 +124,13 @@ class Trainer(Handle):
     def set_loss_weight(self, weight: float) -> None:
         """Scale the loss of the settings; 0 trains on the added terms."""
         check(c.mopt_trainer_set_loss_weight(self.pointer, weight))
+
+    def set_group(self, group: Group) -> None:
+        """Train one model together with the other ranks of a group, each of
+        which has a trainer like this one: the same bits for any number."""
+        check(c.mopt_trainer_set_group(self.pointer,
+                                       pointer_of(group, Group, "group")))
+        self._kept["group"] = group
 
     def fit(self, *, cancel: Cancel | None = None) -> None:
         """Train until a limit is reached or a callback ends it. After an
