@@ -180,6 +180,22 @@ MOPT_API int32_t mopt_recipe_to_json(const mopt_recipe *recipe, char *buf,
 MOPT_API int32_t mopt_recipe_space(const mopt_recipe *recipe,
                                    mopt_space **out);
 
+/** Let the ranks of a group run a recipe together: each trial is trained by all
+ *  of them (mopt_trainer_set_group), and comes out with the same bits on each.
+ *  Every rank reads the same recipe, makes this call and then runs it; what is
+ *  measured by the clock counts as rank 0 has it, files are written by rank 0.
+ *
+ *  Trials go one after the other, in memory: "search.storage", "search.timeout"
+ *  and more than one of "search.workers" are refused when it runs. For trials
+ *  side by side let each rank run the recipe by itself, on one study's file.
+ *
+ *  @param group outlives the recipe; NULL: alone again.
+ *  @return MOPT_OK, MOPT_EINVAL.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_recipe_set_group(mopt_recipe *recipe,
+                                       mopt_group *group);
+
 /** Run a recipe: load the data, search, keep the winner's model, measure it on
  *  the test part, once. A recipe without domains is one trial.
  *

@@ -136,8 +136,7 @@ int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
     return mopt_trainer_on_epoch(course->trainer, NULL, NULL, NULL);
 }
 
-int32_t moi_attempt_values(moi_attempt *attempt, double *values,
-                           double *excess)
+static int32_t measure(moi_attempt *attempt, double *values, double *excess)
 {
     const moi_aims *aims = attempt->aims;
     int32_t rc = MOPT_OK;
@@ -158,5 +157,22 @@ int32_t moi_attempt_values(moi_attempt *attempt, double *values,
         excess[i] = isnan(value) ? HUGE_VAL
                                  : moi_limit_excess(&aims->limits[i], value);
     }
+    return rc;
+}
+
+/* What a clock measured must not send the ranks different ways. */
+int32_t moi_attempt_values(moi_attempt *attempt, double *values,
+                           double *excess)
+{
+    const moi_aims *aims = attempt->aims;
+    mopt_group *group = attempt->recipe->group;
+    int64_t size = (int64_t)sizeof(*values);
+    int32_t rc = measure(attempt, values, excess);
+    if (rc == MOPT_OK && group != NULL)
+        rc = mopt_group_broadcast(group, 0, values, aims->goal_count * size,
+                                  NULL);
+    if (rc == MOPT_OK && group != NULL && aims->limit_count > 0)
+        rc = mopt_group_broadcast(group, 0, excess, aims->limit_count * size,
+                                  NULL);
     return rc;
 }

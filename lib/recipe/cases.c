@@ -222,6 +222,8 @@ static int32_t run_one(const several *all, int64_t number, int64_t repeat,
     if (rc == MOPT_OK)
         rc = make_recipe(all->recipe, number, repeat, &made);
     if (rc == MOPT_OK)
+        rc = mopt_recipe_set_group(made, all->recipe->group);
+    if (rc == MOPT_OK)
         rc = moi_recipe_run_once(made, all->on_event, all->user, all->cancel,
                                  &result);
     if (rc == MOPT_OK && json_array_append(runs, result->doc) != 0)

@@ -74,10 +74,10 @@ static int32_t begin_distill(moi_course *course, const mopt_recipe *recipe,
     return rc;
 }
 
-int32_t moi_course_begin(moi_course *course, const mopt_recipe *recipe,
-                         const moi_parts *parts, const moi_prepared *data,
-                         const json_t *params, const mopt_config *training,
-                         mopt_model *model, mopt_cancel *cancel)
+static int32_t begin(moi_course *course, const mopt_recipe *recipe,
+                     const moi_parts *parts, const moi_prepared *data,
+                     const json_t *params, const mopt_config *training,
+                     mopt_model *model, mopt_cancel *cancel)
 {
     if (course->finetune != NULL) {
         course->trainer = course->finetune->trainer;
@@ -88,6 +88,18 @@ int32_t moi_course_begin(moi_course *course, const mopt_recipe *recipe,
                              model, cancel);
     return mopt_trainer_create(recipe->ctx, model, data->train,
                                data->validation, training, &course->trainer);
+}
+
+int32_t moi_course_begin(moi_course *course, const mopt_recipe *recipe,
+                         const moi_parts *parts, const moi_prepared *data,
+                         const json_t *params, const mopt_config *training,
+                         mopt_model *model, mopt_cancel *cancel)
+{
+    int32_t rc = begin(course, recipe, parts, data, params, training, model,
+                       cancel);
+    if (rc == MOPT_OK && recipe->group != NULL && course->trainer != NULL)
+        rc = mopt_trainer_set_group(course->trainer, recipe->group);
+    return rc;
 }
 
 int32_t moi_course_fit(moi_course *course, mopt_cancel *cancel)

@@ -65,10 +65,12 @@ static int32_t train_job(const mopt_recipe *recipe, const json_t *said,
     mopt_result *result = NULL;
     int32_t rc = make_job(recipe, said, &job);
     if (rc == MOPT_OK)
+        rc = mopt_recipe_set_group(job, recipe->group);
+    if (rc == MOPT_OK)
         rc = mopt_recipe_run(job, NULL, NULL, cancel, &result);
     if (rc == MOPT_OK)
         rc = mopt_result_model(result, out);
-    if (rc == MOPT_OK && file != NULL)
+    if (rc == MOPT_OK && file != NULL && moi_recipe_writes(recipe))
         rc = mopt_model_save(*out, file);
     mopt_result_free(result);
     mopt_recipe_free(job);

@@ -14,6 +14,7 @@ struct mopt_recipe {
     char *base;      /* folder that the paths of "data" start from, or NULL */
     moi_slots slots; /* of data, model and train */
     moi_aims aims;
+    mopt_group *group; /* whose ranks run it together, or NULL */
 };
 
 /* Sections with slots, NULL-terminated. */
@@ -51,6 +52,12 @@ int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out);
 
 /* Of "search.warm_start"; *out stays NULL where there is none. */
 int32_t moi_recipe_warm_start(const mopt_recipe *recipe, mopt_config **out);
+
+/* Can the ranks of its group run it together, if it has one? */
+int32_t moi_recipe_check_group(const mopt_recipe *recipe);
+
+/* Does this process write files: alone, or the first of its group? */
+int32_t moi_recipe_writes(const mopt_recipe *recipe);
 
 /* Check everything that can be checked without data (check.c). */
 int32_t moi_recipe_check(const mopt_recipe *recipe);

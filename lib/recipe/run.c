@@ -166,7 +166,9 @@ static int32_t check_gap(const moi_job *job)
 
 static int32_t begin(moi_job *job)
 {
-    int32_t rc = moi_starts_begin(job);
+    int32_t rc = moi_recipe_check_group(job->recipe);
+    if (rc == MOPT_OK)
+        rc = moi_starts_begin(job);
     if (rc == MOPT_OK)
         rc = moi_parts_load(job->recipe, job->cancel, &job->parts);
     if (rc == MOPT_OK)

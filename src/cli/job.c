@@ -11,6 +11,7 @@
 
 #include "interrupt.h"
 #include "json.h"
+#include "ranks.h"
 #include "trials.h"
 
 /* ---- the command as typed --------------------------------------------- */
@@ -452,6 +453,18 @@ static int run_failed(job *j)
     return cli_library_as(j->c, code, j->status, NULL);
 }
 
+/* Under mpirun: with a study's file each rank works on trials of its own,
+ * without one all train each trial together. */
+static int join_ranks(job *j)
+{
+    int code = ranks_join(j->c, &j->group);
+    int32_t rc = MOPT_OK;
+
+    if (code == 0 && j->group && !*storage_of(j))
+        rc = mopt_recipe_set_group(j->recipe, j->group);
+    return rc == MOPT_OK ? code : cli_library(j->c, rc, NULL);
+}
+
 int job_run(job *j)
 {
     mopt_cancel *cancel = NULL;
@@ -460,8 +473,10 @@ int job_run(job *j)
     j->trials = json_array();
     j->c->tells_trials = 1;
     j->total = job_total(j);
-    code = cli_place(j->c, storage_of(j));
-    if (code == 0 && !*storage_of(j) && j->total != 1)
+    code = join_ranks(j);
+    if (code == 0)
+        code = cli_place(j->c, storage_of(j));
+    if (code == 0 && !j->group && !*storage_of(j) && j->total != 1)
         code = own_storage(j);
     if (code == 0 && !j->own_storage && !is_several(j))
         code = read_earlier(j);
@@ -488,6 +503,7 @@ void job_free(job *j)
     json_decref(j->doc);
     mopt_result_free(j->result);
     mopt_recipe_free(j->recipe);
+    mopt_group_free(j->group);
     settings_free(&j->set);
     free(j->own_storage);
     free(j->own_model);

@@ -25,6 +25,7 @@ typedef struct job {
     int maximize;      /* the first objective */
     int64_t failed;    /* trials of this run that failed */
     progress *bar;
+    mopt_group *group; /* ranks that run it with this process, or NULL */
     int32_t status;    /* of the run */
     mopt_result *result;
     json_t *told;      /* result as JSON */

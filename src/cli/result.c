@@ -8,6 +8,7 @@
 #include "adapt.h"
 #include "interrupt.h"
 #include "json.h"
+#include "ranks.h"
 #include "trials.h"
 
 #define LABEL 13 /* columns of "validation" and the like */
@@ -285,6 +286,8 @@ int job_finish(job *j)
 {
     int code = 0;
 
+    if (!ranks_first(j->group))
+        return interrupted(j) ? EXIT_INTERRUPTED : EXIT_DONE;
     if (j->result) {
         code = read_told(j);
         if (code == 0)

@@ -238,6 +238,9 @@ int32_t mopt_trainer_set_group(mopt_trainer *trainer, mopt_group *group)
     if (t->flags & MOI_TRAINER_BEGUN)
         return moi_fail(MOPT_ESTATE,
                         "mopt_trainer_set_group: training has begun");
+    if (t->annex)
+        return moi_fail(MOPT_EUNSUPPORTED, "mopt_trainer_set_group: low-rank "
+                        "factors are not trained by a group");
     return join(t, group);
 }
 

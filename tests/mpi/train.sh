@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# tests/mpi/train.sh: the program under mpirun: the same model, bit for bit, for
+# any number of ranks; one voice; files written once.
+#
+# usage: train.sh MPIRUN PROGRAM
+set -eu
+mpirun=$1 program=$(realpath "$2")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+cat >recipe.json <<'END'
+{
+  "data": {
+    "source": {"type": "linear", "count": 600, "test_count": 200,
+               "features": 8, "classes": 3},
+    "split": {"validation": 0.25}
+  },
+  "model": {"layers": [
+    {"type": "dense", "units": 16, "activation": "relu"},
+    {"type": "dropout", "rate": 0.1},
+    {"type": "dense"}]},
+  "train": {"epochs": 4, "batch_size": 50, "parts": 8}
+}
+END
+fail() { echo "$*" >&2; exit 1; }
+
+"$program" train recipe.json --model one.safetensors -q >one.txt
+for ranks in 2 3; do
+    "$mpirun" -n $ranks "$program" train recipe.json \
+        --model many.safetensors -q >many.txt 2>errors.txt ||
+        fail "$(cat errors.txt)"
+    cmp one.safetensors many.safetensors || fail "$ranks ranks: other bits"
+    rm many.safetensors
+    [ "$(grep -c accuracy many.txt)" = "$(grep -c accuracy one.txt)" ] ||
+        fail "$ranks ranks: said $(cat many.txt)"
+done
+
+# Ranks that were given different recipes are told so.
+sed 's/"batch_size": 50/"batch_size": 40/' recipe.json >other.json
+cat >either.sh <<'END'
+rank=${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}
+[ "$rank" = 0 ] && exec "$1" train recipe.json --no-model -q
+exec "$1" train other.json --no-model -q
+END
+if "$mpirun" -n 2 sh either.sh "$program" >out.txt 2>errors.txt; then
+    fail "ranks with different recipes went on"
+fi
+grep -q "do not have the same settings" errors.txt ||
+    fail "not told: $(cat errors.txt)"
