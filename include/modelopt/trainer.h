@@ -110,8 +110,10 @@ MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
  *
  *  All ranks call this, and then the same functions in the same order, with
  *  callbacks of the same kinds; a token, time limit or callback of one rank ends
- *  a step for all. A rank that fails in between aborts the group. Only rank 0
- *  need have a "checkpoint"; any number of ranks resumes from it.
+ *  a step for all. A rank that fails in between aborts the group. Each rank
+ *  keeps the optimizer's state of its own piece of the weights alone (ZeRO,
+ *  stage 1). Rank 0 writes checkpoints; any number of ranks resumes from them.
+ *  "gradient_norm" is known with "clip_norm" only.
  *
  *  @param group outlives the trainer; not used otherwise while it trains.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL; the ranks do not have the same
@@ -186,7 +188,8 @@ MOPT_API int32_t mopt_trainer_history(const mopt_trainer *trainer, char *buf,
 
 /** Write everything that training goes on from, atomically: weights, optimizer
  *  state, schedule, counters, best weights. A training resumed from it gives
- *  the same bits as one that was never interrupted.
+ *  the same bits as one that was never interrupted. With a group all ranks call
+ *  it, and rank 0 writes.
  *
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (the training diverged), MOPT_EIO
  *          (the file is the old one or the new one, whole), MOPT_ENOMEM.

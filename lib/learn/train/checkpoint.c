@@ -318,11 +318,23 @@ static int32_t write_file(const mopt_trainer *t, const char *path,
     return rc;
 }
 
+static int32_t save(mopt_trainer *t, const char *path)
+{
+    json_t *texts = json_object();
+    int32_t rc = texts ? add_texts(t, texts)
+                       : moi_fail(MOPT_ENOMEM, "no memory for a checkpoint");
+
+    if (!rc)
+        rc = write_file(t, path, texts);
+    json_decref(texts);
+    return rc;
+}
+
 int32_t mopt_trainer_save(const mopt_trainer *trainer, const char *path)
 {
-    /* The digest of the data is filled in when it is first needed. */
+    /* The digest of the data is filled in when it is first needed, the state
+     * comes together from all ranks. */
     mopt_trainer *t = (mopt_trainer *)trainer;
-    json_t *texts;
     int32_t rc;
 
     if (!t || !path)
@@ -332,13 +344,20 @@ int32_t mopt_trainer_save(const mopt_trainer *trainer, const char *path)
                         "this training ended with %s: there is nothing to go "
                         "on from",
                         mopt_status_name(t->broken));
-    texts = json_object();
-    rc = texts ? add_texts(t, texts)
-               : moi_fail(MOPT_ENOMEM, "no memory for a checkpoint");
+    rc = moi_shard_collect(t);
+    if (!rc && t->team && mopt_group_rank(t->team->group) > 0)
+        return MOPT_OK;
     if (!rc)
-        rc = write_file(t, path, texts);
-    json_decref(texts);
+        rc = save(t, path);
+    moi_shard_fold(t);
     return rc;
+}
+
+int32_t moi_checkpoint_late(const mopt_trainer *t)
+{
+    double seconds = t->set.checkpoint_seconds;
+
+    return seconds > 0 && moi_trainer_seconds(t) - t->saved >= seconds;
 }
 
 int32_t moi_checkpoint_due(mopt_trainer *t, int32_t closed_epoch)
@@ -349,8 +368,7 @@ int32_t moi_checkpoint_due(mopt_trainer *t, int32_t closed_epoch)
                   t->now.epoch % set->checkpoint_every == 0;
     int32_t rc;
 
-    if (set->checkpoint_seconds > 0 &&
-        now - t->saved >= set->checkpoint_seconds)
+    if (t->team ? t->team->due : moi_checkpoint_late(t))
         due = 1;
     if (!due || !set->checkpoint[0])
         return MOPT_OK;
@@ -659,7 +677,11 @@ int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path)
     if (!rc)
         rc = read_tensors(t, &f, 0);
     if (!rc)
+        rc = moi_shard_unfold(t);
+    if (!rc) {
         adopt(t, &f);
+        moi_shard_fold(t);
+    }
     else if (rc == MOPT_EFORMAT)
         moi_fail_at(rc, "%s: ", path);
     moi_free(t->ctx, f.history);

@@ -236,7 +236,7 @@ static int32_t make_blocks(mopt_trainer *t)
 {
     int32_t rc;
 
-    t->block_count = list_blocks(t, NULL);
+    t->block_limit = t->block_count = list_blocks(t, NULL);
     rc = TAKE(t, t->blocks, t->block_count);
     if (!rc)
         rc = TAKE(t, t->sums, t->block_count);

@@ -15,9 +15,7 @@
 /* ---- do the ranks do the same? ---- */
 
 /* What of the settings may differ between ranks: where they run. */
-static const char *const own_keys[] = {"threads", "checkpoint",
-                                       "checkpoint_every",
-                                       "checkpoint_seconds", "max_seconds"};
+static const char *const own_keys[] = {"threads", "max_seconds"};
 
 static int32_t digest_config(const mopt_trainer *t, uint64_t *out)
 {
@@ -88,33 +86,22 @@ static int64_t choose_parts(const mopt_trainer *t, int32_t size)
     return parts < t->set.batch ? parts : t->set.batch;
 }
 
-/* Ranks' pieces of a block of weights begin where cells do. */
-static void cut(const mopt_trainer *t, moi_team *team)
-{
-    const int64_t cell = 16;
-    int32_t size = mopt_group_size(team->group);
-    int64_t cells = t->size / cell;
-
-    for (int32_t i = 0; i <= size; i++)
-        team->cuts[i] = i < size ? (cells / size * i +
-                                    cells % size * i / size) * cell
-                                 : t->size;
-}
-
 static int32_t take_room(mopt_trainer *t, moi_team *team)
 {
     int32_t size = mopt_group_size(team->group);
     int64_t parts = choose_parts(t, size);
+    int64_t places = t->block_count / size + 1;
 
     team->rows = (t->set.batch + parts - 1) / parts;
     team->most = (t->set.batch + team->rows - 1) / team->rows;
     team->cuts = moi_alloc(t->ctx, size + 1, sizeof *team->cuts);
-    team->said = moi_calloc(t->ctx, team->most + 2, sizeof *team->said);
-    team->heard = moi_calloc(t->ctx, (team->most + 2) * size,
+    team->said = moi_calloc(t->ctx, team->most + MOI_TEAM_FLAGS, sizeof *team->said);
+    team->heard = moi_calloc(t->ctx, (team->most + MOI_TEAM_FLAGS) * size,
                              sizeof *team->heard);
-    if (!team->cuts || !team->said || !team->heard)
+    team->sums = moi_calloc(t->ctx, places * (size + 1), sizeof *team->sums);
+    if (!team->cuts || !team->said || !team->heard || !team->sums)
         return MOPT_ENOMEM;
-    cut(t, team);
+    moi_shard_cut(t, team);
     return moi_reduction_create(team->group, team->most, t->size, team->cuts,
                                 &team->reduction);
 }
@@ -154,6 +141,7 @@ void moi_team_free(moi_team *team)
     moi_free(ctx, team->cuts);
     moi_free(ctx, team->said);
     moi_free(ctx, team->heard);
+    moi_free(ctx, team->sums);
     mopt_group_free(team->own);
     moi_free(ctx, team);
 }
@@ -167,7 +155,7 @@ void moi_team_begin(moi_team *team, int64_t rows, int32_t gradients)
                        &team->count);
     if (gradients)
         moi_reduction_begin(team->reduction, team->parts);
-    memset(team->said, 0, (size_t)(team->most + 2) * sizeof *team->said);
+    memset(team->said, 0, (size_t)(team->most + MOI_TEAM_FLAGS) * sizeof *team->said);
 }
 
 moi_real *moi_team_room(moi_team *team)
@@ -188,7 +176,7 @@ void moi_team_note(moi_team *team, int64_t part, double loss)
 /* Rank i's column of what was heard. */
 static const double *heard(const moi_team *team, int32_t i)
 {
-    return team->heard + i * (team->most + 2);
+    return team->heard + i * (team->most + MOI_TEAM_FLAGS);
 }
 
 /* Losses in the order of the parts, whoever worked them out. */
@@ -204,7 +192,9 @@ static double add_losses(const moi_team *team)
 
 static int32_t fail_other(const mopt_trainer *t, int32_t rank, int32_t status)
 {
-    return moi_fail(status == MOPT_ECANCELED ? status : MOPT_EPEER,
+    int32_t all = status == MOPT_ECANCELED || status == MOPT_EDIVERGED;
+
+    return moi_fail(all ? status : MOPT_EPEER,
                     "rank %d ended step %lld with %s", (int)rank,
                     (long long)t->now.step + 1, mopt_status_name(status));
 }
@@ -218,8 +208,9 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
     own[0] = status;
     own[1] = t->set.max_seconds > 0 &&
              moi_trainer_seconds(t) >= t->set.max_seconds;
+    own[2] = moi_checkpoint_late(t);
     rc = mopt_group_all_gather(team->group, team->said,
-                               (team->most + 2) * (int64_t)sizeof(double),
+                               (team->most + MOI_TEAM_FLAGS) * (int64_t)sizeof(double),
                                team->heard, NULL);
     team->known = !rc;
     if (status || rc)
@@ -231,6 +222,7 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
             return fail_other(t, i, theirs);
         team->late |= heard(team, i)[team->most + 1] > 0;
     }
+    team->due = heard(team, 0)[team->most + 2] > 0;
     *loss = add_losses(team);
     team->known = 0;
     return MOPT_OK;
@@ -241,8 +233,10 @@ int32_t moi_team_add_up(mopt_trainer *t)
     moi_reduction *r = t->team->reduction;
     int32_t rc = moi_reduction_scatter(r, NULL);
 
-    return rc ? rc
-              : moi_reduction_gather(r, moi_reduction_result(r), NULL);
+    /* A line search asks how steep the whole gradient is. */
+    if (rc || !t->rule.search)
+        return rc;
+    return moi_reduction_gather(r, moi_reduction_result(r), NULL);
 }
 
 moi_real *moi_team_gradient(const moi_team *team)

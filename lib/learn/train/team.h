@@ -14,6 +14,8 @@
 
 struct mopt_trainer;
 
+#define MOI_TEAM_FLAGS 3 /* status, late, due */
+
 typedef struct moi_team {
     mopt_context *ctx;
     mopt_group *group;
@@ -23,9 +25,12 @@ typedef struct moi_team {
     int64_t rows;    /* a part */
     int64_t most;    /* parts of a batch, at most */
     int64_t parts, first, count; /* of the running batch: all, this rank's */
-    double *said;    /* [most + 2], what this rank tells of a step */
-    double *heard;   /* [size][most + 2] */
+    double *said;    /* [most + MOI_TEAM_FLAGS], what this rank tells of a step */
+    double *heard;   /* [size][most + MOI_TEAM_FLAGS] */
+    double *sums;    /* of blocks: this rank's, then every rank's */
     int32_t late;    /* a rank's time is over */
+    int32_t due;     /* the first rank's clock wants a checkpoint */
+    int32_t folded;  /* the state is this rank's piece alone: shard.c */
     int32_t known;   /* all ranks know how the running call ended */
 } moi_team;
 

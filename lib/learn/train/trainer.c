@@ -79,9 +79,8 @@ static int32_t join(mopt_trainer *t, mopt_group *group)
         return rc;
     moi_team_free(t->team);
     t->team = team;
+    moi_shard_fold(t);
     t->fused = 0;
-    if (mopt_group_rank(team->group) > 0)
-        t->set.checkpoint = ""; /* all would be the same */
     return MOPT_OK;
 }
 

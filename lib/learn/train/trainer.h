@@ -147,7 +147,8 @@ struct mopt_trainer {
     int64_t size;  /* of a block, in reals */
     moi_worker worker;
     moi_real *total;             /* gradients of a batch of several chunks */
-    moi_real *state[MOI_STATES]; /* of the rule */
+    moi_real *state[MOI_STATES]; /* of the rule, from a weight on */
+    int64_t state_first;
     moi_real *kept;              /* the best weights, or the last good ones */
     moi_real *origin;            /* where a line search starts */
     moi_real *norms; /* room for max_norm, a unit each: one a lane */
@@ -156,6 +157,7 @@ struct mopt_trainer {
     moi_real *rooms; /* for augmentation, a row each: one a lane */
     moi_slice *blocks; /* all weights in pieces, by the model alone */
     int64_t block_count;
+    int64_t block_first, block_limit; /* those that this rank changes */
     double *sums; /* one a block */
     int64_t *order;              /* [rows], for epoch `ordered` */
     int64_t ordered;
@@ -214,6 +216,25 @@ int32_t moi_step_update(mopt_trainer *t, double rate, double scale);
 int32_t moi_step_fail(const mopt_trainer *t, const char *name);
 moi_real *moi_step_gradient(const mopt_trainer *t);
 double moi_step_gradient_norm(const mopt_trainer *t);
+
+/* shard.c: which weights this rank changes: for a team in the making. */
+void moi_shard_cut(mopt_trainer *t, struct moi_team *team);
+
+/* Keep the state of this rank's piece alone, unless there is no memory for
+ * changing; have room for all of it, the own piece right; and the same at the
+ * first rank, with everybody's piece right, which is a call of the group. */
+void moi_shard_fold(mopt_trainer *t);
+int32_t moi_shard_unfold(mopt_trainer *t);
+int32_t moi_shard_collect(mopt_trainer *t);
+
+/* After this rank has changed its weights, with a status: give them to all. */
+int32_t moi_shard_share(mopt_trainer *t, int32_t status);
+
+/* Make the sums of all blocks of those of each rank's own. */
+int32_t moi_shard_sums(mopt_trainer *t);
+
+/* checkpoint.c: does the clock want one? */
+int32_t moi_checkpoint_late(const mopt_trainer *t);
 
 /* terms.c: values and gradients of the extra terms of a chunk, whose part of
  * the batch is share. */

@@ -47,7 +47,7 @@ int32_t moi_update_slice(mopt_trainer *t, const moi_slice *slice, double rate,
     if (moi_update_sleeps(t, slice->tensor))
         return MOPT_OK;
     for (int32_t k = 0; k < t->rule.states; k++)
-        state[k] = t->state[k] + at;
+        state[k] = t->state[k] + at - t->state_first;
     atomic_store(&t->touched, 1);
     if (t->anchors)
         moi_anchor_pull(t, slice, g);
@@ -76,7 +76,7 @@ static int32_t update_block(void *user, int32_t lane, int64_t block)
 {
     const pass *all = user;
     mopt_trainer *t = all->t;
-    const moi_slice *slice = &t->blocks[block];
+    const moi_slice *slice = &t->blocks[t->block_first + block];
     const moi_param *p = moi_model_param(t->model, slice->tensor);
 
     (void)lane;
@@ -113,9 +113,11 @@ void moi_update_cap(mopt_trainer *t)
 int32_t moi_step_update(mopt_trainer *t, double rate, double scale)
 {
     pass all = {t, moi_step_gradient(t), rate, scale, 0};
-    int32_t rc = moi_share(t->ctx, moi_step_lanes(t), t->block_count,
-                           update_block, &all);
+    int32_t rc = moi_share(t->ctx, moi_step_lanes(t),
+                           t->block_limit - t->block_first, update_block,
+                           &all);
 
+    rc = moi_shard_share(t, rc);
     if (!rc)
         moi_update_cap(t);
     return rc;
@@ -126,33 +128,44 @@ static int32_t measure_block(void *user, int32_t lane, int64_t block)
 {
     const pass *all = user;
     const mopt_trainer *t = all->t;
-    const moi_slice *slice = &t->blocks[block];
+    const moi_slice *slice = &t->blocks[t->block_first + block];
     moi_real *g = all->grads + slice->first +
                   moi_model_param(t->model, slice->tensor)->offset;
 
     (void)lane;
     if (all->limit > 0)
         moi_grads_clamp(slice->count, g, all->limit);
-    t->sums[block] = t->frozen[slice->tensor]
+    t->sums[t->block_first + block] = t->frozen[slice->tensor]
                          ? 0 : moi_grads_dot(slice->count, g, g);
     return MOPT_OK;
 }
 
-static double squares(const mopt_trainer *t, double limit)
+/* Into sums: those of this rank's blocks. */
+static void measure(const mopt_trainer *t, double limit)
 {
     pass all = {(mopt_trainer *)t, moi_step_gradient(t), 0, 1, limit};
+
+    moi_share(t->ctx, moi_step_lanes(t), t->block_limit - t->block_first,
+              measure_block, &all);
+}
+
+static double add_sums(const mopt_trainer *t)
+{
     double sum = 0;
 
-    moi_share(t->ctx, moi_step_lanes(t), t->block_count, measure_block, &all);
     for (int64_t i = 0; i < t->block_count; i++)
         sum += t->sums[i];
     return sum;
 }
 
-/* Known from clipping, else worked out when it is asked for. */
+/* Known from clipping, else worked out when it is asked for, where all
+ * gradients are at hand. */
 double moi_step_gradient_norm(const mopt_trainer *t)
 {
-    return isnan(t->norm) ? sqrt(squares(t, 0) + moi_annex_norm2(t)) : t->norm;
+    if (!isnan(t->norm) || t->block_limit - t->block_first < t->block_count)
+        return t->norm;
+    measure(t, 0);
+    return sqrt(add_sums(t) + moi_annex_norm2(t));
 }
 
 static int32_t fail_norm(const mopt_trainer *t)
@@ -165,10 +178,16 @@ static int32_t fail_norm(const mopt_trainer *t)
 
 int32_t moi_update_clip(mopt_trainer *t, double *scale)
 {
+    int32_t rc;
+
     *scale = 1;
     if (t->set.clip_norm <= 0)
         return MOPT_OK;
-    t->norm = sqrt(squares(t, t->set.clip_value) + moi_annex_norm2(t));
+    measure(t, t->set.clip_value);
+    rc = moi_shard_sums(t);
+    if (rc)
+        return rc;
+    t->norm = sqrt(add_sums(t) + moi_annex_norm2(t));
     if (!isfinite(t->norm))
         return fail_norm(t);
     *scale = moi_clip_factor(t->norm, t->set.clip_norm);
