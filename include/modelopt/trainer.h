@@ -109,11 +109,11 @@ MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
  *  number of ranks, and for a trainer with that key and no group.
  *
  *  All ranks call this, and then the same functions in the same order, with
- *  callbacks of the same kinds; a token, time limit or callback of one rank ends
- *  a step for all. A rank that fails in between aborts the group. Each rank
- *  keeps the optimizer's state of its own piece of the weights alone (ZeRO,
- *  stage 1). Rank 0 writes checkpoints; any number of ranks resumes from them.
- *  "gradient_norm" is known with "clip_norm" only.
+ *  callbacks of the same kinds; a token, time limit or callback of one rank
+ *  ends a step for all. A rank that fails in between aborts the group. Each
+ *  rank keeps the optimizer's state of its own piece of the weights alone
+ *  (ZeRO, stage 1). Rank 0 writes checkpoints; any number of ranks resumes
+ *  from them. "gradient_norm" is known with "clip_norm" only.
  *
  *  @param group outlives the trainer; not used otherwise while it trains.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL; the ranks do not have the same

@@ -95,9 +95,9 @@ static int32_t take_room(mopt_trainer *t, moi_team *team)
     team->rows = (t->set.batch + parts - 1) / parts;
     team->most = (t->set.batch + team->rows - 1) / team->rows;
     team->cuts = moi_alloc(t->ctx, size + 1, sizeof *team->cuts);
-    team->said = moi_calloc(t->ctx, team->most + MOI_TEAM_FLAGS, sizeof *team->said);
-    team->heard = moi_calloc(t->ctx, (team->most + MOI_TEAM_FLAGS) * size,
-                             sizeof *team->heard);
+    team->words = team->most + MOI_TEAM_FLAGS;
+    team->said = moi_calloc(t->ctx, team->words, sizeof *team->said);
+    team->heard = moi_calloc(t->ctx, team->words * size, sizeof *team->heard);
     team->sums = moi_calloc(t->ctx, places * (size + 1), sizeof *team->sums);
     if (!team->cuts || !team->said || !team->heard || !team->sums)
         return MOPT_ENOMEM;
@@ -155,7 +155,7 @@ void moi_team_begin(moi_team *team, int64_t rows, int32_t gradients)
                        &team->count);
     if (gradients)
         moi_reduction_begin(team->reduction, team->parts);
-    memset(team->said, 0, (size_t)(team->most + MOI_TEAM_FLAGS) * sizeof *team->said);
+    memset(team->said, 0, (size_t)team->words * sizeof *team->said);
 }
 
 moi_real *moi_team_room(moi_team *team)
@@ -176,7 +176,7 @@ void moi_team_note(moi_team *team, int64_t part, double loss)
 /* Rank i's column of what was heard. */
 static const double *heard(const moi_team *team, int32_t i)
 {
-    return team->heard + i * (team->most + MOI_TEAM_FLAGS);
+    return team->heard + i * team->words;
 }
 
 /* Losses in the order of the parts, whoever worked them out. */
@@ -210,7 +210,7 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
              moi_trainer_seconds(t) >= t->set.max_seconds;
     own[2] = moi_checkpoint_late(t);
     rc = mopt_group_all_gather(team->group, team->said,
-                               (team->most + MOI_TEAM_FLAGS) * (int64_t)sizeof(double),
+                               team->words * (int64_t)sizeof(double),
                                team->heard, NULL);
     team->known = !rc;
     if (status || rc)

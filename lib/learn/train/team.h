@@ -25,8 +25,9 @@ typedef struct moi_team {
     int64_t rows;    /* a part */
     int64_t most;    /* parts of a batch, at most */
     int64_t parts, first, count; /* of the running batch: all, this rank's */
-    double *said;    /* [most + MOI_TEAM_FLAGS], what this rank tells of a step */
-    double *heard;   /* [size][most + MOI_TEAM_FLAGS] */
+    int64_t words;   /* that a rank tells of a step */
+    double *said;    /* [words], by this rank: losses of parts, then flags */
+    double *heard;   /* [size][words] */
     double *sums;    /* of blocks: this rank's, then every rank's */
     int32_t late;    /* a rank's time is over */
     int32_t due;     /* the first rank's clock wants a checkpoint */

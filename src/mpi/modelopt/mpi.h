@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * modelopt/mpi.h: groups of MPI ranks (the library libmodelopt-mpi).
+ * src/mpi/modelopt/mpi.h: groups of MPI ranks (the library libmodelopt-mpi).
  *
  *   cc train.c $(pkg-config --cflags --libs modelopt-mpi)
  *   mpirun -n 4 ./a.out

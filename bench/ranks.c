@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * bench/ranks.c: steps a second of one training by several ranks.
+ *
+ * usage: bench_ranks threads N     N threads of this process
+ *        mpirun -n N bench_ranks   MPI ranks (libmodelopt-mpi)
+ *        bench_ranks               one rank, no group
+ *
+ * 784-512-512-10, Adam, global batch 256, 60 steps; every rank has one thread.
+ * Rank 0 prints a JSON line. bench/ranks.py alternates runs. */
+#include <dlfcn.h>
+#include <modelopt/modelopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ROWS 5120
+#define FEATURES 784
+#define STEPS 60
+
+static float x[ROWS][FEATURES];
+static int32_t y[ROWS];
+
+static void fill(void)
+{
+    uint32_t state = 1;
+
+    for (int i = 0; i < ROWS; i++) {
+        y[i] = i % 10;
+        for (int k = 0; k < FEATURES; k++) {
+            state = state * 1664525u + 1013904223u;
+            x[i][k] = (float)(state >> 8) / 16777216.0f + (k % 10 == y[i]);
+        }
+    }
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+typedef struct run {
+    mopt_context *ctx;
+    mopt_dataset *data;
+    const char *kind;
+    double seconds;
+} run;
+
+static void check(int32_t rc)
+{
+    char text[512] = "";
+
+    if (rc >= 0)
+        return;
+    mopt_last_error(text, sizeof text, NULL);
+    fprintf(stderr, "bench_ranks: %s\n", text);
+    exit(1);
+}
+
+static mopt_trainer *make_trainer(run *r)
+{
+    mopt_model *model = NULL;
+    mopt_config *config = NULL;
+    mopt_trainer *trainer = NULL;
+
+    check(mopt_model_build(r->ctx, FEATURES, &model));
+    check(mopt_model_add_dense(model, 512, "relu"));
+    check(mopt_model_add_dense(model, 512, "relu"));
+    check(mopt_model_add_dense(model, 10, NULL));
+    check(mopt_config_create(r->ctx, "train", &config));
+    check(mopt_config_set_json(
+        config, "{\"batch_size\": 256, \"epochs\": 1000, \"threads\": 1, "
+                "\"optimizer\": \"adam\"}"));
+    check(mopt_trainer_create(r->ctx, model, r->data, NULL, config, &trainer));
+    mopt_config_free(config);
+    mopt_model_free(model);
+    return trainer;
+}
+
+static int32_t work(void *user, mopt_group *group)
+{
+    run *r = user;
+    mopt_trainer *trainer = make_trainer(r);
+    double start;
+
+    if (group != NULL)
+        check(mopt_trainer_set_group(trainer, group));
+    for (int i = 0; i < 5; i++)
+        check(mopt_trainer_step(trainer, NULL));
+    start = seconds_now();
+    for (int i = 0; i < STEPS; i++)
+        check(mopt_trainer_step(trainer, NULL));
+    if (group == NULL || mopt_group_rank(group) == 0) {
+        r->seconds = seconds_now() - start;
+        printf("{\"bench\": \"ranks\", \"kind\": \"%s\", \"ranks\": %d, "
+               "\"steps_per_second\": %.2f}\n", r->kind,
+               group == NULL ? 1 : (int)mopt_group_size(group),
+               STEPS / r->seconds);
+    }
+    mopt_trainer_free(trainer);
+    return MOPT_OK;
+}
+
+static mopt_group *join_mpi(mopt_context *ctx)
+{
+    int32_t (*make)(mopt_context *, double, mopt_group **);
+    void *library = dlopen("libmodelopt-mpi.so.0", RTLD_NOW | RTLD_GLOBAL);
+    mopt_group *group = NULL;
+
+    *(void **)&make = library ? dlsym(library, "mopt_mpi_group") : NULL;
+    if (make == NULL) {
+        fprintf(stderr, "bench_ranks: %s\n", dlerror());
+        exit(1);
+    }
+    check(make(ctx, 60, &group));
+    return group;
+}
+
+int main(int count, char **words)
+{
+    run r = {.kind = "alone"};
+
+    fill();
+    check(mopt_context_create(NULL, NULL, &r.ctx));
+    check(mopt_dataset_from_memory(r.ctx, ROWS, FEATURES, x, MOPT_F32, 0, y,
+                                   MOPT_I32, 1, 10, NULL, NULL, &r.data));
+    if (count == 3 && strcmp(words[1], "threads") == 0) {
+        r.kind = "threads";
+        check(mopt_group_run(r.ctx, atoi(words[2]), 60, work, &r));
+    } else if (getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMI_SIZE")) {
+        mopt_group *group = join_mpi(r.ctx);
+
+        r.kind = "mpi";
+        work(&r, group);
+        mopt_group_free(group);
+    } else {
+        work(&r, NULL);
+    }
+    mopt_dataset_free(r.data);
+    mopt_context_free(r.ctx);
+    return 0;
+}
