@@ -78,6 +78,10 @@ int cli_library_as(cli *c, int code, int32_t status, const char *about);
 /* Exit code of a status of the library. */
 int cli_exit_code(int32_t status);
 
+/* Load a library that lies beside libmodelopt, or where the system looks; NULL:
+ * dlerror says why not. shared: it loads others that need its symbols. */
+void *cli_library_beside(const char *name, int shared);
+
 /* Make c->ctx with the settings of the command line. */
 int cli_context(cli *c);
 

@@ -16,22 +16,6 @@ int cli_is_url(const char *place)
     return place && strstr(place, "://") && strncmp(place, "sqlite:", 7) != 0;
 }
 
-/* The library, beside libmodelopt or where the system looks. */
-static void *load(void)
-{
-    char *path = NULL, *end;
-    void *handle = NULL;
-    Dl_info info;
-
-    if (dladdr((void *)(uintptr_t)mopt_version, &info) && info.dli_fname &&
-        (end = strrchr(info.dli_fname, '/')) &&
-        asprintf(&path, "%.*s/" LIBRARY, (int)(end - info.dli_fname),
-                 info.dli_fname) >= 0)
-        handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    free(path);
-    return handle ? handle : dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-}
-
 int cli_place(cli *c, const char *place)
 {
     register_fn enlist = NULL;
@@ -40,7 +24,7 @@ int cli_place(cli *c, const char *place)
 
     if (!cli_is_url(place) || strncmp(place, "postgresql", 10) != 0)
         return 0;
-    handle = load();
+    handle = cli_library_beside(LIBRARY, 0);
     symbol = handle ? dlsym(handle, "mopt_postgresql_register") : NULL;
     if (!symbol)
         return cli_fail(c, EXIT_INPUT,

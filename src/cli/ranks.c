@@ -32,7 +32,7 @@ static int ranks_started(void)
 /* MPI opens parts of itself, which look for its symbols among all. */
 static make_fn find_maker(void)
 {
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_GLOBAL);
+    void *library = cli_library_beside(LIBRARY, 1);
     void *found = library ? dlsym(library, "mopt_mpi_group") : NULL;
     make_fn make;
 

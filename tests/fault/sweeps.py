@@ -102,6 +102,8 @@ RIGHT = {
     ("mopt_group_create", "size"): "1", ("mopt_group_run", "size"): "1",
     ("mopt_group_run", "fn"): "a_rank", ("mopt_group_wrap", "rank"): "0",
     ("mopt_group_wrap", "size"): "2", ("mopt_group_abort", "code"): "-1",
+    ("mopt_trainer_set_group", "group"): "a_single(w)",
+    ("mopt_recipe_set_group", "group"): "a_single(w)",
     ("mopt_group_split", "key"): "0",
     ("mopt_group_send", "data"): "w->buf",
     ("mopt_group_receive", "data"): "w->buf",
@@ -221,7 +223,7 @@ NULLABLE = {
     ("mopt_finetune_create", "config"), ("mopt_finetune_create", "training"),
     ("mopt_finetune_evaluate", "test"),
     ("mopt_finetune_evaluate", "source_test"),
-    ("mopt_model_load_weights", "map"),
+    ("mopt_model_load_weights", "map"), ("mopt_recipe_set_group", "group"),
 }
 # Out-parameters that another object goes on owning.
 BORROWED = {("mopt_distill_trainer", "out"), ("mopt_finetune_trainer", "out")}

@@ -474,6 +474,15 @@ mopt_group *the_group(world *w)
     return w->group;
 }
 
+/* A call that failed has broken the one before. */
+mopt_group *a_single(world *w)
+{
+    mopt_group_free(w->single);
+    w->single = NULL;
+    kit_ok(mopt_group_create(w->ctx, 1, 1, &w->single));
+    return w->single;
+}
+
 int32_t a_rank(void *user, mopt_group *group)
 {
     (void)user, (void)group;
@@ -503,6 +512,7 @@ world *world_begin(void)
 void world_end(world *w)
 {
     mopt_group_free(w->group);
+    mopt_group_free(w->single);
     mopt_result_free(w->result);
     mopt_recipe_free(w->recipe);
     mopt_adapter_free(w->adapter);

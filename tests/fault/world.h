@@ -47,7 +47,7 @@ typedef struct world {
     mopt_adapter *adapter;
     mopt_recipe *recipe;
     mopt_result *result;
-    mopt_group *group;
+    mopt_group *group, *single;
     int64_t fail_at; /* allocation of the next call that fails; < 0: none */
     int32_t fail_forever;
     int64_t asked; /* allocations of the last call */
@@ -83,6 +83,7 @@ mopt_adapter *the_merged(world *w); /* into the_model */
 mopt_result *the_result(world *w);
 mopt_result *the_tuned_result(world *w); /* of low ranks, in its place */
 mopt_group *the_group(world *w); /* the first of two; the other says 0 */
+mopt_group *a_single(world *w);  /* of one rank, a new one each time */
 const char *the_file(world *w, int which);
 
 int32_t an_objective(void *user, mopt_trial *trial, double *values);

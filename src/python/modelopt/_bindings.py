@@ -26,6 +26,7 @@ MOPT_ENOENT = -22
 MOPT_EEXIST = -23
 MOPT_ELOCKED = -24
 MOPT_ESTORE = -25
+MOPT_EPEER = -26
 MOPT_ECANCELED = -40
 MOPT_ECALLBACK = -41
 MOPT_EDIVERGED = -42
@@ -76,6 +77,10 @@ MOPT_DATABASE_READ = 0
 MOPT_DATABASE_WRITE = 1
 MOPT_DATABASE_CREATE = 2
 MOPT_DATABASE_SHARED = 1
+MOPT_GROUP_ABI = 1
+MOPT_SUM = 0
+MOPT_MIN = 1
+MOPT_MAX = 2
 MOPT_LINEAR = 0
 MOPT_LOG = 1
 MOPT_TRIAL_RUNNING = 0
@@ -107,6 +112,7 @@ STATUS = {
     -23: "MOPT_EEXIST",
     -24: "MOPT_ELOCKED",
     -25: "MOPT_ESTORE",
+    -26: "MOPT_EPEER",
     -40: "MOPT_ECANCELED",
     -41: "MOPT_ECALLBACK",
     -42: "MOPT_EDIVERGED",
@@ -136,6 +142,10 @@ class mopt_transform(Structure):
 
 
 class mopt_connection(Structure):
+    """Only ever behind a pointer."""
+
+
+class mopt_group(Structure):
     """Only ever behind a pointer."""
 
 
@@ -182,6 +192,7 @@ class mopt_result(Structure):
 mopt_alloc_fn = CFUNCTYPE(c_void_p, c_void_p, c_void_p, c_size_t, c_size_t)
 mopt_log_fn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p, c_char_p)
 mopt_destroy_fn = CFUNCTYPE(None, c_void_p)
+mopt_rank_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(mopt_group))
 mopt_trainer_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(mopt_trainer))
 mopt_loss_fn = CFUNCTYPE(
     c_int32, c_void_p, c_int64, c_int64, POINTER(c_int64), POINTER(c_float),
@@ -285,12 +296,48 @@ class mopt_database(Structure):
     ]
 
 
+class mopt_group_table(Structure):
+    """How messages travel."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("abi_version", c_uint32),
+        ("name", c_char_p),
+        ("user", c_void_p),
+        ("send", CFUNCTYPE(
+            c_int32, c_void_p, c_int32, c_int32, c_void_p, c_int64, c_double,
+            POINTER(mopt_cancel))),
+        ("receive", CFUNCTYPE(
+            c_int32, c_void_p, c_int32, c_int32, c_void_p, c_int64, c_double,
+            POINTER(mopt_cancel))),
+        ("exchange", CFUNCTYPE(
+            c_int32, c_void_p, c_int32, c_void_p, c_int64, c_int32, c_void_p,
+            c_int64, c_int32, c_double, POINTER(mopt_cancel))),
+        ("abort", CFUNCTYPE(None, c_void_p, c_int32)),
+        ("broadcast", CFUNCTYPE(
+            c_int32, c_void_p, c_int32, c_void_p, c_int64, c_double,
+            POINTER(mopt_cancel))),
+        ("all_gather", CFUNCTYPE(
+            c_int32, c_void_p, c_void_p, c_int64, c_void_p, c_double,
+            POINTER(mopt_cancel))),
+        ("all_reduce", CFUNCTYPE(
+            c_int32, c_void_p, c_int32, POINTER(c_float), c_int64, c_double,
+            POINTER(mopt_cancel))),
+        ("reduce_scatter", CFUNCTYPE(
+            c_int32, c_void_p, c_int32, POINTER(c_float), c_int64,
+            POINTER(c_float), c_double, POINTER(mopt_cancel))),
+        ("barrier", CFUNCTYPE(
+            c_int32, c_void_p, c_double, POINTER(mopt_cancel))),
+    ]
+
+
 verify(VERSION, STATUS)
 mopt_status_name = bind("mopt_status_name", c_char_p, c_int32)
 mopt_status_text = bind("mopt_status_text", c_char_p, c_int32)
 mopt_last_error = bind(
     "mopt_last_error", c_int32, POINTER(c_char), c_size_t, POINTER(c_size_t))
 mopt_last_code = bind("mopt_last_code", c_int32)
+mopt_set_error = bind("mopt_set_error", None, c_int32, c_char_p)
 mopt_context_create = bind(
     "mopt_context_create", c_int32, mopt_alloc_fn, c_void_p,
     POINTER(POINTER(mopt_context)))
@@ -388,6 +435,47 @@ mopt_transform_free = bind(
 mopt_database_register = bind(
     "mopt_database_register", c_int32, POINTER(mopt_context),
     POINTER(mopt_database), mopt_destroy_fn)
+mopt_group_create = bind(
+    "mopt_group_create", c_int32, POINTER(mopt_context), c_int32, c_double,
+    POINTER(POINTER(mopt_group)))
+mopt_group_run = bind(
+    "mopt_group_run", c_int32, POINTER(mopt_context), c_int32, c_double,
+    mopt_rank_fn, c_void_p)
+mopt_group_wrap = bind(
+    "mopt_group_wrap", c_int32, POINTER(mopt_context),
+    POINTER(mopt_group_table), c_int32, c_int32, c_double, mopt_destroy_fn,
+    POINTER(POINTER(mopt_group)))
+mopt_group_split = bind(
+    "mopt_group_split", c_int32, POINTER(mopt_group), c_int32, c_int32,
+    POINTER(POINTER(mopt_group)))
+mopt_group_free = bind("mopt_group_free", None, POINTER(mopt_group))
+mopt_group_rank = bind("mopt_group_rank", c_int32, POINTER(mopt_group))
+mopt_group_size = bind("mopt_group_size", c_int32, POINTER(mopt_group))
+mopt_group_send = bind(
+    "mopt_group_send", c_int32, POINTER(mopt_group), c_int32, c_void_p,
+    c_int64, POINTER(mopt_cancel))
+mopt_group_receive = bind(
+    "mopt_group_receive", c_int32, POINTER(mopt_group), c_int32, c_void_p,
+    c_int64, POINTER(mopt_cancel))
+mopt_group_broadcast = bind(
+    "mopt_group_broadcast", c_int32, POINTER(mopt_group), c_int32, c_void_p,
+    c_int64, POINTER(mopt_cancel))
+mopt_group_all_gather = bind(
+    "mopt_group_all_gather", c_int32, POINTER(mopt_group), c_void_p, c_int64,
+    c_void_p, POINTER(mopt_cancel))
+mopt_group_all_reduce = bind(
+    "mopt_group_all_reduce", c_int32, POINTER(mopt_group), c_int32,
+    POINTER(c_float), c_int64, POINTER(mopt_cancel))
+mopt_group_all_reduce_double = bind(
+    "mopt_group_all_reduce_double", c_int32, POINTER(mopt_group), c_int32,
+    POINTER(c_double), c_int64, POINTER(mopt_cancel))
+mopt_group_reduce_scatter = bind(
+    "mopt_group_reduce_scatter", c_int32, POINTER(mopt_group), c_int32,
+    POINTER(c_float), c_int64, POINTER(c_float), POINTER(mopt_cancel))
+mopt_group_barrier = bind(
+    "mopt_group_barrier", c_int32, POINTER(mopt_group), POINTER(mopt_cancel))
+mopt_group_abort = bind(
+    "mopt_group_abort", c_int32, POINTER(mopt_group), c_int32)
 mopt_model_create = bind(
     "mopt_model_create", c_int32, POINTER(mopt_context), c_char_p, c_int64,
     c_int64, POINTER(POINTER(mopt_model)))
@@ -449,6 +537,9 @@ mopt_trainer_add_loss = bind(
     mopt_loss_fn, c_void_p, mopt_destroy_fn)
 mopt_trainer_set_loss_weight = bind(
     "mopt_trainer_set_loss_weight", c_int32, POINTER(mopt_trainer), c_double)
+mopt_trainer_set_group = bind(
+    "mopt_trainer_set_group", c_int32, POINTER(mopt_trainer),
+    POINTER(mopt_group))
 mopt_trainer_on_step = bind(
     "mopt_trainer_on_step", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
     c_void_p, mopt_destroy_fn)
@@ -645,6 +736,9 @@ mopt_recipe_to_json = bind(
 mopt_recipe_space = bind(
     "mopt_recipe_space", c_int32, POINTER(mopt_recipe),
     POINTER(POINTER(mopt_space)))
+mopt_recipe_set_group = bind(
+    "mopt_recipe_set_group", c_int32, POINTER(mopt_recipe),
+    POINTER(mopt_group))
 mopt_recipe_run = bind(
     "mopt_recipe_run", c_int32, POINTER(mopt_recipe), mopt_event_fn, c_void_p,
     POINTER(mopt_cancel), POINTER(POINTER(mopt_result)))
