@@ -13,23 +13,23 @@
 typedef int32_t (*dump_fn)(const void *object, char *buf, size_t cap,
                            size_t *needed);
 
-/* Ask for the size, then for the text. What grows in between (a study with
- * other workers) is asked for again. */
+/* Ask for the size, then for the text, with room to grow: to a study other
+ * workers may add more than that in between; then it is asked for again. */
 static int32_t json_from(mopt_context *ctx, dump_fn dump, const void *object,
                          json_t **out)
 {
     size_t size = 0;
     char *text = NULL;
     int32_t rc = dump(object, NULL, 0, &size);
-    for (int32_t turn = 0; turn < 8 && rc == MOPT_OK; turn++) {
+    if (rc == MOPT_OK)
+        rc = MOPT_ERANGE;
+    while (rc == MOPT_ERANGE) {
+        size_t room = size + size / 2;
         moi_free(ctx, text);
-        text = moi_alloc(ctx, (int64_t)size, 1);
+        text = moi_alloc(ctx, (int64_t)room, 1);
         if (text == NULL)
             return MOPT_ENOMEM;
-        rc = dump(object, text, size, &size);
-        if (rc != MOPT_ERANGE)
-            break;
-        rc = MOPT_OK;
+        rc = dump(object, text, room, &size);
     }
     if (rc == MOPT_OK)
         rc = moi_json_parse(text, out);
