@@ -12,8 +12,8 @@ static const moi_key train_keys[] = {
      "of the context's, for one step, 0: as many as pay; the weights are the "
      "same"},
     {"parts", MOPT_TYPE_INT, MOI_KEY_FIXED, 0, 0, 65536, NULL, NULL, NULL,
-     "of a batch, that ranks share; their gradients are added by pairs; 0: 8 "
-     "with a group, else one"},
+     "of a batch, that ranks share; their gradients are added by pairs; 0: 4 "
+     "or 8 with a group, else one"},
     MOI_VARIANT("loss", "auto", moi_loss_schemas,
                 "what is made small; auto: by the target"),
     MOI_VARIANT("optimizer", "adam", moi_optimizer_schemas,

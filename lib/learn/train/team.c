@@ -10,7 +10,11 @@
 #include "base/memory.h"
 #include "learn/train/trainer.h"
 
-#define USUAL 8 /* parts of a batch, where nobody says how many */
+/* Parts of a batch where nobody says how many: few enough that products stay
+ * large (bench/ranks.py), and the same for one, two and four ranks. */
+#define USUAL 8
+#define LEAST 4
+#define ROWS 64 /* that a part has then, at least */
 
 /* ---- do the ranks do the same? ---- */
 
@@ -76,7 +80,9 @@ static int32_t compare(mopt_trainer *t, mopt_group *group)
  * two, at least one for each rank. */
 static int64_t choose_parts(const mopt_trainer *t, int32_t size)
 {
-    int64_t parts = t->set.parts > 0 ? t->set.parts : USUAL;
+    int64_t parts = t->set.parts > 0            ? t->set.parts
+                    : t->set.batch < USUAL * ROWS ? LEAST
+                                                  : USUAL;
 
     while (t->set.parts == 0 && parts < size)
         parts *= 2;

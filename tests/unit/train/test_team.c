@@ -120,14 +120,18 @@ static void same(const lesson *a, const lesson *b)
 
 /* ---- the same bits ---- */
 
+#define SEARCHED \
+    "\"optimizer\": {\"type\": \"gd\", \"learning_rate\": 4, " \
+    "\"line_search\": true}"
+#define CLIPPED \
+    "\"optimizer\": {\"type\": \"sgd\", \"momentum\": 0.9}, " \
+    "\"clip_norm\": 0.5"
 #define BASE "\"epochs\": 3, \"batch_size\": 64, "
 static const char *const settings[] = {
-    "{" BASE "\"optimizer\": \"adam\"}",
-    "{" BASE "\"optimizer\": {\"type\": \"sgd\", \"momentum\": 0.9}, "
-        "\"clip_norm\": 0.5}",
+    "{" BASE "\"optimizer\": \"adam\", \"parts\": 8}",
+    "{" BASE CLIPPED ", \"parts\": 8}",
     "{" BASE "\"optimizer\": \"adamw\", \"parts\": 7, \"max_norm\": 1}",
-    "{\"epochs\": 3, \"optimizer\": {\"type\": \"gd\", \"learning_rate\": 4, "
-        "\"line_search\": true}}",
+    "{\"epochs\": 3, \"parts\": 8, " SEARCHED "}",
     "{\"epochs\": 3, \"batch_size\": 3, \"optimizer\": \"adam\"}",
 };
 
@@ -140,6 +144,19 @@ START_TEST(any_number_of_ranks_gives_the_same_bits)
         hold(&many, size);
         same(&one, &many);
     }
+}
+END_TEST
+
+/* Without the key: one, two and four ranks. */
+START_TEST(parts_of_our_choice_do_for_four_ranks)
+{
+    lesson one = plain("{" BASE "\"optimizer\": \"adam\"}"), two = one;
+    lesson four = one;
+    hold(&one, 1);
+    hold(&two, 2);
+    hold(&four, 4);
+    same(&one, &two);
+    same(&one, &four);
 }
 END_TEST
 
@@ -185,7 +202,7 @@ START_TEST(a_checkpoint_goes_on_with_other_ranks)
 {
     char text[600];
     snprintf(text, sizeof text, "{" BASE "\"optimizer\": \"adam\", "
-             "\"checkpoint\": \"%s\"}", kit_path("team.checkpoint"));
+             "\"parts\": 8, \"checkpoint\": \"%s\"}", kit_path("team.checkpoint"));
     lesson whole = plain(settings[0]), first = plain(text);
     hold(&whole, 3);
     first.halt = 1;
@@ -260,6 +277,7 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, any_number_of_ranks_gives_the_same_bits, 0,
                         (int)(sizeof settings / sizeof *settings));
+    tcase_add_test(t, parts_of_our_choice_do_for_four_ranks);
     tcase_add_test(t, parts_alone_give_the_same_bits);
     tcase_add_test(t, parts_add_up_to_the_batch);
     tcase_add_test(t, a_checkpoint_goes_on_with_other_ranks);
