@@ -104,8 +104,9 @@ static json_t *show_seconds(const moi_history *history, int64_t row)
 {
     if (!history->start[row] || !history->complete[row])
         return json_null();
-    return json_real((double)(history->complete[row] - history->start[row]) /
-                     1e6);
+    /* As reals: the dates of somebody else's file may be any. */
+    return json_real(((double)history->complete[row] -
+                      (double)history->start[row]) / 1e6);
 }
 
 json_t *moi_trial_document(const moi_history *history, int64_t row)

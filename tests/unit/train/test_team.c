@@ -202,7 +202,8 @@ START_TEST(a_checkpoint_goes_on_with_other_ranks)
 {
     char text[600];
     snprintf(text, sizeof text, "{" BASE "\"optimizer\": \"adam\", "
-             "\"parts\": 8, \"checkpoint\": \"%s\"}", kit_path("team.checkpoint"));
+             "\"parts\": 8, \"checkpoint\": \"%s\"}",
+             kit_path("team.checkpoint"));
     lesson whole = plain(settings[0]), first = plain(text);
     hold(&whole, 3);
     first.halt = 1;
