@@ -129,21 +129,22 @@ static int32_t take_trial(moi_relational *self, const mopt_value *fields)
     return MOPT_OK;
 }
 
-/* Add the trials that are new, whose statement runs already. */
-static int32_t take_new(moi_relational *self)
+/* Take every row of the statement that runs already. */
+typedef int32_t (*row_fn)(moi_relational *self, const mopt_value *fields);
+
+static int32_t take_rows(moi_relational *self, row_fn take)
 {
     const mopt_value *fields;
     int32_t rc;
 
     while (!(rc = moi_rel_step(self, &fields)) && fields)
-        if ((rc = take_trial(self, fields))) {
+        if ((rc = take(self, fields))) {
             moi_rel_drop(self);
             break;
         }
     return rc;
 }
 
-/* Read what hangs on the rows from known on. */
 static int32_t load_new(moi_relational *self, int64_t known)
 {
     const moi_history *history = self->head.history;
@@ -364,19 +365,6 @@ static int32_t take_study_note(moi_relational *self, const mopt_value *fields)
     return rc;
 }
 
-static int32_t take_study_notes(moi_relational *self)
-{
-    const mopt_value *fields;
-    int32_t rc;
-
-    while (!(rc = moi_rel_step(self, &fields)) && fields)
-        if ((rc = take_study_note(self, fields))) {
-            moi_rel_drop(self);
-            break;
-        }
-    return rc;
-}
-
 /* ---- who works on what ------------------------------------------------ */
 
 static void copy_text(const mopt_value *value, char *buf, size_t size)
@@ -420,16 +408,8 @@ static int32_t ask_holders(moi_relational *self)
 
 static int32_t take_holders(moi_relational *self)
 {
-    const mopt_value *fields;
-    int32_t rc;
-
     self->holder_count = 0;
-    while (!(rc = moi_rel_step(self, &fields)) && fields)
-        if ((rc = take_holder(self, fields))) {
-            moi_rel_drop(self);
-            break;
-        }
-    return rc;
+    return take_rows(self, take_holder);
 }
 
 /* The next row from row on that runs, left of them to come; -1 at the end. */
@@ -538,7 +518,7 @@ static int32_t take_open(moi_relational *self, const journey *way)
     if (!rc && self->horizon > 0)
         rc = take_details(self);
     if (!rc && way->notes)
-        rc = take_study_notes(self);
+        rc = take_rows(self, take_study_note);
     if (!rc && self->wants_id)
         rc = take_next_id(self);
     if (rc)
@@ -558,7 +538,7 @@ static int32_t take_all(moi_relational *self, journey *way)
     if (rc)
         return rc;
     claim_trials(self);
-    rc = take_new(self);
+    rc = take_rows(self, take_trial);
     if (!rc)
         rc = take_open(self, way);
     while (!rc && way->open.count == MOI_SQL_BLOCK) {
