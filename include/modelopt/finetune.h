@@ -42,7 +42,8 @@ typedef struct mopt_adapter mopt_adapter;
  *  @param config     kind "finetune"; NULL for the defaults. Read, not kept.
  *  @param training   kind "train"; NULL for the defaults. Read, not kept.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL, a config of another kind, data that do
- *          not fit the source, or went through another encoding of inputs);
+ *          not fit the source, or went through another encoding of inputs; all
+ *          tensors are frozen);
  *          MOPT_EKEY (a pattern that matches no tensor); MOPT_ESTATE (the
  *          source has no weights); MOPT_EUNSUPPORTED (a head that cannot have
  *          another width); MOPT_EBACKEND; MOPT_ENOMEM.

@@ -315,6 +315,21 @@ static int32_t add_lora(mopt_finetune *f)
     return rc ? rc : moi_trainer_set_annex(f->trainer, &f->lora->annex);
 }
 
+/* Patterns that match everything leave nothing to train. */
+static int32_t check_learners(const mopt_finetune *f)
+{
+    int64_t count = moi_model_param_count(f->model), i = 0;
+
+    if (method(f) == &lora)
+        return MOPT_OK;
+    while (i < count && is_frozen(f, i))
+        i++;
+    if (i < count)
+        return MOPT_OK;
+    return moi_fail(MOPT_EINVAL, "freeze: '%.100s' leaves no tensor that "
+                    "learns", moi_config_text(f->config, "freeze"));
+}
+
 /* A pattern that matches nothing was meant for something. */
 static int32_t check_patterns(const mopt_finetune *f)
 {
@@ -336,6 +351,8 @@ static int32_t make_trainer(mopt_finetune *f)
     int64_t every = moi_config_int(f->config, "unfreeze_every");
     int32_t rc = check_patterns(f);
 
+    if (!rc)
+        rc = check_learners(f);
     if (!rc)
         rc = mopt_trainer_create(f->ctx, f->model, f->train, f->validation,
                                  f->training, &f->trainer);

@@ -158,6 +158,18 @@ START_TEST(a_new_head_of_another_width)
 }
 END_TEST
 
+START_TEST(freezing_all_is_refused)
+{
+    mopt_config *config = school_config(ctx, "finetune",
+                                        "{\"freeze\": \"*\"}");
+
+    kit_fails(mopt_finetune_create(ctx, source, other, other, config, NULL,
+                                   &tune), MOPT_EINVAL);
+    kit_says("freeze: '*' leaves no tensor that learns");
+    mopt_config_free(config);
+}
+END_TEST
+
 /* ---- the probe ---- */
 
 #define N 40
@@ -459,6 +471,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(tests, what_learns, 0, 10);
     tcase_add_test(tests, l2_sp_holds_on);
     tcase_add_test(tests, a_new_head_of_another_width);
+    tcase_add_test(tests, freezing_all_is_refused);
     tcase_add_test(tests, ridge_solves_its_equations);
     tcase_add_test(tests, left_out_rows);
     tcase_add_test(tests, a_probe_classifies);
