@@ -35,6 +35,14 @@ void moi_shard_cut(mopt_trainer *t, moi_team *team)
     t->block_limit = first_of(t, size, rank + 1);
 }
 
+void moi_shard_recut(mopt_trainer *t)
+{
+    t->block_first = 0;
+    t->block_limit = t->block_count;
+    if (t->team)
+        moi_shard_cut(t, t->team);
+}
+
 /* ---- whole and in pieces ---- */
 
 static void drop(mopt_trainer *t, moi_real *arrays[MOI_STATES])

@@ -74,9 +74,14 @@ static int32_t join(mopt_trainer *t, mopt_group *group)
     if (sizeof(moi_real) != sizeof(float))
         return moi_fail(MOPT_EUNSUPPORTED, "parts: their gradients are added "
                         "up as numbers of 32 bits");
-    rc = moi_team_create(t, group, &team);
-    if (rc)
+    /* A group from before has left the state in pieces of its own. */
+    rc = moi_shard_unfold(t);
+    if (!rc)
+        rc = moi_team_create(t, group, &team);
+    if (rc) {
+        moi_shard_recut(t);
         return rc;
+    }
     moi_team_free(t->team);
     t->team = team;
     moi_shard_fold(t);

@@ -220,6 +220,9 @@ double moi_step_gradient_norm(const mopt_trainer *t);
 /* shard.c: which weights this rank changes: for a team in the making. */
 void moi_shard_cut(mopt_trainer *t, struct moi_team *team);
 
+/* The same as it was before: of the team that there is, or all. */
+void moi_shard_recut(mopt_trainer *t);
+
 /* Keep the state of this rank's piece alone, unless there is no memory for
  * changing; have room for all of it, the own piece right; and the same at the
  * first rank, with everybody's piece right, which is a call of the group. */

@@ -246,6 +246,55 @@ START_TEST(ranks_with_other_data_are_told_so)
 }
 END_TEST
 
+/* The first rank's weights, trained alone after the group was refused, or by
+ * the group that it joined twice. */
+static int32_t insist(void *user, mopt_group *g)
+{
+    lesson *l = user;
+    int32_t rank = mopt_group_rank(g);
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0.2);
+    mopt_trainer *trainer = school_trainer(
+        ctx, model, l->odd == rank ? others : train, validation, l->settings);
+    int32_t rc = mopt_trainer_set_group(trainer, g);
+    int32_t refused = rc == MOPT_EINVAL && l->odd >= 0;
+
+    if (!refused && rc == MOPT_OK)
+        rc = mopt_trainer_set_group(trainer, g);
+    if (refused || rc == MOPT_OK)
+        rc = mopt_trainer_fit(trainer, NULL);
+    if (rc == MOPT_OK && rank == 0)
+        school_weights(model, l->weights);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return rc;
+}
+
+START_TEST(a_refused_group_leaves_no_trace)
+{
+    lesson l = plain("{" BASE CLIPPED "}");
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0.2);
+    mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
+                                           l.settings);
+    float weights[SCHOOL_WEIGHTS] = {0};
+    l.odd = 1;
+    kit_ok(mopt_group_run(ctx, 3, 60, insist, &l));
+    kit_ok(mopt_trainer_fit(trainer, NULL));
+    school_weights(model, weights);
+    ck_assert_mem_eq(weights, l.weights, sizeof weights);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+}
+END_TEST
+
+START_TEST(a_group_may_be_set_again)
+{
+    lesson once = plain(settings[0]), twice = once;
+    hold(&once, 3);
+    kit_ok(mopt_group_run(ctx, 3, 60, insist, &twice));
+    ck_assert_mem_eq(once.weights, twice.weights, sizeof once.weights);
+}
+END_TEST
+
 /* Each allocation of joining fails in turn: an error, no hang. */
 START_TEST(joining_without_memory)
 {
@@ -285,6 +334,8 @@ Suite *kit_suite(void)
     tcase_add_test(t, a_callback_of_one_rank_ends_all);
     tcase_add_test(t, a_token_of_one_rank_ends_all);
     tcase_add_test(t, ranks_with_other_data_are_told_so);
+    tcase_add_test(t, a_refused_group_leaves_no_trace);
+    tcase_add_test(t, a_group_may_be_set_again);
     tcase_add_test(t, joining_without_memory);
     suite_add_tcase(s, t);
     return s;
