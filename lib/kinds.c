@@ -7,6 +7,7 @@ extern const moi_schema moi_data_schema;
 extern const moi_schema moi_layer_dense_schema;
 extern const moi_schema moi_layer_activation_schema;
 extern const moi_schema moi_layer_dropout_schema;
+extern const moi_schema moi_parallel_schema;
 extern const moi_schema moi_train_schema;
 extern const moi_schema moi_group_schema;
 extern const moi_schema moi_distill_schema;
@@ -22,6 +23,7 @@ const moi_schema *const moi_schema_kinds[] = {
     &moi_layer_dropout_schema,
     &moi_train_schema,
     &moi_group_schema,
+    &moi_parallel_schema,
     &moi_distill_schema,
     &moi_finetune_schema,
     &moi_study_schema,

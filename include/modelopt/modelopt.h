@@ -12,6 +12,7 @@
 #include "finetune.h"
 #include "group.h"
 #include "model.h"
+#include "parallel.h"
 #include "recipe.h"
 #include "space.h"
 #include "status.h"

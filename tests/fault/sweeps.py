@@ -81,6 +81,8 @@ RIGHT = {
     ("mopt_distill_fit", "distill"): "the_lesson(w)",
     ("mopt_distill_trainer", "distill"): "the_lesson(w)",
     ("mopt_distill_evaluate", "distill"): "the_taught(w)",
+    ("mopt_parallel_create", "config"): 'the_config(w, "parallel")',
+    ("mopt_parallel_create", "training"): 'the_config(w, "train")',
     ("mopt_finetune_create", "config"): 'the_config(w, "finetune")',
     ("mopt_finetune_create", "training"): 'the_config(w, "train")',
     ("mopt_finetune_evaluate", "finetune"): "the_tuned(w)",
@@ -111,6 +113,7 @@ RIGHT = {
     ("mopt_group_all_gather", "part"): "w->buf",
     ("mopt_group_all_gather", "all"): "w->buf",
     ("mopt_group_reduce_scatter", "part"): "w->out",
+    ("*", "ranks"): "4",
     ("*", "timeout"): "1", ("*", "color"): "0", ("*", "to"): "1",
     ("*", "from"): "1", ("*", "root"): "0", ("*", "bytes"): "8",
     ("*", "op"): "MOPT_SUM",
@@ -152,7 +155,7 @@ BY_TYPE = {
     "mopt_finetune *": "the_finetune(w)", "mopt_adapter *": "the_adapter(w)",
     "mopt_result *": "the_result(w)", "mopt_backend *": "&a_backend",
     "mopt_database *": "&a_database", "mopt_group *": "the_group(w)",
-    "mopt_group_table *": "&a_table",
+    "mopt_group_table *": "&a_table", "mopt_parallel *": "the_parallel(w)",
     "char *": "w->buf", "size_t *": "&w->needed", "float *": "w->out",
     "double *": "w->doubles", "int64_t *": "w->integers",
     "int32_t *": "w->codes", "const float *": "w->x",
@@ -184,7 +187,7 @@ ALLOWED = {
     ("mopt_trial_set_note", "key"): ["w->endless"],
     # Numbers.
     ("mopt_group_create", "size"): ["99"], ("mopt_group_run", "size"): ["99"],
-    ("mopt_group_wrap", "size"): ["99"],
+    ("mopt_group_wrap", "size"): ["99"], ("*", "ranks"): ["99"],
     ("*", "color"): ["99", "INT32_MAX"], ("mopt_group_split", "key"): ANY,
     ("mopt_config_set_bool", "value"): ANY,
     ("mopt_model_features", "layer"): ["-1"],
@@ -223,6 +226,7 @@ NULLABLE = {
     ("mopt_finetune_create", "config"), ("mopt_finetune_create", "training"),
     ("mopt_finetune_evaluate", "test"),
     ("mopt_finetune_evaluate", "source_test"),
+    ("mopt_parallel_create", "config"), ("mopt_parallel_create", "training"),
     ("mopt_model_load_weights", "map"), ("mopt_recipe_set_group", "group"),
 }
 # Out-parameters that another object goes on owning.

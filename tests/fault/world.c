@@ -10,8 +10,8 @@ mopt_config *the_config(world *w, const char *kind)
 {
     static const char *const kinds[] = {"context", "data", "layer.dense",
                                         "study", "group", "train", "distill",
-                                        "finetune"};
-    for (int i = 0; i < 8; i++) {
+                                        "finetune", "parallel"};
+    for (int i = 0; i < 9; i++) {
         if (strcmp(kinds[i], kind) != 0)
             continue;
         mopt_config **config = &w->configs[i];
@@ -483,6 +483,14 @@ mopt_group *a_single(world *w)
     return w->single;
 }
 
+mopt_parallel *the_parallel(world *w)
+{
+    if (w->parallel == NULL)
+        kit_ok(mopt_parallel_create(w->ctx, the_model(w), NULL, NULL, 2,
+                                    &w->parallel));
+    return w->parallel;
+}
+
 int32_t a_rank(void *user, mopt_group *group)
 {
     (void)user, (void)group;
@@ -511,6 +519,7 @@ world *world_begin(void)
 
 void world_end(world *w)
 {
+    mopt_parallel_free(w->parallel);
     mopt_group_free(w->group);
     mopt_group_free(w->single);
     mopt_result_free(w->result);
@@ -530,7 +539,7 @@ void world_end(world *w)
     mopt_model_free(w->model);
     mopt_transform_free(w->transform);
     mopt_dataset_free(w->data);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 9; i++)
         mopt_config_free(w->configs[i]);
     mopt_cancel_free(w->cancel);
     kit_end(w->ctx);

@@ -33,7 +33,7 @@ enum { FILE_MODEL, FILE_STUDY, FILE_CHECKPOINT, FILE_RECIPE,
 typedef struct world {
     mopt_context *ctx;
     mopt_cancel *cancel;
-    mopt_config *configs[8];
+    mopt_config *configs[9];
     mopt_dataset *data;
     mopt_transform *transform;
     mopt_model *model, *stack;
@@ -48,6 +48,7 @@ typedef struct world {
     mopt_recipe *recipe;
     mopt_result *result;
     mopt_group *group, *single;
+    mopt_parallel *parallel;
     int64_t fail_at; /* allocation of the next call that fails; < 0: none */
     int32_t fail_forever;
     int64_t asked; /* allocations of the last call */
@@ -84,6 +85,7 @@ mopt_result *the_result(world *w);
 mopt_result *the_tuned_result(world *w); /* of low ranks, in its place */
 mopt_group *the_group(world *w); /* the first of two; the other says 0 */
 mopt_group *a_single(world *w);  /* of one rank, a new one each time */
+mopt_parallel *the_parallel(world *w);
 const char *the_file(world *w, int which);
 
 int32_t an_objective(void *user, mopt_trial *trial, double *values);

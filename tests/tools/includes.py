@@ -22,12 +22,14 @@ EAST = {"learn/data": (),
         "learn/format": (),
         "learn/nn": ("learn/data", "learn/format"),
         "learn/optim": ("learn/nn",),
-        "learn/train": ("learn/optim", "learn/nn", "learn/data",
-                        "learn/format"),
-        "learn/distill": ("learn/train", "learn/optim", "learn/nn",
-                          "learn/data", "learn/format"),
-        "learn/transfer": ("learn/train", "learn/optim", "learn/nn",
-                           "learn/data", "learn/format")}
+        "learn/parallel": ("learn/optim", "learn/nn", "learn/data",
+                           "learn/format"),
+        "learn/train": ("learn/parallel", "learn/optim", "learn/nn",
+                        "learn/data", "learn/format"),
+        "learn/distill": ("learn/train", "learn/parallel", "learn/optim",
+                          "learn/nn", "learn/data", "learn/format"),
+        "learn/transfer": ("learn/train", "learn/parallel", "learn/optim",
+                           "learn/nn", "learn/data", "learn/format")}
 ROOF = ("recipe", "report", "")
 
 # What each folder of lib/ may include besides itself.
@@ -42,7 +44,7 @@ PUBLIC = {"status.h": "ground", "context.h": "ground", "config.h": "ground",
           "backend.h": "ground", "database.h": "ground", "group.h": "ground",
           "space.h": "west", "study.h": "west", "data.h": "east",
           "model.h": "east", "trainer.h": "east", "distill.h": "east",
-          "finetune.h": "east",
+          "finetune.h": "east", "parallel.h": "east",
           "recipe.h": "roof", "modelopt.h": "roof"}
 
 # Where foreign libraries show: one place each.

@@ -214,7 +214,7 @@ const moi_schema moi_layer_dense_schema = {
 
 const moi_layer_kind moi_layer_dense = {
     .schema = &moi_layer_dense_schema,
-    .flags = MOI_LAYER_MASKS,
+    .flags = MOI_LAYER_MASKS | MOI_LAYER_SPLITS,
     .settings_size = sizeof(settings),
     .infer = infer,
     .tensors = tensors,

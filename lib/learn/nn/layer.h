@@ -107,6 +107,10 @@ typedef struct moi_growth {
 #define MOI_LAYER_KEEPS_ZERO 8 /* y is above 0 only where x is, and dx is 0
                                   where y is not above 0 and x is above */
 
+#define MOI_LAYER_SPLITS 16 /* its outputs are functions of their own of all
+                               inputs, sums over them but for what it ends in:
+                               tensor ranks may share either out */
+
 struct moi_layer_kind {
     const moi_schema *schema; /* "layer.dense" */
     int32_t flags;            /* MOI_LAYER_* */

@@ -325,6 +325,11 @@ int64_t moi_model_layer_count(const mopt_model *model)
     return model->count;
 }
 
+const moi_layer *moi_model_layer(const mopt_model *model, int64_t layer)
+{
+    return &model->layers[layer];
+}
+
 int64_t moi_model_layer_width(const mopt_model *model, int64_t layer)
 {
     return moi_shape_count(&model->layers[layer].out);

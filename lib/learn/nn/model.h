@@ -43,6 +43,8 @@ const moi_param *moi_model_param(const mopt_model *model, int64_t index);
 /* Layers, what one gives a row, and the last one that has tensors (-1: none):
  * the head. */
 int64_t moi_model_layer_count(const mopt_model *model);
+const struct moi_layer *moi_model_layer(const mopt_model *model,
+                                        int64_t layer);
 int64_t moi_model_layer_width(const mopt_model *model, int64_t layer);
 int64_t moi_model_head(const mopt_model *model);
 

@@ -8,13 +8,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "learn/parallel/parts.h"
 #include "learn/train/trainer.h"
-
-/* Parts of a batch where nobody says how many: few enough that products stay
- * large (bench/ranks.py), and the same for one, two and four ranks. */
-#define USUAL 8
-#define LEAST 4
-#define ROWS 64 /* that a part has then, at least */
 
 /* ---- do the ranks do the same? ---- */
 
@@ -76,26 +71,11 @@ static int32_t compare(mopt_trainer *t, mopt_group *group)
 
 /* ---- parts ---- */
 
-/* So many that each fits into the plan; and, unless somebody said, a power of
- * two, at least one for each rank. */
-static int64_t choose_parts(const mopt_trainer *t, int32_t size)
-{
-    int64_t parts = t->set.parts > 0            ? t->set.parts
-                    : t->set.batch < USUAL * ROWS ? LEAST
-                                                  : USUAL;
-
-    while (t->set.parts == 0 && parts < size)
-        parts *= 2;
-    while (parts < t->set.batch &&
-           (t->set.batch + parts - 1) / parts > t->set.chunk)
-        parts *= 2;
-    return parts < t->set.batch ? parts : t->set.batch;
-}
-
 static int32_t take_room(mopt_trainer *t, moi_team *team)
 {
     int32_t size = mopt_group_size(team->group);
-    int64_t parts = choose_parts(t, size);
+    int64_t parts = moi_parts_choose(t->set.parts, t->set.batch,
+                                     t->set.chunk, size);
     int64_t places = t->block_count / size + 1;
 
     team->rows = (t->set.batch + parts - 1) / parts;

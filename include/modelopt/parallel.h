@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ * modelopt/parallel.h: a plan of how the ranks of a group share one training.
+ *
+ * Ranks stand in a mesh of data x tensor x pipeline. Along "data" each works
+ * on rows of its own; along "tensor" each has a piece of every layer that is
+ * split; along "pipeline" each has some of the layers, a stage, and parts of
+ * the batch go through the stages one behind the other.
+ *
+ *   mopt_config_create(ctx, "parallel", &config);
+ *   mopt_config_set_int(config, "pipeline", 2);
+ *   mopt_parallel_create(ctx, model, config, training, 4, &plan);
+ *   mopt_parallel_json(plan, buf, sizeof buf, NULL); */
+#ifndef MODELOPT_PARALLEL_H
+#define MODELOPT_PARALLEL_H
+
+#include "model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mopt_parallel mopt_parallel;
+
+/** Plan the training of a model by some ranks. Whatever the config leaves open
+ *  is chosen; the same arguments give the same plan everywhere.
+ *
+ *  @param model    its layers are looked at; it needs no weights. Not kept.
+ *  @param config   kind "parallel"; NULL for the defaults. Read, not kept.
+ *  @param training kind "train": the batch, "parts" (the micro-batches) and
+ *                  the optimizer count; NULL for the defaults. Read, not kept.
+ *  @param ranks    of the group that is to train, 1 to 65536.
+ *  @param out      receives the plan; the caller frees it.
+ *  @return MOPT_OK; MOPT_EINVAL (a NULL; a config of another kind; a mesh that
+ *          is not of as many ranks; cuts or splits that do not fit the model:
+ *          the message names the key, the value and what is allowed);
+ *          MOPT_ERANGE; MOPT_ESTATE (a model without layers); MOPT_ENOMEM.
+ *  Thread: any. Since 0.1.
+ */
+MOPT_API int32_t mopt_parallel_create(mopt_context *ctx,
+                                      const mopt_model *model,
+                                      const mopt_config *config,
+                                      const mopt_config *training,
+                                      int32_t ranks, mopt_parallel **out);
+
+/** Free a plan; NULL is fine. Thread: one a handle. Since 0.1. */
+MOPT_API void mopt_parallel_free(mopt_parallel *parallel);
+
+/** The plan as one JSON object: "ranks", "data", "tensor", "pipeline",
+ *  "schedule", "batch", "parts" (micro-batches of a batch, over all ranks);
+ *  "stages", for each "first" and "layers" (its layers), "splits" (how each of
+ *  them is split over the tensor ranks: "none", "columns", "rows"), "weights"
+ *  and "flops" (of the whole stage, forward, a row).
+ *
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_parallel_json(const mopt_parallel *parallel, char *buf,
+                                    size_t cap, size_t *needed);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

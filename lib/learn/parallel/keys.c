@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/parallel/keys.c: the keys of the kind "parallel". */
+#include "learn/parallel/parallel.h"
+
+#define FIXED(n, type, preset, most, text, choices, help) \
+    {n, type, MOI_KEY_FIXED, preset, 0, most, text, choices, NULL, help}
+#define COUNT(n, help) \
+    FIXED(n, MOPT_TYPE_INT, 0, MOI_RANKS_MAX, NULL, NULL, help)
+#define LIST(n, help) FIXED(n, MOPT_TYPE_TEXT, 0, 0, "", NULL, help)
+
+static const moi_key keys[] = {
+    COUNT("data", "ranks that share the rows of a batch, 0: chosen"),
+    COUNT("tensor", "ranks that share each layer, 0: chosen"),
+    COUNT("pipeline", "ranks that share the stack of layers, a stage each, "
+                      "0: chosen"),
+    FIXED("schedule", MOPT_TYPE_CHOICE, 0, 0, "1f1b", "1f1b|gpipe",
+          "order of the parts of a batch in a stage: forward and backward in "
+          "turns, or all forward first"),
+    LIST("cuts", "the layer that each stage begins with, as in \"0,2,4\", "
+                 "empty: balanced"),
+    LIST("splits", "of each layer over tensor ranks, as in "
+                   "\"columns,rows,none\", empty: chosen"),
+    MOI_KEYS_END,
+};
+
+const moi_schema moi_parallel_schema = {
+    "parallel", "how ranks share one training", keys};
