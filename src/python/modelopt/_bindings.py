@@ -169,6 +169,10 @@ class mopt_adapter(Structure):
     """Only ever behind a pointer."""
 
 
+class mopt_parallel(Structure):
+    """Only ever behind a pointer."""
+
+
 class mopt_space(Structure):
     """Only ever behind a pointer."""
 
@@ -626,6 +630,14 @@ mopt_model_features = bind(
 mopt_model_save_features = bind(
     "mopt_model_save_features", c_int32, POINTER(mopt_model), c_int64,
     POINTER(mopt_dataset), c_char_p, POINTER(mopt_cancel))
+mopt_parallel_create = bind(
+    "mopt_parallel_create", c_int32, POINTER(mopt_context),
+    POINTER(mopt_model), POINTER(mopt_config), POINTER(mopt_config), c_int32,
+    POINTER(POINTER(mopt_parallel)))
+mopt_parallel_free = bind("mopt_parallel_free", None, POINTER(mopt_parallel))
+mopt_parallel_json = bind(
+    "mopt_parallel_json", c_int32, POINTER(mopt_parallel), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
 mopt_space_create = bind(
     "mopt_space_create", c_int32, POINTER(mopt_context),
     POINTER(POINTER(mopt_space)))
