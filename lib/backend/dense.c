@@ -4,6 +4,7 @@
  * other by its sgemm and plain loops. */
 #include "backend/dense.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 #include "backend/backend.h"
@@ -156,12 +157,18 @@ int32_t moi_dense_backward_input(mopt_context *ctx, int64_t rows, int64_t in,
     return MOPT_OK;
 }
 
+int32_t moi_dense_adds(const mopt_context *ctx, int64_t rows)
+{
+    return ours(ctx) && rows <= MOI_PANEL_DEPTH;
+}
+
 int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
                                   int64_t out, int64_t first, int64_t count,
                                   const moi_real *x, const moi_real *dy,
-                                  moi_real *dw, moi_real *db,
+                                  int32_t onto, moi_real *dw, moi_real *db,
                                   moi_real *scratch)
 {
+    assert(!onto || moi_dense_adds(ctx, rows));
     if (!ours(ctx))
         return plain_backward_weight(ctx, rows, in, out, count, x + first, dy,
                                      dw, db);
@@ -170,11 +177,12 @@ int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
         .m = count, .n = out, .k = rows,
         .a = x + first, .a_row = 1, .a_step = in,
         .b = dy, .ldb = out,
-        .sums = db,
+        .sums = db, .onto = onto,
         .c = dw, .ldc = out, .scratch = scratch,
     };
     moi_product_isa_at(0)->run(&product);
 #else
+    (void)onto;
     (void)scratch;
 #endif
     return MOPT_OK;

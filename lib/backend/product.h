@@ -22,6 +22,8 @@ typedef struct moi_product {
     const float *bias; /* [n], added to every row; or NULL */
     const float *mask; /* like C: C = 0 where it is not above 0; or NULL */
     float *sums;       /* [n]: column sums of B (trans_b 0); or NULL */
+    int32_t onto;      /* C and sums come on top of what is there: each is one
+                          chain of additions first, k <= MOI_PANEL_DEPTH */
     float *c;
     int64_t ldc;
     float *scratch; /* moi_product_scratch() floats */

@@ -83,6 +83,15 @@ INLINE void finish(const moi_product *product, const piece *part, int64_t i,
                    int32_t rows, int32_t vectors, int32_t partial, vector *sum)
 {
     const float *mask = product->mask;
+    if (product->onto) {
+        const float *c = product->c + i * product->ldc + part->j;
+        MOI_UNROLL for (int32_t at = 0; at < rows * vectors; at++) {
+            const int32_t r = at / vectors, v = at % vectors;
+            sum[at] = add(get(c + r * product->ldc + v * LANES,
+                              partial && v == vectors - 1, part->tail),
+                          sum[at]);
+        }
+    }
     if (product->relu) {
         MOI_UNROLL for (int32_t at = 0; at < rows * vectors; at++)
             sum[at] = at_least_0(sum[at]);
@@ -122,9 +131,16 @@ INLINE void put_sums(const moi_product *product, const piece *part,
     float *out = product->sums + part->j;
     if (!has_sums(product, part))
         return;
-    MOI_UNROLL for (int32_t v = 0; v < vectors - 1; v++)
-        store(out + v * LANES, column[v]);
-    store_tail(out + (vectors - 1) * LANES, column[vectors - 1], part->tail);
+    MOI_UNROLL for (int32_t v = 0; v < vectors; v++) {
+        const int32_t partial = v == vectors - 1;
+        vector total = column[v];
+        if (product->onto)
+            total = add(get(out + v * LANES, partial, part->tail), total);
+        if (partial)
+            store_tail(out + v * LANES, total, part->tail);
+        else
+            store(out + v * LANES, total);
+    }
 }
 
 /* Column sums alone, for products of few rows. */

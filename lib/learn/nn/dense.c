@@ -144,8 +144,13 @@ static int32_t gradients(const moi_work *work, int64_t rows, int64_t first,
     int32_t sums = s->bias && first + count == work->in;
     return moi_dense_backward_weight(
         work->ctx, rows, work->in, work->out, first, count, work->x, work->dy,
-        grads + work->offset[0] + first * work->out,
+        work->onto, grads + work->offset[0] + first * work->out,
         sums ? grads + work->offset[1] : NULL, work->scratch);
+}
+
+static int32_t adds(const moi_work *work, int64_t rows)
+{
+    return moi_dense_adds(work->ctx, rows);
 }
 
 static const char *misfit(const moi_layer *layer, const moi_layer *from,
@@ -228,4 +233,5 @@ const moi_layer_kind moi_layer_dense = {
     .backward = backward,
     .units = units,
     .gradients = gradients,
+    .adds = adds,
 };

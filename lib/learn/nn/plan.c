@@ -19,9 +19,11 @@
 #define CELL 16 /* reals that places are rounded up to: a cache line */
 
 /* Pieces of a layer's gradients: some more than lanes, so that they end at the
- * same time; of so many units that packing an operand for each is cheap. */
+ * same time, and so small that what follows finds them in the cache; of so
+ * many units that packing an operand for each is cheap. */
 #define PIECES_A_LANE 2
 #define PIECE_UNITS 64
+#define PIECE_REALS 65536
 
 /* Some units of a layer's gradients. */
 typedef struct span {
@@ -244,8 +246,10 @@ int64_t moi_plan_cut(int64_t count, int64_t parts, int64_t part)
 static int64_t parts_of(const moi_plan *plan, const moi_work *work)
 {
     int64_t parts = work->units / PIECE_UNITS;
-    int64_t most = plan->lanes * PIECES_A_LANE;
-    return parts > most ? most : parts > 1 ? parts : 1;
+    int64_t wanted = plan->lanes > 1 ? plan->lanes * PIECES_A_LANE : 1;
+    if (wanted < work->count[0] / PIECE_REALS)
+        wanted = work->count[0] / PIECE_REALS;
+    return parts > wanted ? wanted : parts > 1 ? parts : 1;
 }
 
 static int64_t most_spans(const moi_plan *plan)
@@ -487,44 +491,69 @@ int64_t moi_plan_pieces(const moi_plan *plan)
     return plan->span_count;
 }
 
-/* Gradients of some units of a layer, and word of them. */
-static int32_t gradients(const moi_work *work, int64_t rows, int64_t first,
-                         int64_t count, moi_real *grads,
-                         moi_grads_fn on_grads, void *user)
+/* Gradients of some units of a layer for some rows, and word of them. */
+static int32_t gradients(const moi_plan *plan, int32_t lane, const span *s,
+                         const moi_part *part)
 {
-    const moi_layer *layer = work->layer;
-    int64_t unit = work->count[0] / work->units;
-    int64_t whole = first + count == work->units ? layer->tensors : 1;
-    int32_t rc = layer->kind->gradients(work, rows, first, count, grads);
-    if (rc == MOPT_OK && on_grads != NULL)
-        rc = on_grads(user, layer->first, first * unit, count * unit);
-    for (int64_t k = 1; k < whole && rc == MOPT_OK && on_grads != NULL; k++)
-        rc = on_grads(user, layer->first + k, 0, work->count[k]);
+    moi_work work = from_row(plan, s->work, lane, part->first);
+    const moi_layer *layer = work.layer;
+    moi_grads_fn told = part->on_grads;
+    int64_t unit = work.count[0] / work.units;
+    int64_t whole = s->first + s->count == work.units ? layer->tensors : 1;
+    work.onto = part->onto;
+    int32_t rc = layer->kind->gradients(&work, part->rows, s->first, s->count,
+                                        part->grads);
+    if (rc == MOPT_OK && told != NULL)
+        rc = told(part->user, layer->first, s->first * unit, s->count * unit);
+    for (int64_t k = 1; k < whole && rc == MOPT_OK && told != NULL; k++)
+        rc = told(part->user, layer->first + k, 0, work.count[k]);
     return rc;
 }
 
 int32_t moi_plan_gradients(const moi_plan *plan, int32_t lane, int64_t piece,
-                           int64_t rows, moi_real *grads,
-                           moi_grads_fn on_grads, void *user)
+                           const moi_part *parts, int64_t count)
 {
-    const span *s = &plan->spans[piece];
-    moi_work work = from_row(plan, s->work, lane, 0);
-    return gradients(&work, rows, s->first, s->count, grads, on_grads, user);
+    int32_t rc = MOPT_OK;
+    for (int64_t i = 0; i < count && rc == MOPT_OK; i++)
+        rc = gradients(plan, lane, &plan->spans[piece], &parts[i]);
+    return rc;
+}
+
+int32_t moi_plan_backward_parts(moi_plan *plan, const moi_real *weights,
+                                int64_t rows, const moi_pass *pass,
+                                const moi_part *parts, int64_t count)
+{
+    assert(rows >= 0 && rows <= plan->max_rows);
+    assert(plan->output_grad != NULL);
+    int32_t rc = MOPT_OK;
+    int64_t piece = 0;
+    for (int64_t i = plan->count - 1; i >= plan->lowest && rc == MOPT_OK;
+         i--) {
+        const moi_work *work = &plan->works[i];
+        rc = backward_layer(work, weights, rows, pass);
+        for (; rc == MOPT_OK && piece < plan->span_count &&
+               plan->spans[piece].work == work; piece++)
+            rc = moi_plan_gradients(plan, 0, piece, parts, count);
+    }
+    return rc;
 }
 
 int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
                           int64_t rows, const moi_pass *pass, moi_real *grads,
                           moi_grads_fn on_grads, void *user)
 {
-    assert(rows >= 0 && rows <= plan->max_rows);
-    assert(plan->output_grad != NULL);
-    int32_t rc = MOPT_OK;
-    for (int64_t i = plan->count - 1; i >= plan->lowest && rc == MOPT_OK;
-         i--) {
+    moi_part all = {0, rows, grads, 0, on_grads, user};
+    return moi_plan_backward_parts(plan, weights, rows, pass, &all, 1);
+}
+
+int32_t moi_plan_adds(const moi_plan *plan, int64_t rows)
+{
+    for (int64_t i = plan->lowest; i < plan->count; i++) {
         const moi_work *work = &plan->works[i];
-        rc = backward_layer(work, weights, rows, pass);
-        if (rc == MOPT_OK && work->layer->tensors > 0 && !work->frozen)
-            rc = gradients(work, rows, 0, work->units, grads, on_grads, user);
+        const moi_layer_kind *kind = work->layer->kind;
+        if (work->layer->tensors > 0 &&
+            (kind->adds == NULL || !kind->adds(work, rows)))
+            return 0;
     }
-    return rc;
+    return 1;
 }

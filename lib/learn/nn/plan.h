@@ -76,6 +76,25 @@ int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
                           int64_t rows, const moi_pass *pass, moi_real *grads,
                           moi_grads_fn on_grads, void *user);
 
+/* Rows of a pass whose gradients are sums of their own. */
+typedef struct moi_part {
+    int64_t first, rows;
+    moi_real *grads; /* as above */
+    int32_t onto;    /* each sum comes on top of what is there: as a pass that
+                        adds afterwards, bit for bit */
+    moi_grads_fn on_grads; /* or NULL */
+    void *user;
+} moi_part;
+
+/* Can gradients of so many rows come on top of others? */
+int32_t moi_plan_adds(const moi_plan *plan, int64_t rows);
+
+/* The gradients of each part, which for every piece of a layer are worked out
+ * in the order of the list. */
+int32_t moi_plan_backward_parts(moi_plan *plan, const moi_real *weights,
+                                int64_t rows, const moi_pass *pass,
+                                const moi_part *parts, int64_t count);
+
 /* ---- The passes in pieces ----
  *
  * Pieces that run at the same time have different lanes, from 0 to lanes-1;
@@ -92,11 +111,10 @@ int32_t moi_plan_backward_rows(const moi_plan *plan, int32_t lane,
                                int64_t rows, const moi_pass *pass);
 
 /* The gradients by weights are cut into so many pieces; as
- * moi_plan_backward. */
+ * moi_plan_backward_parts. */
 int64_t moi_plan_pieces(const moi_plan *plan);
 int32_t moi_plan_gradients(const moi_plan *plan, int32_t lane, int64_t piece,
-                           int64_t rows, moi_real *grads,
-                           moi_grads_fn on_grads, void *user);
+                           const moi_part *parts, int64_t count);
 
 /* Where part number `part` of `parts` begins, of a count that is to be cut
  * evenly at multiples of 8: products like those. */

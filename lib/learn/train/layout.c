@@ -16,7 +16,6 @@
 
 /* Operations of a step that a thread is worth taking for: some 50 us. */
 #define LANE_FLOPS 4e6
-#define BLOCK 32768 /* weights; with gradients and states in the cache */
 
 /* ---- do they go together? ---- */
 
@@ -224,10 +223,12 @@ static int64_t list_blocks(const mopt_trainer *t, moi_slice *blocks)
     for (int64_t i = 0; i < moi_model_param_count(t->model); i++) {
         int64_t size = moi_model_param(t->model, i)->count;
 
-        for (int64_t at = 0; at < size; at += BLOCK, count++)
+        for (int64_t at = 0; at < size; at += MOI_BLOCK_WEIGHTS, count++)
             if (blocks)
                 blocks[count] = (moi_slice){
-                    i, at, size - at < BLOCK ? size - at : BLOCK};
+                    .tensor = i, .first = at,
+                    .count = size - at < MOI_BLOCK_WEIGHTS
+                                 ? size - at : MOI_BLOCK_WEIGHTS};
     }
     return count;
 }
@@ -236,7 +237,7 @@ static int32_t make_blocks(mopt_trainer *t)
 {
     int32_t rc;
 
-    t->block_limit = t->block_count = list_blocks(t, NULL);
+    t->block_count = list_blocks(t, NULL);
     rc = TAKE(t, t->blocks, t->block_count);
     if (!rc)
         rc = TAKE(t, t->sums, t->block_count);

@@ -3,45 +3,13 @@
  *
  * Each rank changes its own piece of the weights and hands it to the others,
  * so that it needs the state of that piece alone (Rajbhandari et al. 2020,
- * "ZeRO", stage 1): the update takes a rank's share of the time, too. Pieces
- * begin where blocks of update.c do. Files hold the state as a whole. */
+ * "ZeRO", stage 1): the update takes a rank's share of the time, too. A rank
+ * has some blocks of each bucket, one after the other in its arrays. Files hold
+ * the state as a whole. */
 #include <string.h>
 
 #include "base/memory.h"
 #include "learn/train/trainer.h"
-
-static int64_t first_of(const mopt_trainer *t, int32_t size, int32_t rank)
-{
-    return t->block_count / size * rank + t->block_count % size * rank / size;
-}
-
-static int64_t place_of(const mopt_trainer *t, int64_t block)
-{
-    const moi_slice *slice = &t->blocks[block];
-
-    if (block == t->block_count)
-        return t->size;
-    return moi_model_param(t->model, slice->tensor)->offset + slice->first;
-}
-
-void moi_shard_cut(mopt_trainer *t, moi_team *team)
-{
-    int32_t size = mopt_group_size(team->group);
-    int32_t rank = mopt_group_rank(team->group);
-
-    for (int32_t i = 0; i <= size; i++)
-        team->cuts[i] = place_of(t, first_of(t, size, i));
-    t->block_first = first_of(t, size, rank);
-    t->block_limit = first_of(t, size, rank + 1);
-}
-
-void moi_shard_recut(mopt_trainer *t)
-{
-    t->block_first = 0;
-    t->block_limit = t->block_count;
-    if (t->team)
-        moi_shard_cut(t, t->team);
-}
 
 /* ---- whole and in pieces ---- */
 
@@ -66,19 +34,15 @@ static int32_t take(mopt_trainer *t, int64_t count,
     return MOPT_OK;
 }
 
-/* Put arrays that begin at a weight in place of those that are there. */
+/* Put arrays in place of those that are there. */
 static void install(mopt_trainer *t, moi_real *arrays[MOI_STATES],
-                    int64_t first)
+                    int32_t folded)
 {
     drop(t, t->state);
     for (int32_t k = 0; k < t->rule.states; k++)
         t->state[k] = arrays[k];
-    t->state_first = first;
-}
-
-static int64_t piece(const mopt_trainer *t, int32_t rank)
-{
-    return t->team->cuts[rank + 1] - t->team->cuts[rank];
+    t->team->folded = folded;
+    moi_shard_place(t);
 }
 
 static int32_t is_whole(const mopt_trainer *t)
@@ -86,65 +50,105 @@ static int32_t is_whole(const mopt_trainer *t)
     return !t->team || mopt_group_size(t->team->group) == 1;
 }
 
+/* A rank's piece of a bucket: its first weight, and how many. */
+static int64_t piece(const moi_bucket *b, int32_t rank, int64_t *first)
+{
+    *first = b->cuts[rank];
+    return b->cuts[rank + 1] - *first;
+}
+
+void moi_shard_place(mopt_trainer *t)
+{
+    const moi_team *team = t->team;
+    int32_t rank;
+
+    for (int64_t j = 0; j < t->block_count; j++)
+        t->blocks[j].shift = 0;
+    if (!team || !team->folded)
+        return;
+    rank = mopt_group_rank(team->group);
+    for (int64_t i = 0; i < team->bucket_count; i++) {
+        const moi_bucket *b = &team->buckets[i];
+
+        for (int64_t j = b->blocks[rank]; j < b->blocks[rank + 1]; j++)
+            t->blocks[j].shift = b->cuts[rank] - b->state;
+    }
+}
+
+/* Copy this rank's pieces of an array between a whole one and its own. */
+static void copy_pieces(const moi_team *team, moi_real *whole, moi_real *own,
+                        int32_t fold)
+{
+    for (int64_t i = 0; i < team->bucket_count; i++) {
+        const moi_bucket *b = &team->buckets[i];
+        int64_t first, count;
+
+        count = piece(b, mopt_group_rank(team->group), &first);
+        if (fold)
+            memcpy(own + b->state, whole + first,
+                   (size_t)count * sizeof *own);
+        else
+            memcpy(whole + first, own + b->state,
+                   (size_t)count * sizeof *own);
+    }
+}
+
 void moi_shard_fold(mopt_trainer *t)
 {
     moi_real *arrays[MOI_STATES];
-    int32_t rank;
 
     if (is_whole(t) || t->team->folded)
         return;
-    rank = mopt_group_rank(t->team->group);
-    if (take(t, piece(t, rank), arrays))
+    if (take(t, t->team->mine, arrays))
         return;
     for (int32_t k = 0; k < t->rule.states; k++)
-        memcpy(arrays[k], t->state[k] + t->team->cuts[rank],
-               (size_t)piece(t, rank) * sizeof(moi_real));
-    install(t, arrays, t->team->cuts[rank]);
-    t->team->folded = 1;
+        copy_pieces(t->team, t->state[k], arrays[k], 1);
+    install(t, arrays, 1);
 }
 
 int32_t moi_shard_unfold(mopt_trainer *t)
 {
     moi_real *arrays[MOI_STATES];
-    int32_t rank, rc;
+    int32_t rc;
 
     if (is_whole(t) || !t->team->folded)
         return MOPT_OK;
-    rank = mopt_group_rank(t->team->group);
     rc = take(t, t->size, arrays);
     if (rc)
         return rc;
     for (int32_t k = 0; k < t->rule.states; k++)
-        memcpy(arrays[k] + t->team->cuts[rank], t->state[k],
-               (size_t)piece(t, rank) * sizeof(moi_real));
+        copy_pieces(t->team, arrays[k], t->state[k], 0);
     install(t, arrays, 0);
-    t->team->folded = 0;
     return MOPT_OK;
 }
 
 /* ---- to the first rank ---- */
 
-static int32_t receive_all(mopt_trainer *t)
+static int32_t receive_all(mopt_trainer *t, const moi_bucket *b)
 {
     moi_team *team = t->team;
+    int64_t first, count;
     int32_t rc = MOPT_OK;
 
-    for (int32_t i = 1; i < mopt_group_size(team->group); i++)
+    for (int32_t i = 1; i < mopt_group_size(team->group); i++) {
+        count = piece(b, i, &first);
         for (int32_t k = 0; !rc && k < t->rule.states; k++)
-            rc = mopt_group_receive(team->group, i,
-                                    t->state[k] + team->cuts[i],
-                                    piece(t, i) * (int64_t)sizeof(moi_real),
-                                    NULL);
+            rc = mopt_group_receive(team->group, i, t->state[k] + first,
+                                    count * (int64_t)sizeof(moi_real), NULL);
+    }
     return rc;
 }
 
-static int32_t send_all(mopt_trainer *t)
+static int32_t send_all(mopt_trainer *t, const moi_bucket *b)
 {
     int32_t rank = mopt_group_rank(t->team->group), rc = MOPT_OK;
+    int64_t first, count = piece(b, rank, &first);
 
+    if (t->team->folded)
+        first = b->state;
     for (int32_t k = 0; !rc && k < t->rule.states; k++)
-        rc = mopt_group_send(t->team->group, 0, t->state[k],
-                             piece(t, rank) * (int64_t)sizeof(moi_real), NULL);
+        rc = mopt_group_send(t->team->group, 0, t->state[k] + first,
+                             count * (int64_t)sizeof(moi_real), NULL);
     return rc;
 }
 
@@ -157,44 +161,60 @@ int32_t moi_shard_collect(mopt_trainer *t)
         return MOPT_OK;
     first = mopt_group_rank(t->team->group) == 0;
     rc = moi_team_settle(t, first ? moi_shard_unfold(t) : MOPT_OK);
-    if (rc)
-        return rc;
-    return first ? receive_all(t) : send_all(t);
+    for (int64_t i = 0; !rc && i < t->team->bucket_count; i++)
+        rc = first ? receive_all(t, &t->team->buckets[i])
+                   : send_all(t, &t->team->buckets[i]);
+    return rc;
 }
 
 /* ---- the update ---- */
 
 int32_t moi_shard_share(mopt_trainer *t, int32_t status)
 {
+    int32_t rc = MOPT_OK;
+
     if (is_whole(t))
         return status;
-    status = moi_team_settle(t, status);
-    return status ? status
-                  : moi_group_gather_cuts(
-                        t->team->group,
-                        (float *)(void *)moi_model_weights(t->model),
-                        t->team->cuts, NULL);
+    for (int64_t i = 0; !rc && i < t->team->bucket_count; i++)
+        rc = moi_bucket_gather(t, &t->team->buckets[i],
+                               moi_model_weights(t->model));
+    return rc ? rc : moi_team_settle(t, status);
 }
 
-/* Sums of a rank's own blocks, to all; each rank has as many places. */
+/* A rank's sums in the order of its blocks, into a list or out of it; how
+ * many. */
+static int64_t copy_sums(const mopt_trainer *t, int32_t rank, double *list,
+                         int32_t out)
+{
+    const moi_team *team = t->team;
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < team->bucket_count; i++) {
+        const int64_t *blocks = team->buckets[i].blocks;
+
+        for (int64_t j = blocks[rank]; j < blocks[rank + 1]; j++, count++)
+            if (out)
+                t->sums[j] = list[count];
+            else
+                list[count] = t->sums[j];
+    }
+    return count;
+}
+
 int32_t moi_shard_sums(mopt_trainer *t)
 {
     moi_team *team = t->team;
-    int32_t size, rc;
     int64_t places;
+    int32_t rc;
 
     if (is_whole(t))
         return MOPT_OK;
-    size = mopt_group_size(team->group);
-    places = t->block_count / size + 1;
-    memcpy(team->sums, t->sums + t->block_first,
-           (size_t)(t->block_limit - t->block_first) * sizeof *team->sums);
+    places = team->places;
+    copy_sums(t, mopt_group_rank(team->group), team->sums, 0);
     rc = mopt_group_all_gather(team->group, team->sums,
                                places * (int64_t)sizeof *team->sums,
                                team->sums + places, NULL);
-    for (int32_t i = 0; !rc && i < size; i++)
-        memcpy(t->sums + first_of(t, size, i), team->sums + places * (i + 1),
-               (size_t)(first_of(t, size, i + 1) - first_of(t, size, i)) *
-                   sizeof *team->sums);
+    for (int32_t i = 0; !rc && i < mopt_group_size(team->group); i++)
+        copy_sums(t, i, team->sums + places * (i + 1), 1);
     return rc;
 }

@@ -30,8 +30,9 @@ typedef struct batch {
     moi_pass pass;
     int64_t at, count;  /* the chunk: its first row in the batch, its rows */
     int32_t lanes;      /* threads for it */
-    moi_real *grads;    /* where its gradients go */
-    moi_grads_fn hook;  /* told about its gradients */
+    moi_grads_fn hook;  /* told about its gradients; NULL: none are wanted */
+    const moi_part *parts; /* that it is cut into for these */
+    int64_t part_count;
 } batch;
 
 int64_t moi_step_rows(const mopt_trainer *t)
@@ -83,7 +84,7 @@ static int32_t counts(const mopt_trainer *t)
 }
 
 /* The trainer's own loss of a chunk, as its part of the batch's. */
-static double own_loss(batch *b, moi_worker *w, int64_t rows,
+static double own_loss(batch *b, int64_t rows, const moi_real *output,
                        const moi_targets *targets, moi_real *grad)
 {
     const mopt_trainer *t = b->t;
@@ -95,8 +96,7 @@ static double own_loss(batch *b, moi_worker *w, int64_t rows,
         b->weight = weight;
     else if (b->weight > 0)
         share *= weight / b->weight;
-    loss = moi_loss_compute(t->loss, rows, outputs, moi_plan_output(w->plan),
-                            targets, grad);
+    loss = moi_loss_compute(t->loss, rows, outputs, output, targets, grad);
     if (grad && share != 1)
         moi_grads_scale(rows * outputs, grad, share);
     return share * loss;
@@ -128,21 +128,25 @@ static moi_sight look(const batch *b, const moi_worker *w,
     return sight;
 }
 
-/* Loss of a chunk that went forward, as its part of the batch's; and the
- * gradient unless grad is NULL. */
-static int32_t chunk_loss(batch *b, moi_worker *w, const int64_t *index,
-                          int64_t rows, moi_real *grad, double *loss)
+/* Loss of some rows of a chunk that went forward, as their part of the
+ * batch's; and the gradient if that is wanted. With extra terms, of all. */
+static int32_t rows_loss(batch *b, int64_t first, int64_t rows, double *loss)
 {
     const mopt_trainer *t = b->t;
-    int64_t count = rows * moi_model_outputs(t->model);
+    moi_worker *w = &b->t->worker;
+    int64_t outputs = moi_model_outputs(t->model);
+    const int64_t *index = b->index + b->at + first;
+    const moi_real *output = moi_plan_output(w->plan) + first * outputs;
+    moi_real *grad = b->hook ? moi_plan_output_grad(w->plan) + first * outputs
+                             : NULL;
     moi_targets targets = moi_worker_targets(w, t->train, index, rows);
     moi_sight sight;
 
     *loss = 0;
     if (counts(t))
-        *loss = own_loss(b, w, rows, &targets, grad);
+        *loss = own_loss(b, rows, output, &targets, grad);
     else if (grad)
-        memset(grad, 0, (size_t)count * sizeof *grad);
+        memset(grad, 0, (size_t)(rows * outputs) * sizeof *grad);
     if (!t->term_count)
         return MOPT_OK;
     sight = look(b, w, index, rows, &targets, grad);
@@ -157,7 +161,7 @@ static int32_t change(void *user, int64_t tensor, int64_t first, int64_t count)
 {
     const batch *b = user;
     mopt_trainer *t = b->t;
-    moi_slice slice = {tensor, first, count};
+    moi_slice slice = {tensor, first, count, 0};
 
     if (!t->fused)
         return moi_cancel_check(t->cancel);
@@ -261,10 +265,10 @@ static int32_t backward_rows(void *user, int32_t lane, int64_t piece)
 
 static int32_t gradients(void *user, int32_t lane, int64_t piece)
 {
-    batch *b = user;
+    const batch *b = user;
 
-    return moi_plan_gradients(b->t->worker.plan, lane, piece, b->count,
-                              b->grads, b->hook, b);
+    return moi_plan_gradients(b->t->worker.plan, lane, piece, b->parts,
+                              b->part_count);
 }
 
 static int32_t forward(batch *b)
@@ -280,10 +284,11 @@ static int32_t backward(batch *b)
     int32_t rc;
 
     if (b->lanes == 1)
-        return moi_plan_backward(w->plan, moi_model_weights(t->model),
-                                 b->count, &b->pass, b->grads, b->hook, b);
+        return moi_plan_backward_parts(w->plan, moi_model_weights(t->model),
+                                       b->count, &b->pass, b->parts,
+                                       b->part_count);
     rc = moi_share(t->ctx, b->lanes, b->lanes, backward_rows, b);
-    if (!rc)
+    if (!rc && !(t->team && t->team->sure))
         rc = moi_cancel_check(t->cancel);
     return rc ? rc
               : moi_share(t->ctx, b->lanes, moi_plan_pieces(w->plan),
@@ -306,43 +311,84 @@ static int32_t lanes_of(const batch *b)
     return most < 1 ? 1 : most < lanes ? (int32_t)most : lanes;
 }
 
-/* Work a chunk out that begins at a row of the batch; with its gradient if
- * there is a hook, and the loss is a number. */
-static int32_t work_chunk(batch *b, int64_t at, int64_t size, double *loss)
+/* Take a chunk forward that begins at a row of the batch. */
+static int32_t open_chunk(batch *b, int64_t at, int64_t size)
 {
-    mopt_trainer *t = b->t;
-    moi_worker *w = &t->worker;
-    moi_real *grad = b->hook ? moi_plan_output_grad(w->plan) : NULL;
-    int32_t rc;
-
     b->at = at;
     b->count = b->rows - at < size ? b->rows - at : size;
     b->lanes = lanes_of(b);
     b->pass.row = at;
-    rc = forward(b);
+    return forward(b);
+}
+
+/* Work a chunk out; with its gradient if that is wanted, and the loss is a
+ * number. */
+static int32_t work_chunk(batch *b, int64_t at, int64_t size, double *loss)
+{
+    int32_t rc = open_chunk(b, at, size);
+    moi_part all = {0, b->count, b->t->worker.grads, 0, b->hook, b};
+
     if (!rc)
-        rc = chunk_loss(b, w, b->index + at, b->count, grad, loss);
+        rc = rows_loss(b, 0, b->count, loss);
+    b->parts = &all;
+    b->part_count = 1;
     return !rc && b->hook && isfinite(*loss) ? backward(b) : rc;
 }
 
-/* This rank's parts of the batch; then the loss of all of it. */
-static int32_t work_parts(batch *b)
-{
-    moi_team *team = b->t->team;
-    int32_t rc = MOPT_OK;
+/* ---- a batch in parts ---- */
 
-    moi_team_begin(team, b->rows, b->hook != NULL);
-    for (int64_t p = team->first; !rc && p < team->first + team->count; p++) {
+/* Neighbouring parts, so many, that go through the model together. Extra terms
+ * see one at a time. */
+static int64_t stripe_of(const mopt_trainer *t)
+{
+    int64_t parts = t->set.chunk / t->team->rows;
+
+    return t->term_count || parts < 1 ? 1 : parts;
+}
+
+static int32_t open_stripe(batch *b, int64_t first, int64_t parts)
+{
+    mopt_trainer *t = b->t;
+    moi_team *team = t->team;
+    int32_t rc = open_chunk(b, first * team->rows, parts * team->rows);
+
+    b->parts = team->list;
+    b->part_count = parts;
+    for (int64_t i = 0; !rc && i < parts; i++) {
+        int64_t at = i * team->rows, left = b->count - at;
+        int64_t rows = left < team->rows ? left : team->rows;
         double loss = 0;
 
+        rc = rows_loss(b, at, rows, &loss);
+        moi_team_note(team, first + i, loss);
         if (b->hook)
-            b->grads = moi_team_room(team);
-        rc = work_chunk(b, p * team->rows, team->rows, &loss);
-        moi_team_note(team, p, loss);
-        if (b->hook)
-            moi_team_push(team);
+            moi_team_list(team, first + i, at, rows, &team->list[i]);
     }
-    return moi_team_agree(b->t, rc, &b->loss);
+    return rc;
+}
+
+/* This rank's parts of the batch; and once the losses of all are known, the
+ * loss of all of it. Only then the last gradients, which travel at once. */
+static int32_t work_parts(batch *b)
+{
+    mopt_trainer *t = b->t;
+    moi_team *team = t->team;
+    int64_t stripe = stripe_of(t), at, limit;
+    int32_t rc = MOPT_OK;
+
+    moi_team_begin(t, b->rows, b->rate, b->hook != NULL);
+    limit = team->first + team->count;
+    for (at = team->first; !rc && at + stripe < limit; at += stripe) {
+        rc = open_stripe(b, at, stripe);
+        if (!rc && b->hook)
+            rc = backward(b);
+    }
+    if (!rc && at < limit)
+        rc = open_stripe(b, at, limit - at);
+    rc = moi_team_agree(t, rc, &b->loss);
+    if (rc || !b->hook || !isfinite(b->loss))
+        return rc;
+    return at < limit ? backward(b) : MOPT_OK;
 }
 
 /* Work the batch out, chunk by chunk. A loss that is no number ends it: the
@@ -355,7 +401,6 @@ static int32_t work(batch *b)
     if (b->t->team)
         return work_parts(b);
     b->loss = 0;
-    b->grads = b->t->worker.grads;
     for (int64_t at = 0; !rc && at < b->rows && isfinite(b->loss);
          at += chunk) {
         double loss = 0;
@@ -398,7 +443,7 @@ static int32_t finish(batch *b)
     double scale = 1;
     int32_t rc;
 
-    if (t->fused) {
+    if (t->fused || (t->team && t->team->eager)) {
         moi_update_cap(t);
         return moi_annex_update(t, b->rate, 1);
     }

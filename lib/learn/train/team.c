@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -71,24 +72,57 @@ static int32_t compare(mopt_trainer *t, mopt_group *group)
 
 /* ---- parts ---- */
 
-static int32_t take_room(mopt_trainer *t, moi_team *team)
+static int64_t most_places(const moi_team *team)
+{
+    int64_t most = 0;
+
+    for (int32_t i = 0; i < mopt_group_size(team->group); i++) {
+        int64_t count = 0;
+
+        for (int64_t k = 0; k < team->bucket_count; k++)
+            count += team->buckets[k].blocks[i + 1] -
+                     team->buckets[k].blocks[i];
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+static int32_t take_lists(mopt_trainer *t, moi_team *team)
 {
     int32_t size = mopt_group_size(team->group);
-    int64_t parts = moi_parts_choose(t->set.parts, t->set.batch,
-                                     t->set.chunk, size);
-    int64_t places = t->block_count / size + 1;
 
-    team->rows = (t->set.batch + parts - 1) / parts;
-    team->most = (t->set.batch + team->rows - 1) / team->rows;
-    team->cuts = moi_alloc(t->ctx, size + 1, sizeof *team->cuts);
+    team->places = most_places(team);
     team->words = team->most + MOI_TEAM_FLAGS;
     team->said = moi_calloc(t->ctx, team->words, sizeof *team->said);
     team->heard = moi_calloc(t->ctx, team->words * size, sizeof *team->heard);
-    team->sums = moi_calloc(t->ctx, places * (size + 1), sizeof *team->sums);
-    if (!team->cuts || !team->said || !team->heard || !team->sums)
+    team->sums = moi_calloc(t->ctx, team->places * ((int64_t)size + 1),
+                            sizeof *team->sums);
+    team->list = moi_calloc(t->ctx, team->most, sizeof *team->list);
+    team->tells = moi_calloc(t->ctx, team->most, sizeof *team->tells);
+    if (!team->said || !team->heard || !team->sums || !team->list ||
+        !team->tells)
         return MOPT_ENOMEM;
-    moi_shard_cut(t, team);
-    return moi_reduction_create(team->group, team->most, t->size, team->cuts,
+    for (int64_t p = 0; p < team->most; p++)
+        team->tells[p] = (moi_tell){t, p};
+    return MOPT_OK;
+}
+
+static int32_t take_room(mopt_trainer *t, moi_team *team)
+{
+    int64_t parts = moi_parts_choose(t->set.parts, t->set.batch,
+                                     t->set.chunk,
+                                     mopt_group_size(team->group));
+    int32_t rc;
+
+    team->rows = (t->set.batch + parts - 1) / parts;
+    team->most = (t->set.batch + team->rows - 1) / team->rows;
+    rc = moi_buckets_make(t, team);
+    if (!rc)
+        rc = take_lists(t, team);
+    if (rc)
+        return rc;
+    return moi_reduction_create(team->group, team->most, t->size, team->widest,
+                                moi_plan_adds(t->worker.plan, team->rows),
                                 &team->reduction);
 }
 
@@ -124,7 +158,10 @@ void moi_team_free(moi_team *team)
         return;
     ctx = team->ctx;
     moi_reduction_free(team->reduction);
-    moi_free(ctx, team->cuts);
+    moi_free(ctx, team->buckets);
+    moi_free(ctx, team->marks);
+    moi_free(ctx, team->list);
+    moi_free(ctx, team->tells);
     moi_free(ctx, team->said);
     moi_free(ctx, team->heard);
     moi_free(ctx, team->sums);
@@ -134,24 +171,41 @@ void moi_team_free(moi_team *team)
 
 /* ---- a batch ---- */
 
-void moi_team_begin(moi_team *team, int64_t rows, int32_t gradients)
+void moi_team_begin(mopt_trainer *t, int64_t rows, double rate,
+                    int32_t gradients)
 {
+    moi_team *team = t->team;
+
     team->parts = (rows + team->rows - 1) / team->rows;
     moi_reduction_deal(team->reduction, team->parts, &team->first,
                        &team->count);
     if (gradients)
         moi_reduction_begin(team->reduction, team->parts);
     memset(team->said, 0, (size_t)team->words * sizeof *team->said);
+    team->eager = t->set.clip_norm <= 0 && !t->rule.search && !t->annex;
+    team->rate = rate;
+    team->status = MOPT_OK;
+    team->sure = 0;
 }
 
-moi_real *moi_team_room(moi_team *team)
+/* Some gradients of a part are there. */
+static int32_t join(void *user, int64_t tensor, int64_t first, int64_t count)
 {
-    return (moi_real *)(void *)moi_reduction_room(team->reduction);
+    const moi_tell *tell = user;
+    const mopt_trainer *t = tell->t;
+    int64_t at = moi_model_param(t->model, tensor)->offset + first;
+
+    moi_reduction_join(t->team->reduction, tell->part, at, count);
+    return t->team->sure ? MOPT_OK : moi_cancel_check(t->cancel);
 }
 
-void moi_team_push(moi_team *team)
+void moi_team_list(const moi_team *team, int64_t part, int64_t first,
+                   int64_t rows, moi_part *out)
 {
-    moi_reduction_push(team->reduction);
+    *out = (moi_part){.first = first, .rows = rows, .on_grads = join,
+                      .user = &team->tells[part]};
+    out->grads = (moi_real *)(void *)moi_reduction_place(
+        team->reduction, part, &out->onto);
 }
 
 void moi_team_note(moi_team *team, int64_t part, double loss)
@@ -211,18 +265,21 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
     team->due = heard(team, 0)[team->most + 2] > 0;
     *loss = add_losses(team);
     team->known = 0;
+    team->sure = 1;
     return MOPT_OK;
 }
 
 int32_t moi_team_add_up(mopt_trainer *t)
 {
-    moi_reduction *r = t->team->reduction;
-    int32_t rc = moi_reduction_scatter(r, NULL);
+    moi_team *team = t->team;
+    int32_t rc = MOPT_OK;
 
+    for (int64_t i = 0; !rc && i < team->bucket_count; i++)
+        rc = moi_bucket_carry(t, &team->buckets[i]);
     /* A line search asks how steep the whole gradient is. */
-    if (rc || !t->rule.search)
-        return rc;
-    return moi_reduction_gather(r, moi_reduction_result(r), NULL);
+    for (int64_t i = 0; !rc && t->rule.search && i < team->bucket_count; i++)
+        rc = moi_bucket_gather(t, &team->buckets[i], moi_team_gradient(team));
+    return rc || !team->eager ? rc : moi_team_settle(t, team->status);
 }
 
 moi_real *moi_team_gradient(const moi_team *team)

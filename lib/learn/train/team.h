@@ -11,24 +11,48 @@
 
 #include "backend/real.h"
 #include "group/reduction.h"
+#include "learn/nn/plan.h"
 
 struct mopt_trainer;
 
 #define MOI_TEAM_FLAGS 3 /* status, late, due */
+
+/* A stretch of the weights that travels at once. */
+typedef struct moi_bucket {
+    const int64_t *blocks; /* [size + 1], where each rank's blocks begin */
+    const int64_t *cuts;   /* the same, in weights */
+    int64_t state;         /* of this rank's piece, in its folded state */
+} moi_bucket;
+
+/* Who is told of a part's gradients. */
+typedef struct moi_tell {
+    struct mopt_trainer *t;
+    int64_t part;
+} moi_tell;
 
 typedef struct moi_team {
     mopt_context *ctx;
     mopt_group *group;
     mopt_group *own; /* of one rank, where the host gave none; or NULL */
     moi_reduction *reduction;
-    int64_t *cuts;   /* [size + 1], pieces of a block */
+    moi_bucket *buckets; /* in the order of sending */
+    int64_t bucket_count;
+    int64_t *marks;      /* what buckets point to */
+    int64_t mine, widest; /* weights that this rank changes; of a bucket */
+    moi_part *list;      /* parts that are worked out together */
+    moi_tell *tells;     /* [most] */
     int64_t rows;    /* a part */
     int64_t most;    /* parts of a batch, at most */
     int64_t parts, first, count; /* of the running batch: all, this rank's */
     int64_t words;   /* that a rank tells of a step */
     double *said;    /* [words], by this rank: losses of parts, then flags */
     double *heard;   /* [size][words] */
-    double *sums;    /* of blocks: this rank's, then every rank's */
+    double *sums;    /* of blocks: this rank's, then every rank's, each */
+    int64_t places;  /* with so many places */
+    double rate;     /* of the running step */
+    int32_t eager;   /* weights change while others' gradients are summed */
+    int32_t status;  /* of changing them */
+    int32_t sure;    /* all go through with the step: no cancelling now */
     int32_t late;    /* a rank's time is over */
     int32_t due;     /* the first rank's clock wants a checkpoint */
     int32_t folded;  /* the state is this rank's piece alone: shard.c */
@@ -41,19 +65,25 @@ int32_t moi_team_create(struct mopt_trainer *t, mopt_group *group,
                         moi_team **out);
 void moi_team_free(moi_team *team);
 
-/* Deal a batch of some rows out; with gradients, the last ones are gone. */
-void moi_team_begin(moi_team *team, int64_t rows, int32_t gradients);
+/* Deal a batch of some rows out, for a step of this rate; with gradients, the
+ * last ones are gone. */
+void moi_team_begin(struct mopt_trainer *t, int64_t rows, double rate,
+                    int32_t gradients);
 
-/* Where the gradient of the next part goes; it is there, with its loss. */
-moi_real *moi_team_room(moi_team *team);
-void moi_team_push(moi_team *team);
+/* A part of this rank for a plan, in which it has some rows; and its loss. */
+void moi_team_list(const moi_team *team, int64_t part, int64_t first,
+                   int64_t rows, moi_part *out);
 void moi_team_note(moi_team *team, int64_t part, double loss);
 
-/* After a rank's parts, which ended with a status: has anybody failed? *loss
- * receives the whole batch's. The rank's own error comes first. */
+/* Once the losses of a rank's parts are known, which ended with a status: has
+ * anybody failed? *loss receives the whole batch's. The rank's own error comes
+ * first. If all are well and the loss is a number, the step must be gone
+ * through with. */
 int32_t moi_team_agree(struct mopt_trainer *t, int32_t status, double *loss);
 
-/* Add the gradients up: moi_team_gradient is the batch's. */
+/* Once all gradients are there: add them up. With an eager team the step is
+ * done then; else moi_team_gradient is the batch's, in this rank's blocks; for
+ * a line search, everywhere. */
 int32_t moi_team_add_up(struct mopt_trainer *t);
 moi_real *moi_team_gradient(const moi_team *team);
 

@@ -78,10 +78,8 @@ static int32_t join(mopt_trainer *t, mopt_group *group)
     rc = moi_shard_unfold(t);
     if (!rc)
         rc = moi_team_create(t, group, &team);
-    if (rc) {
-        moi_shard_recut(t);
+    if (rc)
         return rc;
-    }
     moi_team_free(t->team);
     t->team = team;
     moi_shard_fold(t);

@@ -50,10 +50,15 @@ typedef struct moi_tuning {
     double anchor; /* how strongly it is pulled to where it was */
 } moi_tuning;
 
-/* Some of a tensor's reals. */
+/* Some of a tensor's reals. Its state lies so much before where it would in
+ * arrays of the whole. */
 typedef struct moi_slice {
-    int64_t tensor, first, count;
+    int64_t tensor, first, count, shift;
 } moi_slice;
+
+/* Weights of a block: small enough for gradients and states to be in the cache
+ * with them, and for ranks to have about as many. */
+#define MOI_BLOCK_WEIGHTS 8192
 
 /* Settings for the tensors that match a pattern. */
 typedef struct moi_group {
@@ -147,8 +152,7 @@ struct mopt_trainer {
     int64_t size;  /* of a block, in reals */
     moi_worker worker;
     moi_real *total;             /* gradients of a batch of several chunks */
-    moi_real *state[MOI_STATES]; /* of the rule, from a weight on */
-    int64_t state_first;
+    moi_real *state[MOI_STATES]; /* of the rule: moi_slice.shift */
     moi_real *kept;              /* the best weights, or the last good ones */
     moi_real *origin;            /* where a line search starts */
     moi_real *norms; /* room for max_norm, a unit each: one a lane */
@@ -157,7 +161,6 @@ struct mopt_trainer {
     moi_real *rooms; /* for augmentation, a row each: one a lane */
     moi_slice *blocks; /* all weights in pieces, by the model alone */
     int64_t block_count;
-    int64_t block_first, block_limit; /* those that this rank changes */
     double *sums; /* one a block */
     int64_t *order;              /* [rows], for epoch `ordered` */
     int64_t ordered;
@@ -209,7 +212,10 @@ void moi_update_cap(mopt_trainer *t);
 /* What clip_norm scales all gradients by; MOPT_EDIVERGED. */
 int32_t moi_update_clip(mopt_trainer *t, double *scale);
 
-/* Change all weights by gradients times scale; MOPT_EDIVERGED. */
+/* Change the weights of some blocks by gradients times scale; or all, those of
+ * this rank first and then everybody's; MOPT_EDIVERGED. */
+int32_t moi_update_blocks(mopt_trainer *t, int64_t first, int64_t limit,
+                          double rate, double scale);
 int32_t moi_step_update(mopt_trainer *t, double rate, double scale);
 
 /* Fail because the gradient of a tensor is not finite. */
@@ -217,11 +223,19 @@ int32_t moi_step_fail(const mopt_trainer *t, const char *name);
 moi_real *moi_step_gradient(const mopt_trainer *t);
 double moi_step_gradient_norm(const mopt_trainer *t);
 
-/* shard.c: which weights this rank changes: for a team in the making. */
-void moi_shard_cut(mopt_trainer *t, struct moi_team *team);
+/* bucket.c: the buckets of a team in the making. */
+int32_t moi_buckets_make(const mopt_trainer *t, struct moi_team *team);
 
-/* The same as it was before: of the team that there is, or all. */
-void moi_shard_recut(mopt_trainer *t);
+/* Once this rank's gradients of a bucket are there: sum them up over the ranks
+ * and, if the team is eager, change the weights and hand them round. */
+int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b);
+
+/* Hand every rank's piece of a bucket of an array to all. */
+int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
+                          moi_real *data);
+
+/* shard.c: say of every block where its state lies. */
+void moi_shard_place(mopt_trainer *t);
 
 /* Keep the state of this rank's piece alone, unless there is no memory for
  * changing; have room for all of it, the own piece right; and the same at the

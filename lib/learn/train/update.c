@@ -47,7 +47,7 @@ int32_t moi_update_slice(mopt_trainer *t, const moi_slice *slice, double rate,
     if (moi_update_sleeps(t, slice->tensor))
         return MOPT_OK;
     for (int32_t k = 0; k < t->rule.states; k++)
-        state[k] = t->state[k] + at - t->state_first;
+        state[k] = t->state[k] + at - slice->shift;
     atomic_store(&t->touched, 1);
     if (t->anchors)
         moi_anchor_pull(t, slice, g);
@@ -64,19 +64,46 @@ int32_t moi_update_slice(mopt_trainer *t, const moi_slice *slice, double rate,
 
 /* ---- passes over all of them ---- */
 
-/* A pass over all blocks. */
+/* A pass over blocks. */
 typedef struct pass {
     mopt_trainer *t;
+    int64_t first; /* the block of piece 0 */
     moi_real *grads;
     double rate, scale; /* of an update */
     double limit;       /* clamp to it before measuring, 0: as they are */
 } pass;
 
-static int32_t update_block(void *user, int32_t lane, int64_t block)
+static int32_t run(pass *all, int64_t first, int64_t limit,
+                   moi_piece_fn piece)
+{
+    const mopt_trainer *t = all->t;
+
+    all->first = first;
+    return moi_share(t->ctx, moi_step_lanes(t), limit - first, piece, all);
+}
+
+/* Over the blocks that this rank changes. */
+static int32_t run_own(pass *all, moi_piece_fn piece)
+{
+    const mopt_trainer *t = all->t;
+    int32_t rank, rc = MOPT_OK;
+
+    if (!t->team)
+        return run(all, 0, t->block_count, piece);
+    rank = mopt_group_rank(t->team->group);
+    for (int64_t i = 0; !rc && i < t->team->bucket_count; i++) {
+        const int64_t *blocks = t->team->buckets[i].blocks;
+
+        rc = run(all, blocks[rank], blocks[rank + 1], piece);
+    }
+    return rc;
+}
+
+static int32_t update_block(void *user, int32_t lane, int64_t piece)
 {
     const pass *all = user;
     mopt_trainer *t = all->t;
-    const moi_slice *slice = &t->blocks[t->block_first + block];
+    const moi_slice *slice = &t->blocks[all->first + piece];
     const moi_param *p = moi_model_param(t->model, slice->tensor);
 
     (void)lane;
@@ -110,43 +137,47 @@ void moi_update_cap(mopt_trainer *t)
                   cap, t);
 }
 
+int32_t moi_update_blocks(mopt_trainer *t, int64_t first, int64_t limit,
+                          double rate, double scale)
+{
+    pass all = {t, 0, moi_step_gradient(t), rate, scale, 0};
+
+    return run(&all, first, limit, update_block);
+}
+
 int32_t moi_step_update(mopt_trainer *t, double rate, double scale)
 {
-    pass all = {t, moi_step_gradient(t), rate, scale, 0};
-    int32_t rc = moi_share(t->ctx, moi_step_lanes(t),
-                           t->block_limit - t->block_first, update_block,
-                           &all);
+    pass all = {t, 0, moi_step_gradient(t), rate, scale, 0};
+    int32_t rc = moi_shard_share(t, run_own(&all, update_block));
 
-    rc = moi_shard_share(t, rc);
     if (!rc)
         moi_update_cap(t);
     return rc;
 }
 
 /* Into sums: squares of a block of gradients, clamped where that is wanted. */
-static int32_t measure_block(void *user, int32_t lane, int64_t block)
+static int32_t measure_block(void *user, int32_t lane, int64_t piece)
 {
     const pass *all = user;
     const mopt_trainer *t = all->t;
-    const moi_slice *slice = &t->blocks[t->block_first + block];
+    const moi_slice *slice = &t->blocks[all->first + piece];
     moi_real *g = all->grads + slice->first +
                   moi_model_param(t->model, slice->tensor)->offset;
 
     (void)lane;
     if (all->limit > 0)
         moi_grads_clamp(slice->count, g, all->limit);
-    t->sums[t->block_first + block] = t->frozen[slice->tensor]
-                         ? 0 : moi_grads_dot(slice->count, g, g);
+    t->sums[all->first + piece] =
+        t->frozen[slice->tensor] ? 0 : moi_grads_dot(slice->count, g, g);
     return MOPT_OK;
 }
 
 /* Into sums: those of this rank's blocks. */
 static void measure(const mopt_trainer *t, double limit)
 {
-    pass all = {(mopt_trainer *)t, moi_step_gradient(t), 0, 1, limit};
+    pass all = {(mopt_trainer *)t, 0, moi_step_gradient(t), 0, 1, limit};
 
-    moi_share(t->ctx, moi_step_lanes(t), t->block_limit - t->block_first,
-              measure_block, &all);
+    run_own(&all, measure_block);
 }
 
 static double add_sums(const mopt_trainer *t)
@@ -162,7 +193,7 @@ static double add_sums(const mopt_trainer *t)
  * gradients are at hand. */
 double moi_step_gradient_norm(const mopt_trainer *t)
 {
-    if (!isnan(t->norm) || t->block_limit - t->block_first < t->block_count)
+    if (!isnan(t->norm) || (t->team && mopt_group_size(t->team->group) > 1))
         return t->norm;
     measure(t, 0);
     return sqrt(add_sums(t) + moi_annex_norm2(t));

@@ -328,7 +328,7 @@ static void step(mopt_context *ctx, layer *l, int32_t fused)
                                     fused ? l->relu : NULL, l->dx,
                                     l->scratch));
     kit_ok(moi_dense_backward_weight(ctx, l->rows, l->in, l->out, 0, l->in,
-                                     l->x, l->dy, l->dw,
+                                     l->x, l->dy, 0, l->dw,
                                      fused ? l->db : NULL, l->scratch));
 }
 
@@ -382,6 +382,42 @@ START_TEST(dense_layers_are_the_same_on_every_backend)
 }
 END_TEST
 
+/* A sum on top of another has the bits of two products and a pass. */
+START_TEST(weight_gradients_come_on_top_of_others)
+{
+    static const int64_t shapes[][3] = {
+        {32, 100, 128}, {64, 49, 17}, {512, 7, 65}, {3, 1, 1}, {5, 2, 10},
+    };
+    mopt_context *ctx = kit_begin();
+    const int64_t *shape = shapes[_i];
+    layer one = make_layer(shape[0], shape[1], shape[2]);
+    int64_t count = one.in * one.out;
+    float *total = guarded(count), *sums = guarded(one.out);
+    step(ctx, &one, 1);
+    for (int64_t i = 0; i < count; i++)
+        total[i] = (float)(i % 7) / 3;
+    for (int64_t j = 0; j < one.out; j++)
+        sums[j] = (float)j / 3;
+    kit_ok(moi_dense_backward_weight(ctx, one.rows, one.in, one.out, 0, one.in,
+                                     one.x, one.dy, 1, total, sums,
+                                     one.scratch));
+    for (int64_t i = 0; i < count; i++)
+        ck_assert_float_eq(total[i], (float)(i % 7) / 3 + one.dw[i]);
+    for (int64_t j = 0; j < one.out; j++)
+        ck_assert_float_eq(sums[j], (float)j / 3 + one.db[j]);
+    ck_assert(!moi_dense_adds(ctx, 513));
+    drop(total, count);
+    drop(sums, one.out);
+    clear_step(&one);
+    drop(one.x, one.rows * one.in);
+    drop(one.w, count);
+    drop(one.bias, one.out);
+    drop(one.dy, one.rows * one.out);
+    drop(one.relu, one.rows * one.in);
+    kit_end(ctx);
+}
+END_TEST
+
 START_TEST(a_failing_backend_is_told)
 {
     mopt_context *ctx = kit_begin();
@@ -394,8 +430,8 @@ START_TEST(a_failing_backend_is_told)
     kit_says("backend 'host': sgemm returned -1");
     kit_fails(moi_dense_backward_input(ctx, 2, 2, 2, one, one, one, out, NULL),
               MOPT_EBACKEND);
-    kit_fails(moi_dense_backward_weight(ctx, 2, 2, 2, 0, 2, one, one, out,
-                                        out, NULL), MOPT_EBACKEND);
+    kit_fails(moi_dense_backward_weight(ctx, 2, 2, 2, 0, 2, one, one, 0,
+                                        out, out, NULL), MOPT_EBACKEND);
     ctx->backend = moi_backend_default();
     kit_end(ctx);
 }
@@ -414,6 +450,7 @@ Suite *kit_suite(void)
     tests = tcase_create("dense");
     tcase_add_loop_test(tests, dense_layers_are_the_same_on_every_backend, 0,
                         24);
+    tcase_add_loop_test(tests, weight_gradients_come_on_top_of_others, 0, 5);
     tcase_add_test(tests, a_failing_backend_is_told);
     suite_add_tcase(suite, tests);
     return suite;

@@ -121,31 +121,51 @@ END_TEST
 
 typedef struct share {
     int64_t parts, n;
+    int32_t onto;
 } share;
+
+/* This rank's part p, in two stretches. */
+static void put_part(const share *s, const moi_reduction *r, int64_t p)
+{
+    int32_t onto = 0;
+    float *place = moi_reduction_place(r, p, &onto);
+    for (int64_t i = 0; i < s->n; i++)
+        place[i] = ranks_number((int32_t)p, i) + (onto ? place[i] : 0);
+    moi_reduction_join(r, p, s->n / 3, s->n - s->n / 3);
+    moi_reduction_join(r, p, 0, s->n / 3);
+}
+
+/* The second stretch first. */
+static int32_t add_stretches(const share *s, mopt_group *g, moi_reduction *r)
+{
+    const int64_t ends[] = {s->n / 3, s->n, 0, s->n / 3};
+    int32_t rc = MOPT_OK, size = mopt_group_size(g);
+    for (int k = 0; k < 4 && rc == MOPT_OK; k += 2) {
+        int64_t cuts[16];
+        for (int32_t i = 0; i <= size; i++)
+            cuts[i] = ends[k] + (ends[k + 1] - ends[k]) * i * i /
+                                    (size * size);
+        rc = moi_reduction_scatter(r, cuts, NULL);
+        if (rc == MOPT_OK)
+            rc = moi_group_gather_cuts(g, moi_reduction_result(r), cuts, NULL);
+    }
+    return rc;
+}
 
 /* Twice, so that the second begins with what the first left. */
 static int32_t add_parts(void *user, mopt_group *g)
 {
     const share *s = user;
     moi_reduction *r = NULL;
-    int64_t cuts[16], first = 0, count = 0;
-    int32_t size = mopt_group_size(g);
-    for (int32_t i = 0; i <= size; i++)
-        cuts[i] = s->n * i * i / (size * size);
-    int32_t rc = moi_reduction_create(g, s->parts, s->n, cuts, &r);
+    int64_t first = 0, count = 0;
+    int32_t rc = moi_reduction_create(g, s->parts, s->n, s->n, s->onto, &r);
     for (int64_t parts = s->parts; parts > 0 && rc == MOPT_OK;
          parts = parts > 1 ? parts / 2 : 0) {
         moi_reduction_deal(r, parts, &first, &count);
         moi_reduction_begin(r, parts);
-        for (int64_t p = first; p < first + count; p++) {
-            float *room = moi_reduction_room(r);
-            for (int64_t i = 0; i < s->n; i++)
-                room[i] = ranks_number((int32_t)p, i);
-            moi_reduction_push(r);
-        }
-        rc = moi_reduction_scatter(r, NULL);
-        if (rc == MOPT_OK)
-            rc = moi_reduction_gather(r, moi_reduction_result(r), NULL);
+        for (int64_t p = first; p < first + count; p++)
+            put_part(s, r, p);
+        rc = add_stretches(s, g, r);
         for (int64_t i = 0; i < s->n && rc == MOPT_OK; i++)
             if (moi_reduction_result(r)[i] != ranks_sum((int32_t)parts, i))
                 rc = MOPT_EINTERNAL;
@@ -159,7 +179,8 @@ START_TEST(parts_have_one_sum_for_any_number_of_ranks)
     const int64_t parts[] = {1, 2, 3, 7, 8, 16, 21};
     for (int32_t size = 1; size <= 9; size++)
         for (int p = 0; p < 7; p++)
-            on_all(size, add_parts, &(share){parts[p], 100});
+            for (int32_t onto = 0; onto < 2; onto++)
+                on_all(size, add_parts, &(share){parts[p], 100, onto});
 }
 END_TEST
 

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/bucket.c: stretches of the weights that travel at once.
+ *
+ * A bucket is a run of blocks (update.c), some for each rank: it sums their
+ * gradients over the ranks, changes them and hands them to the others. Buckets
+ * go in the order in which a backward pass is done with them: the last tensor
+ * first, a large one from its beginning. */
+#include "base/memory.h"
+#include "learn/train/trainer.h"
+
+#define WEIGHTS 131072 /* of a bucket: 512 KB pay for a message's delay */
+
+static int64_t place_of(const mopt_trainer *t, int64_t block)
+{
+    const moi_slice *slice = &t->blocks[block];
+
+    if (block == t->block_count)
+        return t->size;
+    return moi_model_param(t->model, slice->tensor)->offset + slice->first;
+}
+
+/* Where the bucket ends that begins at a block: a large tensor has buckets of
+ * its own, small ones are together. */
+static int64_t end_of(const mopt_trainer *t, int64_t first, int64_t wanted)
+{
+    int64_t end = first + 1;
+
+    while (end < t->block_count &&
+           place_of(t, end) - place_of(t, first) < wanted) {
+        const moi_slice *next = &t->blocks[end];
+
+        if (next->first == 0 &&
+            moi_model_param(t->model, next->tensor)->count >= wanted)
+            break;
+        end++;
+    }
+    return end;
+}
+
+/* Each rank's blocks of first .. limit-1: as many weights for each as can be
+ * had. */
+static void cut(const mopt_trainer *t, int64_t first, int64_t limit,
+                int32_t size, int64_t *blocks, int64_t *cuts)
+{
+    int64_t at = first, start = place_of(t, first);
+    int64_t weights = place_of(t, limit) - start;
+
+    for (int32_t i = 0; i <= size; i++) {
+        int64_t wanted = start + weights / size * i + weights % size * i / size;
+
+        while (at < limit &&
+               place_of(t, at) + place_of(t, at + 1) < 2 * wanted)
+            at++;
+        blocks[i] = i == size ? limit : at;
+        cuts[i] = place_of(t, blocks[i]);
+    }
+}
+
+/* Fill buckets in, or with NULL only count them. */
+static int64_t list(const mopt_trainer *t, moi_team *team, int64_t *marks)
+{
+    int32_t size = mopt_group_size(team->group);
+    int64_t wanted = WEIGHTS < (int64_t)size * MOI_BLOCK_WEIGHTS
+                         ? (int64_t)size * MOI_BLOCK_WEIGHTS : WEIGHTS;
+    int64_t count = 0;
+
+    for (int64_t at = 0, end; at < t->block_count; at = end, count++) {
+        end = end_of(t, at, wanted);
+        if (!marks)
+            continue;
+        team->buckets[count] = (moi_bucket){
+            .blocks = marks, .cuts = marks + size + 1};
+        cut(t, at, end, size, marks, marks + size + 1);
+        marks += 2 * (size + 1);
+    }
+    return count;
+}
+
+/* Turn the list round, but for those that begin in the same tensor. */
+static void arrange(const mopt_trainer *t, const moi_bucket *from,
+                    moi_bucket *to, int64_t count)
+{
+    for (int64_t end = count, first; end > 0; end = first) {
+        for (first = end - 1; first > 0; first--)
+            if (t->blocks[from[first - 1].blocks[0]].tensor !=
+                t->blocks[from[end - 1].blocks[0]].tensor)
+                break;
+        for (int64_t i = first; i < end; i++)
+            *to++ = from[i];
+    }
+}
+
+/* Where this rank's pieces lie in its state; and the largest of them. */
+static void place_state(moi_team *team)
+{
+    int32_t rank = mopt_group_rank(team->group);
+
+    team->mine = team->widest = 0;
+    for (int64_t i = 0; i < team->bucket_count; i++) {
+        moi_bucket *b = &team->buckets[i];
+        int64_t width = b->cuts[rank + 1] - b->cuts[rank];
+
+        b->state = team->mine;
+        team->mine += width;
+        if (width > team->widest)
+            team->widest = width;
+    }
+}
+
+int32_t moi_buckets_make(const mopt_trainer *t, moi_team *team)
+{
+    int64_t count = list(t, team, NULL);
+    int64_t marks = 2 * ((int64_t)mopt_group_size(team->group) + 1);
+    moi_bucket *lined = moi_calloc(t->ctx, count, sizeof *lined);
+
+    team->buckets = moi_calloc(t->ctx, count, sizeof *team->buckets);
+    team->marks = moi_calloc(t->ctx, count * marks, sizeof *team->marks);
+    if (!lined || !team->buckets || !team->marks) {
+        moi_free(t->ctx, lined);
+        return MOPT_ENOMEM;
+    }
+    team->bucket_count = list(t, team, team->marks);
+    for (int64_t i = 0; i < count; i++)
+        lined[i] = team->buckets[i];
+    arrange(t, lined, team->buckets, count);
+    moi_free(t->ctx, lined);
+    place_state(team);
+    return MOPT_OK;
+}
+
+int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
+                          moi_real *data)
+{
+    return moi_group_gather_cuts(t->team->group, (float *)(void *)data,
+                                 b->cuts, NULL);
+}
+
+/* An update that fails is told when all have come by: the others wait for this
+ * rank's weights. */
+int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b)
+{
+    moi_team *team = t->team;
+    int32_t rank = mopt_group_rank(team->group);
+    int32_t rc = moi_reduction_scatter(team->reduction, b->cuts, NULL), status;
+
+    if (rc || !team->eager)
+        return rc;
+    status = moi_update_blocks(t, b->blocks[rank], b->blocks[rank + 1],
+                               team->rate, 1);
+    if (status && !team->status)
+        team->status = status;
+    return moi_bucket_gather(t, b, moi_model_weights(t->model));
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/train/test_buckets.c: ranks that train a model of several buckets:
+ * the same bits for any number of them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "learn/nn/model.h"
+#include "school.h"
+
+#define ROWS 150
+
+static mopt_context *ctx;
+static mopt_dataset *train, *validation;
+
+static void setup(void)
+{
+    ctx = kit_begin();
+    train = school_clouds(ctx, ROWS, 1.5, 1);
+    validation = school_clouds(ctx, 60, 1.5, 2);
+}
+
+static void teardown(void)
+{
+    mopt_dataset_free(train);
+    mopt_dataset_free(validation);
+    kit_end(ctx);
+}
+
+/* 370,000 weights, most of them in one tensor: buckets end inside of it. */
+static mopt_model *wide_model(void)
+{
+    mopt_model *model = NULL;
+    kit_ok(mopt_model_build(ctx, SCHOOL_FEATURES, &model));
+    kit_ok(mopt_model_add_dense(model, 601, "relu"));
+    kit_ok(mopt_model_add_dropout(model, 0.2));
+    kit_ok(mopt_model_add_dense(model, 600, "tanh"));
+    kit_ok(mopt_model_add_dense(model, SCHOOL_CLASSES, "none"));
+    kit_ok(mopt_model_init(model, 5));
+    return model;
+}
+
+typedef struct lesson {
+    const char *settings;
+    const char *frozen; /* tensors that stay as they are; or NULL */
+    const char *resume; /* a checkpoint, or NULL */
+    const char *save;   /* to there, after one epoch; or NULL */
+    uint64_t weights;   /* of rank 0, in the end: a digest */
+    double loss;
+} lesson;
+
+static int32_t stop(void *user, mopt_trainer *trainer)
+{
+    (void)user;
+    (void)trainer;
+    return MOPT_STOPPED;
+}
+
+static int32_t freeze(const lesson *l, mopt_trainer *trainer)
+{
+    mopt_config *group = NULL;
+    if (l->frozen == NULL)
+        return MOPT_OK;
+    group = school_config(ctx, "group", "{\"frozen\": true}");
+    int32_t rc = mopt_trainer_add_group(trainer, l->frozen, group);
+    mopt_config_free(group);
+    return rc;
+}
+
+static int32_t learn(const lesson *l, mopt_trainer *trainer)
+{
+    int32_t rc = freeze(l, trainer);
+    if (rc == MOPT_OK && l->resume != NULL)
+        rc = mopt_trainer_resume(trainer, l->resume);
+    if (rc == MOPT_OK && l->save != NULL)
+        rc = mopt_trainer_on_epoch(trainer, stop, NULL, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_fit(trainer, NULL);
+    if (rc == MOPT_STOPPED && l->save != NULL)
+        rc = mopt_trainer_save(trainer, l->save);
+    return rc;
+}
+
+static int32_t attend(void *user, mopt_group *g)
+{
+    lesson *l = user;
+    mopt_model *model = wide_model();
+    mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
+                                           l->settings);
+    int32_t rc = mopt_trainer_set_group(trainer, g);
+    if (rc == MOPT_OK)
+        rc = learn(l, trainer);
+    if (rc == MOPT_OK && mopt_group_rank(g) == 0) {
+        l->weights = moi_hash_block(
+            MOI_HASH_START, moi_model_weights(model),
+            (size_t)moi_model_size(model) * sizeof(float));
+        rc = mopt_trainer_get(trainer, "loss", &l->loss);
+    }
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return rc;
+}
+
+static void hold(lesson *l, int32_t size)
+{
+    kit_ok(mopt_group_run(ctx, size, 60, attend, l));
+}
+
+#define BASE "{\"epochs\": 2, \"batch_size\": 64, \"parts\": 8, "
+static const lesson lessons[] = {
+    {.settings = BASE "\"optimizer\": \"adam\"}"},
+    {.settings = BASE "\"optimizer\": \"adam\", \"threads\": 2}"},
+    {.settings = BASE "\"optimizer\": \"adam\", \"chunk\": 20}"},
+    {.settings = BASE "\"optimizer\": {\"type\": \"sgd\", \"momentum\": "
+                      "0.9}, \"clip_norm\": 0.5}"},
+    {.settings = BASE "\"optimizer\": \"adamw\", \"max_norm\": 1}",
+     .frozen = "layers.2.*"},
+};
+
+START_TEST(any_number_of_ranks_gives_the_same_bits)
+{
+    lesson one = lessons[_i];
+    hold(&one, 1);
+    ck_assert_double_lt(one.loss, 1.5);
+    for (int32_t size = 2; size <= 9; size += size < 5 ? 1 : 4) {
+        lesson many = lessons[_i];
+        hold(&many, size);
+        ck_assert_uint_eq(one.weights, many.weights);
+        ck_assert_double_eq(one.loss, many.loss);
+    }
+}
+END_TEST
+
+/* What differs above is only how the work is cut. */
+START_TEST(threads_and_chunks_leave_the_bits_alone)
+{
+    lesson one = lessons[0];
+    hold(&one, 2);
+    for (int i = 1; i < 3; i++) {
+        lesson other = lessons[i];
+        hold(&other, 2);
+        ck_assert_uint_eq(one.weights, other.weights);
+    }
+}
+END_TEST
+
+START_TEST(a_checkpoint_goes_on_with_other_ranks)
+{
+    lesson whole = lessons[0], first = whole, rest = whole;
+    hold(&whole, 1);
+    first.save = kit_path("buckets.checkpoint");
+    hold(&first, 3);
+    rest.resume = first.save;
+    hold(&rest, 5);
+    ck_assert_uint_eq(whole.weights, rest.weights);
+    ck_assert_double_eq(whole.loss, rest.loss);
+}
+END_TEST
+
+Suite *kit_suite(void)
+{
+    Suite *s = suite_create("buckets");
+    TCase *t = tcase_create("buckets");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, any_number_of_ranks_gives_the_same_bits, 0,
+                        (int)(sizeof lessons / sizeof *lessons));
+    tcase_add_test(t, threads_and_chunks_leave_the_bits_alone);
+    tcase_add_test(t, a_checkpoint_goes_on_with_other_ranks);
+    suite_add_tcase(s, t);
+    return s;
+}
