@@ -180,14 +180,21 @@ MOPT_API int32_t mopt_recipe_to_json(const mopt_recipe *recipe, char *buf,
 MOPT_API int32_t mopt_recipe_space(const mopt_recipe *recipe,
                                    mopt_space **out);
 
-/** Let the ranks of a group run a recipe together: each trial is trained by all
- *  of them (mopt_trainer_set_group), and comes out with the same bits on each.
- *  Every rank reads the same recipe, makes this call and then runs it; what is
- *  measured by the clock counts as rank 0 has it, files are written by rank 0.
+/** Let the ranks of a group run a recipe together. Every rank reads the same
+ *  recipe, makes this call and then runs it; ranks that differ, and all others
+ *  where one cannot begin, get an error at the start.
  *
- *  Trials go one after the other, in memory: "search.storage", "search.timeout"
- *  and more than one of "search.workers" are refused when it runs. For trials
- *  side by side let each rank run the recipe by itself, on one study's file.
+ *  Without "search.storage" each trial is trained by all of them
+ *  (mopt_trainer_set_group) and comes out with the same bits on each; what is
+ *  measured by the clock counts as rank 0 has it. Trials go one after the
+ *  other: "search.timeout" and more than one of "search.workers" are refused
+ *  when it runs.
+ *
+ *  With it the ranks share the study, and take trials of their own; or with
+ *  "search.ranks_per_trial" so many ranks at a time take one. No trial waits
+ *  for another. When all are told, rank 0 tests the winner; the other ranks'
+ *  results tell the same trials, without test and model. A rank that is lost
+ *  to its team ends the run with MOPT_EPEER, and its trial waits.
  *
  *  @param group outlives the recipe; NULL: alone again.
  *  @return MOPT_OK, MOPT_EINVAL.

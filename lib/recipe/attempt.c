@@ -160,19 +160,34 @@ static int32_t measure(moi_attempt *attempt, double *values, double *excess)
     return rc;
 }
 
-/* What a clock measured must not send the ranks different ways. */
+/* What rank 0 found counts: a clock must not send the ranks different ways, nor
+ * an error that only it had. */
+typedef struct verdict {
+    int64_t status;
+    double values[MOI_GOALS_MAX], excess[MOI_LIMITS_MAX];
+} verdict;
+
+static int32_t share(mopt_group *group, verdict *found)
+{
+    int32_t own = (int32_t)found->status;
+    int32_t rc = mopt_group_broadcast(group, 0, found, sizeof(*found), NULL);
+    if (rc != MOPT_OK || found->status == MOPT_OK || found->status == own)
+        return rc != MOPT_OK ? rc : own;
+    return moi_fail((int32_t)found->status, "rank 0 could not measure");
+}
+
 int32_t moi_attempt_values(moi_attempt *attempt, double *values,
                            double *excess)
 {
     const moi_aims *aims = attempt->aims;
-    mopt_group *group = attempt->recipe->group;
-    int64_t size = (int64_t)sizeof(*values);
-    int32_t rc = measure(attempt, values, excess);
-    if (rc == MOPT_OK && group != NULL)
-        rc = mopt_group_broadcast(group, 0, values, aims->goal_count * size,
-                                  NULL);
-    if (rc == MOPT_OK && group != NULL && aims->limit_count > 0)
-        rc = mopt_group_broadcast(group, 0, excess, aims->limit_count * size,
-                                  NULL);
+    verdict found = {0};
+    found.status = measure(attempt, found.values, found.excess);
+    int32_t rc = attempt->recipe->group != NULL
+                     ? share(attempt->recipe->group, &found)
+                     : (int32_t)found.status;
+    for (int64_t i = 0; i < aims->goal_count; i++)
+        values[i] = found.values[i];
+    for (int64_t i = 0; i < aims->limit_count; i++)
+        excess[i] = found.excess[i];
     return rc;
 }

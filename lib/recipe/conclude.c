@@ -208,7 +208,8 @@ static int32_t find_best(moi_job *job, json_t **out)
 }
 
 /* The winner's model and what it is worth, as far as there is time: a run that
- * was stopped does not train once more, a cancelled one does not measure. */
+ * was stopped does not train once more, a cancelled one does not measure. Of
+ * ranks with trials of their own the first does it for all. */
 static int32_t judge(moi_job *job, int32_t ended, const json_t *best,
                      json_t *doc)
 {
@@ -218,6 +219,10 @@ static int32_t judge(moi_job *job, int32_t ended, const json_t *best,
         mopt_model_free(job->model);
         job->model = NULL;
     }
+    if (ended == MOPT_OK)
+        moi_crew_fetch(job, number, json_object_get(best, "params"));
+    if (job->crew.leads != NULL && !moi_crew_is_first(&job->crew))
+        return MOPT_OK;
     int32_t rc = MOPT_OK;
     if (job->model == NULL && ended == MOPT_OK)
         rc = retrain(job, best);

@@ -132,6 +132,7 @@ int32_t mopt_recipe_set(mopt_recipe *recipe, const char *path,
         rc = moi_recipe_new(recipe->ctx, doc, recipe->base, &changed);
     if (rc == MOPT_OK) {
         mopt_recipe old = *recipe;
+        changed->group = recipe->group;
         *recipe = *changed;
         *changed = old;
         mopt_recipe_free(changed);

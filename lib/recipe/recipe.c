@@ -352,28 +352,3 @@ int32_t moi_recipe_writes(const mopt_recipe *recipe)
 {
     return recipe->group == NULL || mopt_group_rank(recipe->group) == 0;
 }
-
-static int32_t fail_together(const char *key, const char *allowed)
-{
-    return moi_fail(MOPT_EINVAL, "search.%s: ranks that train each trial "
-                    "together run one study in memory, trial by trial; allowed "
-                    "is %s", key, allowed);
-}
-
-int32_t moi_recipe_check_group(const mopt_recipe *recipe)
-{
-    mopt_config *config = NULL;
-    if (recipe->group == NULL)
-        return MOPT_OK;
-    int32_t rc = moi_recipe_study(recipe, &config);
-    if (rc != MOPT_OK)
-        return rc;
-    if (moi_config_text(config, "storage")[0] != '\0')
-        rc = fail_together("storage", "none");
-    else if (moi_config_int(config, "workers") > 1)
-        rc = fail_together("workers", "1");
-    else if (moi_config_float(config, "timeout") > 0)
-        rc = fail_together("timeout", "0");
-    mopt_config_free(config);
-    return rc;
-}

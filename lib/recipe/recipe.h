@@ -53,9 +53,6 @@ int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out);
 /* Of "search.warm_start"; *out stays NULL where there is none. */
 int32_t moi_recipe_warm_start(const mopt_recipe *recipe, mopt_config **out);
 
-/* Can the ranks of its group run it together, if it has one? */
-int32_t moi_recipe_check_group(const mopt_recipe *recipe);
-
 /* Does this process write files: alone, or the first of its group? */
 int32_t moi_recipe_writes(const mopt_recipe *recipe);
 

@@ -129,13 +129,16 @@ static int32_t set_direction(const moi_job *job, mopt_config *config)
     return rc;
 }
 
-static int32_t open_study(moi_job *job)
+/* Who joins goes on with a study that another rank has just opened. */
+static int32_t open_study(moi_job *job, int32_t joins)
 {
     mopt_config *config = NULL;
     mopt_space *space = NULL;
     int32_t rc = moi_recipe_study(job->recipe, &config);
     if (rc == MOPT_OK)
         rc = set_direction(job, config);
+    if (rc == MOPT_OK && joins)
+        rc = mopt_config_set_bool(config, "resume", 1);
     if (rc == MOPT_OK)
         rc = moi_slots_space(&job->recipe->slots, &space);
     if (rc == MOPT_OK)
@@ -164,11 +167,9 @@ static int32_t check_gap(const moi_job *job)
     return MOPT_OK;
 }
 
-static int32_t begin(moi_job *job)
+static int32_t prepare(moi_job *job)
 {
-    int32_t rc = moi_recipe_check_group(job->recipe);
-    if (rc == MOPT_OK)
-        rc = moi_starts_begin(job);
+    int32_t rc = moi_starts_begin(job);
     if (rc == MOPT_OK)
         rc = moi_parts_load(job->recipe, job->cancel, &job->parts);
     if (rc == MOPT_OK)
@@ -181,17 +182,38 @@ static int32_t begin(moi_job *job)
     if (rc == MOPT_OK)
         rc = moi_job_tell(job, MOPT_EVENT_DATA,
                           moi_parts_describe(&job->parts));
-    return rc == MOPT_OK ? open_study(job) : rc;
+    return rc;
 }
 
-static void end(moi_job *job)
+static int32_t begin(moi_job *job, const mopt_recipe *recipe)
 {
+    int32_t rc = moi_crew_begin(job, recipe);
+    if (rc == MOPT_OK)
+        rc = moi_crew_ready(job, prepare(job));
+    return rc == MOPT_OK ? moi_crew_open(job, open_study) : rc;
+}
+
+static void end(moi_job *job, int32_t rc, const mopt_result *result)
+{
+    moi_crew_end(job, rc, result);
     moi_course_end(&job->course);
     mopt_model_free(job->model);
     mopt_study_free(job->study);
     moi_starts_end(job);
     moi_parts_free(&job->parts);
     pthread_mutex_destroy(&job->lock);
+}
+
+/* Search, and say what came out. */
+static int32_t work(moi_job *job, double started, mopt_result **out)
+{
+    int32_t rc = moi_job_search(job);
+    if (atomic_load(&job->stop) != 0)
+        rc = atomic_load(&job->stop);
+    rc = moi_crew_meet(job, rc);
+    if (rc == MOPT_OK || rc == MOPT_STOPPED || rc == MOPT_ECANCELED)
+        rc = moi_job_conclude(job, rc, started, out);
+    return rc;
 }
 
 int32_t moi_recipe_run_once(const mopt_recipe *recipe, mopt_event_fn on_event,
@@ -202,20 +224,16 @@ int32_t moi_recipe_run_once(const mopt_recipe *recipe, mopt_event_fn on_event,
                    .aims = recipe->aims, .cancel = cancel,
                    .lock = PTHREAD_MUTEX_INITIALIZER, .on_event = on_event,
                    .user = user};
-    int32_t rc = begin(&job);
-    if (rc == MOPT_OK) {
-        rc = moi_job_search(&job);
-        if (atomic_load(&job.stop) != 0)
-            rc = atomic_load(&job.stop);
-        if (rc == MOPT_OK || rc == MOPT_STOPPED || rc == MOPT_ECANCELED)
-            rc = moi_job_conclude(&job, rc, started, out);
-    }
+    int32_t rc = begin(&job, recipe);
+    if (rc == MOPT_OK)
+        rc = moi_crew_follows(&job.crew) ? moi_crew_follow(&job, out)
+                                         : work(&job, started, out);
     if (atomic_load(&job.stop) == MOPT_ECALLBACK) {
         mopt_result_free(*out);
         *out = NULL;
         rc = moi_fail(MOPT_ECALLBACK, "on_event returned what it may not");
     }
-    end(&job);
+    end(&job, rc, *out);
     return rc;
 }
 

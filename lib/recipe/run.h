@@ -7,13 +7,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "recipe/crew.h"
 #include "recipe/starts.h"
 
 /* A run. The recipe, the data and the aims do not change while it is at work;
  * what follows lock is guarded by it, so that events come one at a time. */
 typedef struct moi_job {
     mopt_context *ctx;
-    const mopt_recipe *recipe;
+    const mopt_recipe *recipe; /* the crew's own */
+    moi_crew crew;
     moi_aims aims;
     moi_parts parts;
     mopt_study *study;

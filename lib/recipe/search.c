@@ -137,6 +137,8 @@ static int32_t train(trial_work *work, double *values)
     work->epochs = moi_config_int(attempt->config, "epochs");
     int32_t rc = moi_starts_give(work->job, work->trial, attempt);
     if (rc == MOPT_OK)
+        rc = moi_crew_lead(work->job, attempt->params);
+    if (rc == MOPT_OK)
         rc = moi_attempt_train(attempt, on_epoch, work);
     if (work->verdict != 0)
         return work->verdict;
@@ -160,7 +162,7 @@ static int32_t objective(void *user, mopt_trial *trial, double *values)
                                &job->parts, json_object_get(whole, "params"),
                                job->cancel);
     if (rc == MOPT_OK)
-        rc = train(&work, values);
+        rc = moi_crew_judge(job, train(&work, values));
     moi_attempt_end(&work.attempt);
     json_decref(whole);
     moi_starts_count(job, -1);
@@ -187,7 +189,7 @@ int32_t moi_job_search(moi_job *job)
     do {
         if (rc == MOPT_OK)
             rc = mopt_study_optimize(job->study, objective, job, job->cancel);
-    } while (moi_starts_again(job, &rc));
+    } while (moi_starts_again(job, &rc) || moi_crew_again(job, &rc));
     return rc;
 }
 
@@ -205,7 +207,9 @@ int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
     int32_t rc = moi_attempt_begin(&attempt, job->recipe, &job->aims,
                                    &job->parts, params, job->cancel);
     if (rc == MOPT_OK)
-        rc = moi_attempt_train(&attempt, NULL, NULL);
+        rc = moi_crew_lead(job, params);
+    if (rc == MOPT_OK)
+        rc = moi_attempt_train(&attempt, moi_crew_on_epoch, NULL);
     if (rc == MOPT_OK)
         rc = moi_attempt_values(&attempt, values, excess);
     if (rc == MOPT_OK && values[0] != expected &&

@@ -237,13 +237,23 @@ static char *reserve(const char *base)
     return NULL;
 }
 
+static int use_storage(job *j, const char *path)
+{
+    json_t *value = json_string(path);
+    char *quoted = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+    int32_t rc = quoted ? mopt_recipe_set(j->recipe, "search.storage", quoted)
+                        : MOPT_EINVAL;
+
+    json_decref(value);
+    free(quoted);
+    return rc == MOPT_OK ? read_doc(j) : cli_library(j->c, rc, NULL);
+}
+
 /* A search without a study file gets one of ours, so that Ctrl-C, a crash or a
  * power cut lose no finished trial. */
 static int own_storage(job *j)
 {
-    char *base = stem(j->path), *quoted = NULL;
-    json_t *value;
-    int32_t rc;
+    char *base = stem(j->path);
 
     j->own_storage = base ? reserve(base) : NULL;
     free(base);
@@ -253,13 +263,27 @@ static int own_storage(job *j)
                 "interrupted; name a file with --storage", strerror(errno));
         return 0;
     }
-    value = json_string(j->own_storage);
-    quoted = json_dumps(value, JSON_ENCODE_ANY);
-    json_decref(value);
-    rc = quoted ? mopt_recipe_set(j->recipe, "search.storage", quoted)
-                : MOPT_EINVAL;
-    free(quoted);
-    return rc == MOPT_OK ? read_doc(j) : cli_library(j->c, rc, NULL);
+    return use_storage(j, j->own_storage);
+}
+
+/* The same for several ranks: the first makes it, for those who can see it. */
+static int shared_storage(job *j)
+{
+    int one_host = ranks_one_host(j->group), first = ranks_first(j->group);
+    char *path, *whole;
+    int code = one_host && first ? own_storage(j) : 0;
+
+    if (!one_host && first)
+        cli_say(j->c, MOPT_LOG_WARN, "the ranks are on several hosts and share "
+                "no study, so all of them train each trial together; with a "
+                "database in --storage each takes trials of its own");
+    whole = j->own_storage ? realpath(j->own_storage, NULL) : NULL;
+    path = ranks_share(j->group, whole);
+    if (code == 0 && path && !first)
+        code = use_storage(j, path);
+    free(whole);
+    free(path);
+    return code;
 }
 
 static void remove_storage(job *j)
@@ -453,16 +477,44 @@ static int run_failed(job *j)
     return cli_library_as(j->c, code, j->status, NULL);
 }
 
-/* Under mpirun: with a study's file each rank works on trials of its own,
- * without one all train each trial together. */
+/* Where the trials live: every rank needs to know, and rank 0 looks. */
+static int find_storage(job *j)
+{
+    int code = 0;
+
+    if (!*storage_of(j) && j->total != 1)
+        code = j->group ? shared_storage(j) : own_storage(j);
+    if (code == 0)
+        code = cli_place(j->c, storage_of(j));
+    if (code == 0 && !j->own_storage && !is_several(j) &&
+        ranks_first(j->group))
+        code = read_earlier(j);
+    return ranks_agree(j->c, j->group, code);
+}
+
+/* Under mpirun the recipe says which ranks train what. */
 static int join_ranks(job *j)
 {
     int code = ranks_join(j->c, &j->group);
     int32_t rc = MOPT_OK;
 
-    if (code == 0 && j->group && !*storage_of(j))
+    if (code == 0)
         rc = mopt_recipe_set_group(j->recipe, j->group);
     return rc == MOPT_OK ? code : cli_library(j->c, rc, NULL);
+}
+
+/* Trials of other ranks are in the study alone. */
+static void take_others(job *j)
+{
+    mopt_study *study = NULL;
+    const char *name = json_string_value(js_at(j->doc, "search.name"));
+
+    if (!j->group || !ranks_first(j->group) || !*storage_of(j) ||
+        is_several(j) || !trials_find(j->c, storage_of(j), name, &study))
+        return;
+    json_array_clear(j->trials);
+    take_earlier(j, study);
+    mopt_study_free(study);
 }
 
 int job_run(job *j)
@@ -475,11 +527,7 @@ int job_run(job *j)
     j->total = job_total(j);
     code = join_ranks(j);
     if (code == 0)
-        code = cli_place(j->c, storage_of(j));
-    if (code == 0 && !j->group && !*storage_of(j) && j->total != 1)
-        code = own_storage(j);
-    if (code == 0 && !j->own_storage && !is_several(j))
-        code = read_earlier(j);
+        code = find_storage(j);
     if (code == 0)
         code = interrupt_watch(j->c, &cancel);
     if (code != 0)
@@ -489,6 +537,7 @@ int job_run(job *j)
     j->status = mopt_recipe_run(j->recipe, on_event, j, cancel, &j->result);
     progress_stop(j->bar);
     interrupt_leave(cancel);
+    take_others(j);
     if (j->status < 0 && j->status != MOPT_ECANCELED)
         return run_failed(j);
     return 0;

@@ -27,14 +27,14 @@ _modelopt()
     --storage | --model | --report | --from | --teacher | --source | --data | \
         --adapter | --out)
         COMPREPLY=($(compgen -f -- "$word")); return ;;
-    --set | --trials | --timeout | --workers | --seed | --threads | --name | \
-        --trial | --limit | --loss | --layer) return ;;
+    --set | --trials | --timeout | --workers | --ranks-per-trial | --seed | \
+        --threads | --name | --trial | --limit | --loss | --layer) return ;;
     esac
     case $verb in
     '') COMPREPLY=($(compgen -W "$verbs $common --version" -- "$word"))
         return ;;
-    search) options='--set --trials --timeout --workers --seed --storage
-        --resume --model --no-model --report --dry-run' ;;
+    search) options='--set --trials --timeout --workers --ranks-per-trial
+        --seed --storage --resume --model --no-model --report --dry-run' ;;
     train) options='--set --from --trial --name --seed --model --no-model
         --report' ;;
     distill) options='--teacher --data --student --method --weight

@@ -7,6 +7,8 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define LIBRARY "libmodelopt-mpi.so.0"
 #define TIMEOUT 120.0 /* seconds: the slowest rank may read much data first */
@@ -69,6 +71,55 @@ int ranks_join(cli *c, mopt_group **out)
     if (!ranks_first(*out))
         fall_silent(c);
     return 0;
+}
+
+int ranks_agree(cli *c, mopt_group *group, int code)
+{
+    int32_t size = mopt_group_size(group), own = code, rc = MOPT_OK;
+    int32_t *all;
+
+    if (!group)
+        return code;
+    all = calloc((size_t)size, sizeof *all);
+    rc = all ? mopt_group_all_gather(group, &own, sizeof own, all, NULL)
+             : MOPT_ENOMEM;
+    for (int32_t i = 0; i < size && code == 0 && rc == MOPT_OK; i++)
+        code = all[i];
+    free(all);
+    return code == 0 && rc != MOPT_OK ? cli_library(c, rc, "MPI") : code;
+}
+
+int ranks_one_host(mopt_group *group)
+{
+    char own[256] = "";
+    int32_t size = mopt_group_size(group), same = 1;
+    char *all = calloc((size_t)size, sizeof own);
+
+    if (gethostname(own, sizeof own - 1) != 0)
+        own[0] = '\0';
+    if (!all || mopt_group_all_gather(group, own, sizeof own, all, NULL))
+        same = 0;
+    for (int32_t i = 0; i < size && same; i++)
+        same = own[0] && memcmp(all + (size_t)i * sizeof own, own,
+                                sizeof own) == 0;
+    free(all);
+    return same;
+}
+
+char *ranks_share(mopt_group *group, const char *text)
+{
+    int64_t bytes = text ? (int64_t)strlen(text) + 1 : 0;
+    char *out = NULL;
+    int32_t rc = mopt_group_broadcast(group, 0, &bytes, sizeof bytes, NULL);
+
+    if (rc != MOPT_OK || bytes == 0 || !(out = calloc((size_t)bytes, 1)))
+        return NULL;
+    if (text)
+        memcpy(out, text, (size_t)bytes);
+    if (mopt_group_broadcast(group, 0, out, bytes, NULL) == MOPT_OK)
+        return out;
+    free(out);
+    return NULL;
 }
 
 int ranks_first(const mopt_group *group)

@@ -93,6 +93,9 @@ int verb_search(cli *c, int argc, char **argv)
          "end after so many seconds", "search.timeout", 0, 0},
         {"workers", 0, OPTION_SET_INT, "N", &j.set,
          "run N trials at a time", "search.workers", 0, 0},
+        {"ranks-per-trial", 0, OPTION_SET_INT, "N", &j.set,
+         "under mpirun: N ranks train each trial together\n"
+         "(default 1)", "search.ranks_per_trial", 0, 0},
         {"seed", 0, OPTION_SET_INT, "N", &j.set,
          "the seed: the same gives the same result", "seed", 0, 0},
         {"storage", 0, OPTION_SET_TEXT, "FILE", &j.set,

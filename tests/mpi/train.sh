@@ -46,5 +46,5 @@ END
 if "$mpirun" -n 2 sh either.sh "$program" >out.txt 2>errors.txt; then
     fail "ranks with different recipes went on"
 fi
-grep -q "do not have the same settings" errors.txt ||
+grep -q "do not have the same recipe" errors.txt ||
     fail "not told: $(cat errors.txt)"

@@ -2,7 +2,9 @@
 """Groups of ranks in Python."""
 
 import array
+import os
 import struct
+import tempfile
 import threading
 import unittest
 
@@ -89,6 +91,29 @@ class GroupTest(unittest.TestCase):
             modelopt.Group.run(size, work)
         self.assertEqual(len(weights), 7)
         self.assertTrue(all(w == weights[1, 0] for w in weights.values()))
+
+    def test_ranks_search_one_study(self):
+        found = {}
+        with tempfile.TemporaryDirectory() as folder:
+            def work(group):
+                recipe = modelopt.Recipe({
+                    "data": {"source": {"type": "linear", "count": 90},
+                             "split": {"validation": 0.3}},
+                    "model": {"layers": [
+                        {"type": "dense", "units": {"int": [2, 9]}},
+                        {"type": "dense"}]},
+                    "train": {"epochs": 2},
+                    "search": {"trials": 6,
+                               "storage": os.path.join(folder, "s.db")}})
+                recipe.set_group(group)
+                result = recipe.run()
+                found[group.rank] = (result.best, result.to_dict()["trials"])
+                recipe.set_group(None)
+
+            modelopt.Group.run(3, work)
+        self.assertEqual(found[0][1]["complete"], 6)
+        self.assertEqual(found[1], found[0])
+        self.assertEqual(found[2], found[0])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ static const moi_key keys[] = {
                "whether a point may be proposed twice"),
     MOI_INT("trials", 100, 0, 1e15, "trials to be finished in the study"),
     MOI_INT("workers", 1, 1, 1024, "trials that run at a time"),
+    MOI_INT("ranks_per_trial", 0, 0, 1048576,
+            "in a recipe that a group runs: ranks that train a trial together; "
+            "0: one where they share a study's file or database, else all"),
     MOI_FLOAT("timeout", 0, 0, 1e9,
               "seconds after which no trial is begun; 0 for no end"),
     MOI_FLOAT("patience", 60, 0, 1e6,

@@ -331,6 +331,23 @@ int32_t mopt_study_count(mopt_study *study, int32_t state, int64_t *count)
     return MOPT_OK;
 }
 
+int32_t moi_study_rest(mopt_study *study, int64_t *live, int32_t *due)
+{
+    const moi_history *history = &study->history;
+    int32_t rc = enter(study);
+
+    if (rc)
+        return rc;
+    *live = 0;
+    for (int64_t row = 0; row < history->count; row++)
+        *live += history->state[row] == MOPT_TRIAL_RUNNING &&
+                 history->claim[row] != MOI_CLAIM_NONE;
+    *due = history->tally[MOPT_TRIAL_WAITING] > 0 &&
+           moi_history_finished(history) + *live < study->trials;
+    moi_study_leave(study);
+    return MOPT_OK;
+}
+
 /* A handle to read a row by, while the gate is held. */
 static int32_t read_row(mopt_study *study, int64_t row, mopt_trial **out)
 {

@@ -86,6 +86,10 @@ void moi_study_give_back(mopt_study *study, int64_t row, int64_t claim);
 /* Send what the dead left running back to waiting. */
 int32_t moi_study_census(mopt_study *study);
 
+/* What is left to do for a search: *live trials are being worked on, here or
+ * elsewhere; *due, one waits and may be asked for. */
+int32_t moi_study_rest(mopt_study *study, int64_t *live, int32_t *due);
+
 /* Free the gate, and log what could not be logged under it. */
 void moi_study_leave(mopt_study *study);
 

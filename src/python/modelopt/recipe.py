@@ -9,8 +9,9 @@ from typing import Any, Callable, Mapping
 
 from . import _bindings as c
 from ._call import (Calls, Handle, check, create, json_in, json_out,
-                    long_call, utf8)
+                    long_call, pointer_of, utf8)
 from .core import Cancel, Context, Token, context_of, use_storage
+from .group import Group
 from .model import Model
 from .search import Space
 from .transfer import Adapter
@@ -68,6 +69,15 @@ class Recipe(Handle):
         """What it searches."""
         return Space._wrap(create(c.mopt_recipe_space, c.mopt_space,
                                   self.pointer))
+
+    def set_group(self, group: Group | None) -> None:
+        """Run it together with the other ranks of a group: all train each
+        trial, or with the storage of a study each takes trials of its own.
+        Every rank makes this call on a recipe like this one, and runs it."""
+        check(c.mopt_recipe_set_group(
+            self.pointer,
+            None if group is None else pointer_of(group, Group, "group")))
+        self._group = group
 
     def run(self, on_event: EventFunction | None = None, *,
             cancel: Cancel | None = None) -> Result:

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * lib/recipe/crew.h: the ranks of a group that run one recipe.
+ *
+ * On a study in memory all ranks train each trial together; each has the study
+ * for itself, and all go the same way.
+ *
+ * A study in a file or database is shared by teams of "ranks_per_trial" ranks.
+ * The first rank of a team, its lead, asks and tells; the others follow it and
+ * train what it trains. No team waits for another before all trials are told;
+ * then the winner's weights go to rank 0, which concludes for all. */
+#ifndef MOI_RECIPE_CREW_H
+#define MOI_RECIPE_CREW_H
+
+#include <modelopt/trainer.h>
+
+#include "recipe/recipe.h"
+
+struct moi_job;
+
+typedef struct moi_crew {
+    mopt_group *all;   /* every rank, not ours; NULL: there are no others */
+    mopt_group *team;  /* ranks that train a trial together; NULL: in memory */
+    mopt_group *leads; /* first ranks of all teams; NULL: not one of them */
+    mopt_recipe recipe; /* the run's own: its group is the team */
+    char lost[256];    /* how the team lost a rank, or "" */
+    double end;        /* on the clock: no trial begins later */
+} moi_crew;
+
+/* Divide the ranks and let them compare their recipes; job->recipe becomes the
+ * crew's own. To be ended on an error too. */
+int32_t moi_crew_begin(struct moi_job *job, const mopt_recipe *recipe);
+
+/* Those who follow are told how the run ended, and what came out; result may be
+ * NULL. */
+void moi_crew_end(struct moi_job *job, int32_t rc, const mopt_result *result);
+
+/* Is this rank rank 0, or alone? Does it follow another? */
+int32_t moi_crew_is_first(const moi_crew *crew);
+int32_t moi_crew_follows(const moi_crew *crew);
+
+/* rc is how this rank's preparations ended: one that failed fails all. */
+int32_t moi_crew_ready(struct moi_job *job, int32_t rc);
+
+/* Open the study: rank 0 first, then the other leads; nothing for those who
+ * follow. */
+int32_t moi_crew_open(struct moi_job *job,
+                      int32_t (*make)(struct moi_job *, int32_t joins));
+
+/* Are there trials that others still work on, so that the search should ask
+ * once more? Waits for a moment then. *rc is how it ended so far. */
+int32_t moi_crew_again(struct moi_job *job, int32_t *rc);
+
+/* Before a lead trains: those who follow train the same. */
+int32_t moi_crew_lead(struct moi_job *job, const json_t *params);
+
+/* A training ended with rc. A lost rank is no fault of the trial, which
+ * MOPT_ECANCELED gives back; the search ends with what was lost. */
+int32_t moi_crew_judge(struct moi_job *job, int32_t rc);
+
+/* What a lead listens to epochs with when it has nothing to tell: callbacks of
+ * a team's ranks are of the same kinds. */
+int32_t moi_crew_on_epoch(void *user, mopt_trainer *trainer);
+
+/* What a rank that follows does instead of a search; *out is what it hears. */
+int32_t moi_crew_follow(struct moi_job *job, mopt_result **out);
+
+/* All leads, after their searches: what rc and theirs come to. Then rank 0
+ * takes the winner's weights into job->model, from a lead that has them. */
+int32_t moi_crew_meet(struct moi_job *job, int32_t rc);
+void moi_crew_fetch(struct moi_job *job, int64_t number,
+                    const json_t *params);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/recipe/test_crew.c: recipes that the ranks of a group run: trials
+ * of their own on one study, or trials together. */
+#include <stdio.h>
+#include <string.h>
+
+#include "run_kit.h"
+
+#define RANKS_MAX 8
+
+/* What each rank runs, and what came out. */
+typedef struct crew {
+    const char *storage, *set[4][2];
+    char path[400];        /* of storage; threads may not ask the kit */
+    int32_t odd;           /* the rank that is told something else, or -1 */
+    const char *odd_path, *odd_value;
+    int32_t status[RANKS_MAX];
+    char message[RANKS_MAX][300];
+    json_t *result[RANKS_MAX];
+    mopt_model *model;     /* rank 0's */
+} crew;
+
+static mopt_recipe *make(const crew *c, int32_t rank)
+{
+    mopt_recipe *recipe = parse(SEARCHED);
+    kit_ok(mopt_recipe_set(recipe, "train.parts", "4"));
+    if (c->storage != NULL)
+        set_text(recipe, "search.storage", c->path);
+    for (int i = 0; i < 4 && c->set[i][0] != NULL; i++)
+        kit_ok(mopt_recipe_set(recipe, c->set[i][0], c->set[i][1]));
+    if (rank == c->odd)
+        kit_ok(mopt_recipe_set(recipe, c->odd_path, c->odd_value));
+    return recipe;
+}
+
+static int32_t work(void *user, mopt_group *group)
+{
+    crew *c = user;
+    int32_t rank = mopt_group_rank(group);
+    mopt_recipe *recipe = make(c, rank);
+    mopt_result *result = NULL;
+    char text[1 << 16];
+    kit_ok(mopt_recipe_set_group(recipe, group));
+    c->status[rank] = mopt_recipe_run(recipe, NULL, NULL, NULL, &result);
+    mopt_last_error(c->message[rank], sizeof c->message[rank], NULL);
+    if (result != NULL) {
+        kit_ok(mopt_result_to_json(result, text, sizeof text, NULL));
+        c->result[rank] = json_loads(text, 0, NULL);
+    }
+    if (rank == 0 && result != NULL)
+        kit_ok(mopt_result_model(result, &c->model));
+    mopt_result_free(result);
+    mopt_recipe_free(recipe);
+    return MOPT_OK;
+}
+
+static void run_crew(crew *c, int32_t ranks)
+{
+    if (c->storage != NULL)
+        snprintf(c->path, sizeof c->path, "%s", kit_path(c->storage));
+    kit_ok(mopt_group_run(ctx, ranks, 30, work, c));
+}
+
+static void end_crew(crew *c)
+{
+    for (int i = 0; i < RANKS_MAX; i++)
+        json_decref(c->result[i]);
+    mopt_model_free(c->model);
+}
+
+/* All ranks came to what one process alone comes to. */
+static void same_as_alone(crew *c, int32_t ranks)
+{
+    const crew alone = {.odd = -1};
+    mopt_recipe *recipe = make(&alone, 0);
+    mopt_result *result = run(recipe);
+    json_t *json = told(result);
+    mopt_model *model = NULL;
+    kit_ok(mopt_result_model(result, &model));
+    for (int i = 0; i < ranks; i++) {
+        ck_assert_msg(c->status[i] == MOPT_OK, "rank %d: %s", i,
+                      c->message[i]);
+        ck_assert(json_equal(at(json, "best", NULL),
+                             at(c->result[i], "best", NULL)));
+        ck_assert(json_equal(at(json, "trials", NULL),
+                             at(c->result[i], "trials", NULL)));
+    }
+    ck_assert(json_equal(at(json, "test", NULL),
+                         at(c->result[0], "test", NULL)));
+    same_weights(model, c->model);
+    json_decref(json);
+    mopt_model_free(model);
+    mopt_result_free(result);
+    mopt_recipe_free(recipe);
+}
+
+/* --- What comes out ------------------------------------------------------ */
+
+START_TEST(ranks_take_trials_of_their_own)
+{
+    crew c = {.storage = "own.db", .odd = -1};
+    run_crew(&c, 3);
+    same_as_alone(&c, 3);
+    end_crew(&c);
+}
+END_TEST
+
+START_TEST(teams_take_trials_of_their_own)
+{
+    crew c = {.storage = "teams.db", .odd = -1,
+              .set = {{"search.ranks_per_trial", "2"}}};
+    run_crew(&c, 4);
+    same_as_alone(&c, 4);
+    end_crew(&c);
+}
+END_TEST
+
+START_TEST(one_team_may_have_a_study)
+{
+    crew c = {.storage = "one.db", .odd = -1,
+              .set = {{"search.ranks_per_trial", "3"}}};
+    run_crew(&c, 3);
+    same_as_alone(&c, 3);
+    end_crew(&c);
+    /* Nothing is left to be done: the winner is trained by all once more. */
+    c = (crew){.storage = "one.db", .odd = -1,
+               .set = {{"search.ranks_per_trial", "3"},
+                       {"search.resume", "true"}}};
+    run_crew(&c, 3);
+    same_as_alone(&c, 3);
+    end_crew(&c);
+}
+END_TEST
+
+START_TEST(all_train_together_in_memory)
+{
+    crew c = {.odd = -1};
+    run_crew(&c, 2);
+    same_as_alone(&c, 2);
+    end_crew(&c);
+}
+END_TEST
+
+START_TEST(pruned_trials_are_pruned_for_the_team)
+{
+    crew c = {.storage = "pruned.db", .odd = -1,
+              .set = {{"search.ranks_per_trial", "2"},
+                      {"search.pruner", "{\"type\": \"threshold\", "
+                                        "\"upper\": 0.9}"}}};
+    run_crew(&c, 2);
+    ck_assert_int_eq(c.status[0], MOPT_OK);
+    ck_assert_int_eq(c.status[1], MOPT_OK);
+    ck_assert_int_gt(json_integer_value(at(c.result[0], "trials", "pruned")),
+                     0);
+    ck_assert_int_gt(json_integer_value(at(c.result[1], "trials",
+                                           "complete")), 0);
+    end_crew(&c);
+}
+END_TEST
+
+START_TEST(trials_of_several_ranks_start_from_each_other)
+{
+    crew c = {.storage = "warm.db", .odd = -1,
+              .set = {{"search.warm_start", "{\"round\": 3}"}}};
+    run_crew(&c, 2);
+    ck_assert_msg(c.status[0] == MOPT_OK, "%s", c.message[0]);
+    ck_assert_int_eq(c.status[1], MOPT_OK);
+    ck_assert_int_eq(json_integer_value(at(c.result[0], "trials",
+                                           "complete")), 8);
+    end_crew(&c);
+}
+END_TEST
+
+/* --- What is refused ----------------------------------------------------- */
+
+static const struct {
+    const char *storage, *set[2][2], *says;
+    int32_t status;
+} refused[] = {
+    {"a.db", {{"search.ranks_per_trial", "3"}}, "teams of 3", MOPT_EINVAL},
+    {NULL, {{"search.ranks_per_trial", "1"}}, "search.storage", MOPT_EINVAL},
+    {NULL, {{"search.workers", "2"}}, "search.workers", MOPT_EINVAL},
+    {NULL, {{"search.timeout", "9"}}, "search.timeout", MOPT_EINVAL},
+    {"b.db", {{"search.ranks_per_trial", "2"}, {"search.workers", "2"}},
+     "search.workers", MOPT_EINVAL},
+    {"c.db", {{"search.ranks_per_trial", "2"}, {"search.warm_start", "{}"}},
+     "search.warm_start", MOPT_EUNSUPPORTED},
+};
+
+START_TEST(what_cannot_be_is_refused)
+{
+    crew c = {.storage = refused[_i].storage, .odd = -1};
+    memcpy(c.set, refused[_i].set, sizeof refused[_i].set);
+    run_crew(&c, 4);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(c.status[i], refused[_i].status);
+        ck_assert_msg(strstr(c.message[i], refused[_i].says) != NULL, "%s",
+                      c.message[i]);
+        ck_assert_ptr_null(c.result[i]);
+    }
+    end_crew(&c);
+}
+END_TEST
+
+START_TEST(ranks_that_differ_are_told)
+{
+    crew c = {.storage = "differ.db", .odd = 1,
+              .odd_path = "train.epochs", .odd_value = "5"};
+    run_crew(&c, 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(c.status[i], MOPT_EINVAL);
+        ck_assert_ptr_nonnull(strstr(c.message[i], "the same recipe"));
+    }
+    end_crew(&c);
+}
+END_TEST
+
+/* What a host has may differ: here, where it looks for its data. */
+START_TEST(a_rank_that_cannot_begin_ends_all)
+{
+    kit_write(kit_path("x.csv"), "1,2,0\n3,4,1\n1,1,0\n2,5,1\n", 24);
+    crew c = {.storage = "begin.db", .odd = 2, .odd_path = "data.base",
+              .odd_value = "\"/nowhere\"",
+              .set = {{"data", "{\"source\": {\"type\": \"csv\", \"path\": "
+                               "\"x.csv\"}, \"split\": {\"validation\": "
+                               "0.5}}"}}};
+    char base[500];
+    snprintf(base, sizeof base, "\"%s\"", kit_path(""));
+    c.set[1][0] = "data.base";
+    c.set[1][1] = base;
+    run_crew(&c, 3);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(c.status[i], MOPT_ENOENT);
+    ck_assert_msg(strstr(c.message[0], "rank 2 could not begin") != NULL,
+                  "%s", c.message[0]);
+    ck_assert_msg(strstr(c.message[2], "nowhere") != NULL, "%s",
+                  c.message[2]);
+    end_crew(&c);
+}
+END_TEST
+
+START_TEST(a_study_that_cannot_be_opened_ends_all)
+{
+    crew c = {.storage = "once.db", .odd = -1};
+    run_crew(&c, 2);
+    end_crew(&c);
+    c = (crew){.storage = "once.db", .odd = -1};
+    run_crew(&c, 2);
+    ck_assert_int_eq(c.status[0], MOPT_EEXIST);
+    ck_assert_int_eq(c.status[1], MOPT_EEXIST);
+    end_crew(&c);
+}
+END_TEST
+
+Suite *kit_suite(void)
+{
+    Suite *s = suite_create("crew");
+    TCase *tc = tcase_create("crew");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, ranks_take_trials_of_their_own);
+    tcase_add_test(tc, teams_take_trials_of_their_own);
+    tcase_add_test(tc, one_team_may_have_a_study);
+    tcase_add_test(tc, all_train_together_in_memory);
+    tcase_add_test(tc, pruned_trials_are_pruned_for_the_team);
+    tcase_add_test(tc, trials_of_several_ranks_start_from_each_other);
+    tcase_add_loop_test(tc, what_cannot_be_is_refused, 0,
+                        (int)(sizeof refused / sizeof *refused));
+    tcase_add_test(tc, ranks_that_differ_are_told);
+    tcase_add_test(tc, a_rank_that_cannot_begin_ends_all);
+    tcase_add_test(tc, a_study_that_cannot_be_opened_ends_all);
+    suite_add_tcase(s, tc);
+    return s;
+}
