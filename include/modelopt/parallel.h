@@ -22,7 +22,13 @@ extern "C" {
 typedef struct mopt_parallel mopt_parallel;
 
 /** Plan the training of a model by some ranks. Whatever the config leaves open
- *  is chosen; the same arguments give the same plan everywhere.
+ *  is chosen: of all meshes, cuts, splits and (for a pipeline, where the
+ *  training says no "parts") sizes of parts the fastest by estimate that keeps
+ *  within "memory_limit". The same arguments give the same plan everywhere.
+ *
+ *  The estimate takes a core for each rank, and a machine as "speed",
+ *  "memory_speed", "overhead", "link_latency" and "link_bandwidth" tell it;
+ *  bench/costs.py measures these.
  *
  *  @param model    its layers are looked at; it needs no weights. Not kept.
  *  @param config   kind "parallel"; NULL for the defaults. Read, not kept.
@@ -31,8 +37,9 @@ typedef struct mopt_parallel mopt_parallel;
  *  @param ranks    of the group that is to train, 1 to 65536.
  *  @param out      receives the plan; the caller frees it.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL; a config of another kind; a mesh that
- *          is not of as many ranks; cuts or splits that do not fit the model:
- *          the message names the key, the value and what is allowed);
+ *          is not of as many ranks; cuts or splits that do not fit the model;
+ *          "memory_limit": nothing fits, the message says what the least would
+ *          take: messages name the key, the value and what is allowed);
  *          MOPT_ERANGE; MOPT_ESTATE (a model without layers); MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
@@ -46,10 +53,26 @@ MOPT_API int32_t mopt_parallel_create(mopt_context *ctx,
 MOPT_API void mopt_parallel_free(mopt_parallel *parallel);
 
 /** The plan as one JSON object: "ranks", "data", "tensor", "pipeline",
- *  "schedule", "batch", "parts" (micro-batches of a batch, over all ranks);
+ *  "schedule", "batch" (rows a step), "parts" (micro-batches of a batch, over
+ *  all ranks); what is estimated:
+ *
+ *  "seconds" of a step; "costs", where they go: "compute", "tensor" (sums over
+ *  tensor ranks), "transfer" (between stages), "bubble" (waiting for stages),
+ *  "sums" (of the gradients of parts), "gradients" (over data ranks, and
+ *  weights back), "update", "agreement" (small messages of all ranks);
+ *  "memory", bytes that the fullest rank holds, without data and validation;
+ *  "sent", bytes a step, of the rank that sends the most; "alone": "seconds"
+ *  and "memory" of one rank without others.
+ *
  *  "stages", for each "first" and "layers" (its layers), "splits" (how each of
  *  them is split over the tensor ranks: "none", "columns", "rows"), "weights"
- *  and "flops" (of the whole stage, forward, a row).
+ *  and "flops" (of the whole stage, forward, a row), "seconds" (a step, of one
+ *  rank's computing and tensor sums), "memory" (of one rank: "weights",
+ *  "gradients", "state", "activations").
+ *
+ *  "alternatives", every mesh that was looked at, the fastest first: "data",
+ *  "tensor", "pipeline", "parts", "seconds", "memory", "fits" (into the limit).
+ *  "machine": what was taken for it.
  *
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.

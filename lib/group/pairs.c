@@ -47,3 +47,8 @@ int64_t moi_pairs_node(int64_t count, int64_t first, int64_t limit)
     end = first + width < count ? first + width : count;
     return end - first;
 }
+
+int64_t moi_pairs_deal(int64_t count, int32_t size, int32_t rank)
+{
+    return count / size * rank + count % size * rank / size;
+}

@@ -20,4 +20,8 @@ void moi_pairs_add_doubles(int64_t count, double *const *part, int64_t n);
  * over count parts: how many parts it holds. */
 int64_t moi_pairs_node(int64_t count, int64_t first, int64_t limit);
 
+/* The first of count parts that are dealt to a rank, of size; what rank + 1
+ * has begins where they end. */
+int64_t moi_pairs_deal(int64_t count, int32_t size, int32_t rank);
+
 #endif

@@ -47,10 +47,7 @@ struct moi_reduction {
 
 /* ---- how parts are dealt out ---- */
 
-static int64_t deal(int64_t parts, int32_t size, int32_t rank)
-{
-    return parts / size * rank + parts % size * rank / size;
-}
+#define deal moi_pairs_deal
 
 /* The nodes that a rank will have. */
 static int64_t list_nodes(int64_t parts, int32_t size, int32_t rank,

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * lib/learn/parallel/cuts.c: which layers each stage of a pipeline has. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "base/number.h"
 #include "learn/parallel/parallel.h"
 
@@ -50,7 +48,7 @@ int32_t moi_cuts_count(const char *said, int64_t *count)
     return MOPT_OK;
 }
 
-static int32_t read_cuts(mopt_parallel *p, const char *said)
+int32_t moi_cuts_read(mopt_parallel *p, const char *said)
 {
     const char *at = said;
     int64_t count;
@@ -66,80 +64,47 @@ static int32_t read_cuts(mopt_parallel *p, const char *said)
                           "of the model is %lld", (long long)p->cuts[i],
                           (long long)p->layers - 1);
     }
+    p->cuts[p->stages] = p->layers;
     return rc;
 }
 
 /* ---- balanced ---- */
 
-/* best[s][n]: how long the slowest of s stages takes, if they share the first
- * n layers as well as can be; from[s][n]: where the last of them begins. */
-typedef struct balance {
-    int64_t layers;
-    double *before; /* [layers + 1], cost of all layers before one */
-    double *best;
-    int64_t *from;
-} balance;
-
-static void extend(balance *b, int64_t stage)
+/* Fill stages up to a bound, from the first layer on; none stays empty. Does
+ * that come to the end of the layers? */
+static int32_t fill(mopt_parallel *p, const double *weight, double bound)
 {
-    int64_t width = b->layers + 1;
-    const double *last = b->best + (stage - 1) * width;
+    int64_t at = 0;
 
-    for (int64_t n = stage; n <= b->layers; n++) {
-        double *best = &b->best[stage * width + n];
+    for (int32_t s = 0; s < p->stages; s++) {
+        int64_t last = p->layers - (p->stages - 1 - s); /* leave one each */
+        double sum = weight[at];
 
-        *best = INFINITY;
-        for (int64_t first = stage - 1; first < n; first++) {
-            double own = b->before[n] - b->before[first];
-            double most = own > last[first] ? own : last[first];
-
-            if (most < *best) {
-                *best = most;
-                b->from[stage * width + n] = first;
-            }
-        }
+        p->cuts[s] = at++;
+        for (; at < last && sum + weight[at] <= bound; at++)
+            sum += weight[at];
+        if (sum > bound)
+            return 0;
     }
+    return at == p->layers;
 }
 
-static void solve(balance *b, const mopt_parallel *p)
+/* Half the distance to the least bound that will do, until no number lies in
+ * between: that is the bound, to the bit. */
+void moi_cuts_balance(mopt_parallel *p, const double *weight)
 {
-    b->before[0] = 0;
+    double low = 0, high = 0;
+
     for (int64_t i = 0; i < p->layers; i++)
-        b->before[i + 1] = b->before[i] + (double)p->flops[i];
-    for (int64_t n = 0; n <= b->layers; n++)
-        b->best[n] = n == 0 ? 0 : INFINITY;
-    for (int64_t stage = 1; stage <= p->stages; stage++)
-        extend(b, stage);
-    for (int64_t stage = p->stages, n = p->layers; stage > 0; stage--) {
-        n = b->from[stage * (p->layers + 1) + n];
-        p->cuts[stage - 1] = n;
+        high += weight[i];
+    high *= 1 + 1e-9;
+    while (nextafter(low, INFINITY) < high) {
+        double middle = low + (high - low) / 2;
+
+        if (middle <= low || middle >= high)
+            break;
+        *(fill(p, weight, middle) ? &high : &low) = middle;
     }
-}
-
-static int32_t balance_stages(mopt_parallel *p)
-{
-    int64_t cells = (p->stages + 1) * (p->layers + 1);
-    balance b = {.layers = p->layers};
-    int32_t rc = MOPT_ENOMEM;
-
-    b.before = moi_alloc(p->ctx, p->layers + 1, sizeof *b.before);
-    b.best = moi_alloc(p->ctx, cells, sizeof *b.best);
-    b.from = moi_alloc(p->ctx, cells, sizeof *b.from);
-    if (b.before && b.best && b.from) {
-        solve(&b, p);
-        rc = MOPT_OK;
-    }
-    moi_free(p->ctx, b.before);
-    moi_free(p->ctx, b.best);
-    moi_free(p->ctx, b.from);
-    return rc;
-}
-
-int32_t moi_cuts_choose(mopt_parallel *p, const char *said)
-{
-    p->cuts = moi_alloc(p->ctx, p->stages + 1, sizeof *p->cuts);
-    if (!p->cuts)
-        return MOPT_ENOMEM;
+    fill(p, weight, high);
     p->cuts[p->stages] = p->layers;
-    return *said ? read_cuts(p, said) : balance_stages(p);
 }

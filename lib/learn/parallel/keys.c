@@ -6,6 +6,9 @@
     {n, type, MOI_KEY_FIXED, preset, 0, most, text, choices, NULL, help}
 #define COUNT(n, help) \
     FIXED(n, MOPT_TYPE_INT, 0, MOI_RANKS_MAX, NULL, NULL, help)
+#define RATE(n, preset, help) \
+    {n, MOPT_TYPE_FLOAT, MOI_KEY_FIXED | MOI_KEY_OPEN_MIN, preset, 0, 1e18, \
+     NULL, NULL, NULL, help}
 #define LIST(n, help) FIXED(n, MOPT_TYPE_TEXT, 0, 0, "", NULL, help)
 
 static const moi_key keys[] = {
@@ -20,6 +23,15 @@ static const moi_key keys[] = {
                  "empty: balanced"),
     LIST("splits", "of each layer over tensor ranks, as in "
                    "\"columns,rows,none\", empty: chosen"),
+    FIXED("memory_limit", MOPT_TYPE_FLOAT, 0, 1e18, NULL, NULL,
+          "bytes that a rank may hold, without data and validation, 0: any"),
+    RATE("speed", 5e10, "operations a second of one core, in products"),
+    RATE("memory_speed", 1e10, "bytes a second that one core passes over"),
+    FIXED("overhead", MOPT_TYPE_FLOAT, 1e-6, 1e3, NULL, NULL,
+          "seconds a product takes besides"),
+    FIXED("link_latency", MOPT_TYPE_FLOAT, 2e-6, 1e3, NULL, NULL,
+          "seconds a message takes between ranks, however short"),
+    RATE("link_bandwidth", 5e9, "bytes a second between ranks"),
     MOI_KEYS_END,
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/config.h"
 #include "learn/nn/layer.h"
+#include "learn/parallel/cost.h"
 
 extern const moi_schema moi_parallel_schema;
 
@@ -26,6 +27,13 @@ extern const moi_schema moi_parallel_schema;
 
 #define MOI_RANKS_MAX 65536
 
+/* A mesh that was looked at, with the best cuts, splits and parts for it. */
+typedef struct moi_choice {
+    int32_t data, tensor, stages;
+    int64_t parts;
+    double seconds, memory;
+} moi_choice;
+
 struct mopt_parallel {
     mopt_context *ctx;
     int32_t data, tensor, stages; /* their product: ranks */
@@ -35,20 +43,44 @@ struct mopt_parallel {
     int64_t layers;
     int64_t *cuts;  /* [stages + 1], where each stage begins, and layers */
     int32_t *split; /* [layers] MOI_SPLIT_* */
-    int64_t *weights, *flops; /* [layers], whole; forward, a row */
+
+    moi_layer_cost *cost; /* [layers] */
+    int32_t states;       /* numbers that the optimizer keeps a weight */
+    moi_machine machine;
+    double limit; /* bytes that a rank may hold, 0: any */
+    moi_estimate estimate, alone; /* alone: of one rank with all of it */
+    moi_choice *choices; /* by seconds */
+    int64_t choice_count, choice_room;
 };
 
-/* cuts.c: the stages, as said ("0,2,4"; empty: nothing said) or balanced. */
+/* cuts.c: read the stages as said ("0,2,4"; empty: nothing said), all checked
+ * but how many there are. */
 int32_t moi_cuts_count(const char *said, int64_t *count);
-int32_t moi_cuts_choose(mopt_parallel *p, const char *said);
+int32_t moi_cuts_read(mopt_parallel *p, const char *said);
 
-/* split.c: the same of how each layer is split ("columns,rows,none"). */
-int32_t moi_split_choose(mopt_parallel *p, const mopt_model *model,
-                         const char *said);
+/* Let the stage that has the most of weight[layers] have as little of it as
+ * can be. */
+void moi_cuts_balance(mopt_parallel *p, const double *weight);
+
+/* split.c: read how each layer is split ("columns,rows,none"); or choose, all
+ * that can be, or what pays. */
+int32_t moi_split_read(mopt_parallel *p, const mopt_model *model,
+                       const char *said);
+void moi_split_choose(mopt_parallel *p, const mopt_model *model, int32_t all);
+int32_t moi_split_any(const mopt_parallel *p);
 
 /* Where tensor rank t's piece of a width begins; t may be tensor, too. */
 int64_t moi_split_cut(int64_t width, int32_t tensor, int32_t t);
 
 const char *moi_split_name(int32_t split);
+
+/* choose.c: mesh, parts, cuts and splits, where config and training leave them
+ * open. */
+int32_t moi_parallel_choose(mopt_parallel *p, const mopt_model *model,
+                            const mopt_config *config,
+                            const mopt_config *training, int32_t ranks);
+
+/* tell.c */
+json_t *moi_parallel_tell(const mopt_parallel *p);
 
 #endif

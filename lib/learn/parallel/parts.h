@@ -11,4 +11,8 @@
 int64_t moi_parts_choose(int64_t asked, int64_t rows, int64_t most,
                          int64_t ranks);
 
+/* Rows that are worked on at a time, for a model of so many operations a row,
+ * where nobody says how many. */
+int64_t moi_chunk_rows(int64_t flops);
+
 #endif

@@ -5,10 +5,8 @@
  * without tensors go on with these, and one that is split by rows takes them
  * in and adds up what comes out: two products, one sum. What is left in pieces
  * is made whole for a layer that wants all of it, and at the end of a stage. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "learn/nn/model.h"
 #include "learn/parallel/parallel.h"
 
@@ -136,6 +134,14 @@ static int32_t check(const mopt_parallel *p, const mopt_model *model)
     return MOPT_OK;
 }
 
+int32_t moi_split_read(mopt_parallel *p, const mopt_model *model,
+                       const char *said)
+{
+    int32_t rc = read_splits(p, said);
+
+    return rc ? rc : check(p, model);
+}
+
 /* ---- chosen ---- */
 
 /* The layer that can take the pieces that layer i would leave, in its stage;
@@ -143,7 +149,8 @@ static int32_t check(const mopt_parallel *p, const mopt_model *model)
 static int64_t find_partner(const mopt_parallel *p, const mopt_model *model,
                             int64_t i, int64_t end)
 {
-    if (misfit(p, moi_model_layer(model, i), MOI_SPLIT_COLUMNS, 0))
+    if (!cuts(moi_model_layer(model, i)) ||
+        misfit(p, moi_model_layer(model, i), MOI_SPLIT_COLUMNS, 0))
         return 0;
     for (int64_t j = i + 1; j < end; j++) {
         const moi_layer *layer = moi_model_layer(model, j);
@@ -156,14 +163,45 @@ static int64_t find_partner(const mopt_parallel *p, const mopt_model *model,
     return 0;
 }
 
+static double seconds(const mopt_parallel *p, int64_t layer, int32_t split)
+{
+    const moi_layer_cost *cost = &p->cost[layer];
+    int64_t rows = moi_part_rows(p);
+
+    return moi_machine_seconds(&p->machine,
+                               moi_layer_forward(cost, split, p->tensor,
+                                                 rows)) +
+           moi_machine_seconds(&p->machine,
+                               moi_layer_backward(cost, split, p->tensor,
+                                                  rows));
+}
+
+/* Is a pair faster split, the sums for that included? */
+static int32_t pays(const mopt_parallel *p, int64_t first, int64_t last)
+{
+    double row = (double)moi_part_rows(p) * sizeof(float), sent = 0;
+    double gain = seconds(p, last, MOI_SPLIT_NONE) -
+                  seconds(p, last, MOI_SPLIT_ROWS);
+
+    for (int64_t i = first; i < last; i++)
+        gain += seconds(p, i, MOI_SPLIT_NONE) -
+                seconds(p, i, MOI_SPLIT_COLUMNS);
+    gain -= moi_machine_all_reduce(&p->machine, p->tensor,
+                                   row * (double)p->cost[last].out, &sent);
+    if (p->cost[first].dx)
+        gain -= moi_machine_all_reduce(&p->machine, p->tensor,
+                                       row * (double)p->cost[first].in, &sent);
+    return gain > 0;
+}
+
 /* Pairs of columns and rows, from the first layer of a stage on. */
-static void choose(mopt_parallel *p, const mopt_model *model, int64_t first,
-                   int64_t end)
+static void pair(mopt_parallel *p, const mopt_model *model, int64_t first,
+                 int64_t end, int32_t all)
 {
     for (int64_t i = first; i < end; i++) {
         int64_t partner = find_partner(p, model, i, end);
 
-        if (!partner)
+        if (!partner || (!all && !pays(p, i, partner)))
             continue;
         for (; i < partner; i++)
             p->split[i] = MOI_SPLIT_COLUMNS;
@@ -171,16 +209,18 @@ static void choose(mopt_parallel *p, const mopt_model *model, int64_t first,
     }
 }
 
-int32_t moi_split_choose(mopt_parallel *p, const mopt_model *model,
-                         const char *said)
+void moi_split_choose(mopt_parallel *p, const mopt_model *model, int32_t all)
 {
-    int32_t rc;
+    memset(p->split, 0, (size_t)p->layers * sizeof *p->split);
+    for (int32_t s = 0; p->tensor > 1 && s < p->stages; s++)
+        pair(p, model, p->cuts[s], p->cuts[s + 1], all);
+}
 
-    p->split = moi_calloc(p->ctx, p->layers, sizeof *p->split);
-    if (!p->split)
-        return MOPT_ENOMEM;
-    for (int32_t s = 0; !*said && p->tensor > 1 && s < p->stages; s++)
-        choose(p, model, p->cuts[s], p->cuts[s + 1]);
-    rc = *said ? read_splits(p, said) : MOPT_OK;
-    return rc ? rc : check(p, model);
+int32_t moi_split_any(const mopt_parallel *p)
+{
+    int64_t i = 0;
+
+    while (i < p->layers && p->split[i] == MOI_SPLIT_NONE)
+        i++;
+    return i < p->layers;
 }

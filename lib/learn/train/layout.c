@@ -5,12 +5,10 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "learn/parallel/parts.h"
 #include "learn/train/trainer.h"
 
-/* A chunk of several is cut so that a forward pass takes some 40 ms on one
- * core (100 GFLOP/s): a token is looked at between them. */
-#define CHUNK_FLOPS 4e9
-#define CHUNK_ROWS 1024 /* products do not get faster with more rows */
+#define FUSED_FLOPS 2e9 /* of a forward pass, above which nothing is fused */
 #define JUDGE_ROWS 8192 /* of validation whose outputs are held at a time, */
 #define JUDGE_REALS 1048576 /* if they are not too many */
 
@@ -92,17 +90,6 @@ static int32_t make_loss(mopt_trainer *t)
 
 /* ---- sizes ---- */
 
-/* Rows so that a forward pass stays within CHUNK_FLOPS, at least 32. */
-static int64_t fitting_rows(const mopt_trainer *t)
-{
-    double flops = (double)moi_model_flops(t->model) + 1;
-    double rows = CHUNK_FLOPS / flops;
-
-    if (rows < 32)
-        return 32;
-    return rows < CHUNK_ROWS ? (int64_t)rows / 32 * 32 : CHUNK_ROWS;
-}
-
 /* Forward, and back by inputs and by weights. */
 static int32_t choose_lanes(const mopt_trainer *t)
 {
@@ -127,12 +114,12 @@ static void set_sizes(mopt_trainer *t)
     if (set->batch > t->rows || t->rule.kind->flags & MOI_RULE_FULL_BATCH)
         set->batch = t->rows;
     if (!set->chunk)
-        set->chunk = fitting_rows(t);
+        set->chunk = moi_chunk_rows(moi_model_flops(t->model));
     if (set->chunk > set->batch)
         set->chunk = set->batch;
     t->fused = set->chunk == set->batch && set->clip_norm <= 0 &&
                !t->rule.search &&
-               flops * (double)set->chunk < CHUNK_FLOPS / 2;
+               flops * (double)set->chunk < FUSED_FLOPS;
     t->lanes = choose_lanes(t);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/parallel/test_parallel.c: plans of how ranks share one training:
  * what is said by hand, what is chosen, what is refused. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,22 +89,39 @@ static const struct {
     {"{\"cuts\": \"0,2,2\"}", 3, "does not ascend"},
     {"{\"cuts\": \"0,5\"}", 2, "there is no layer 5"},
     {"{\"cuts\": \"0,2\", \"pipeline\": 3}", 3, "2 stages in '0,2'"},
-    {"{\"tensor\": 2, \"splits\": \"rows,none,none,none,none\"}", 2,
+    {"{\"tensor\": 2, \"pipeline\": 1, "
+     "\"splits\": \"rows,none,none,none,none\"}", 2,
      "layer 0 cannot be split by rows: the layer below leaves no pieces"},
-    {"{\"tensor\": 2, \"splits\": \"none,columns,none,none,none\"}", 2,
+    {"{\"tensor\": 2, \"pipeline\": 1, "
+     "\"splits\": \"none,columns,none,none,none\"}", 2,
      "layer 1 cannot be split by columns"},
-    {"{\"tensor\": 2, \"splits\": \"none,none,none,none,columns\"}", 2,
+    {"{\"tensor\": 2, \"pipeline\": 1, "
+     "\"splits\": \"none,none,none,none,columns\"}", 2,
      "over the whole row"},
-    {"{\"tensor\": 2, \"splits\": \"columns,rows,none,none,none\"}", 2,
+    {"{\"tensor\": 2, \"pipeline\": 1, "
+     "\"splits\": \"columns,rows,none,none,none\"}", 2,
      "its kind has no inputs"},
-    {"{\"tensor\": 41, \"splits\": \"columns,none,none,none,none\"}", 41,
+    {"{\"tensor\": 41, \"pipeline\": 1, "
+     "\"splits\": \"columns,none,none,none,none\"}", 41,
      "too narrow"},
-    {"{\"tensor\": 2, \"splits\": \"columns,rows\"}", 2, "2 words"},
-    {"{\"tensor\": 2, \"splits\": \"colums,rows\"}", 2, "'colums'"},
-    {"{\"tensor\": 1, \"splits\": \"columns,none,none,none,none\"}", 2,
+    {"{\"tensor\": 2, \"pipeline\": 1, "
+     "\"splits\": \"columns,rows\"}", 2, "2 words"},
+    {"{\"tensor\": 2, \"pipeline\": 1, "
+     "\"splits\": \"colums,rows\"}", 2, "'colums'"},
+    {"{\"tensor\": 1, \"pipeline\": 1, "
+     "\"splits\": \"columns,none,none,none,none\"}", 2,
      "there is one tensor rank"},
     {"{\"tensor\": 2, \"cuts\": \"0,1\", \"splits\": "
      "\"columns,columns,rows,none,none\"}", 4, "leaves no pieces"},
+    {"{\"splits\": \"none,none,none,none,none\"}", 2,
+     "say tensor and pipeline"},
+    {"{\"tensor\": 64}", 64, "tensor: no layers of the model"},
+    {"{\"memory_limit\": -1}", 2, "memory_limit"},
+    {"{\"speed\": 0}", 2, "speed"},
+    {"{\"memory_speed\": 0}", 2, "memory_speed"},
+    {"{\"overhead\": -1}", 2, "overhead"},
+    {"{\"link_latency\": -1}", 2, "link_latency"},
+    {"{\"link_bandwidth\": 0}", 2, "link_bandwidth"},
 };
 
 START_TEST(what_was_said_wrongly)
@@ -182,41 +200,175 @@ START_TEST(pieces_of_a_width)
 }
 END_TEST
 
-/* What the slowest of some stages takes, the first beginning at a layer. */
-static int64_t slowest(const mopt_parallel *p, int64_t first, int64_t stages)
+/* The heaviest of some stages, as light as can be, the first beginning at a
+ * layer: by trying all. */
+static double lightest(const double *weight, int64_t layers, int64_t first,
+                       int64_t stages)
 {
-    int64_t own = 0, best = INT64_MAX;
+    double own = 0, best = INFINITY;
 
-    if (stages == 1) {
-        for (int64_t i = first; i < p->layers; i++)
-            own += p->flops[i];
+    for (int64_t i = first; stages == 1 && i < layers; i++)
+        own += weight[i];
+    if (stages == 1)
         return own;
-    }
-    for (int64_t end = first + 1; end <= p->layers - stages + 1; end++) {
-        int64_t rest = slowest(p, end, stages - 1);
+    for (int64_t end = first + 1; end <= layers - stages + 1; end++) {
+        double rest = lightest(weight, layers, end, stages - 1);
 
-        own += p->flops[end - 1];
-        if ((own > rest ? own : rest) < best)
-            best = own > rest ? own : rest;
+        own += weight[end - 1];
+        best = fmin(best, fmax(own, rest));
     }
     return best;
 }
 
+#define LAYERS 9
+
+/* Weights of all sizes, with nothing and with equals among them. */
 START_TEST(stages_are_balanced)
 {
-    mopt_parallel *p = NULL;
-    char said[64];
+    int64_t cuts[LAYERS + 1];
+    double weight[LAYERS];
+    uint32_t state = (uint32_t)_i;
 
-    snprintf(said, sizeof said, "{\"data\": 1, \"pipeline\": %d}", _i);
-    kit_ok(plan(said, "{}", _i, &p));
-    for (int32_t s = 0; s < p->stages; s++) {
-        int64_t own = 0;
-
-        ck_assert_int_lt(p->cuts[s], p->cuts[s + 1]);
-        for (int64_t i = p->cuts[s]; i < p->cuts[s + 1]; i++)
-            own += p->flops[i];
-        ck_assert_int_le(own, slowest(p, 0, p->stages));
+    for (int64_t i = 0; i < LAYERS; i++) {
+        state = state * 1664525u + 1013904223u;
+        weight[i] = _i % 3 == 0 ? (double)(state >> 30)
+                                : (double)(state >> 8) * 1e-7;
     }
+    for (int32_t stages = 1; stages <= LAYERS; stages++) {
+        mopt_parallel p = {.layers = LAYERS, .stages = stages, .cuts = cuts};
+        double heaviest = 0;
+
+        moi_cuts_balance(&p, weight);
+        ck_assert_int_eq(cuts[0], 0);
+        ck_assert_int_eq(cuts[stages], LAYERS);
+        for (int32_t s = 0; s < stages; s++) {
+            double own = 0;
+
+            ck_assert_int_lt(cuts[s], cuts[s + 1]);
+            for (int64_t i = cuts[s]; i < cuts[s + 1]; i++)
+                own += weight[i];
+            heaviest = fmax(heaviest, own);
+        }
+        ck_assert_double_le(heaviest,
+                            lightest(weight, LAYERS, 0, stages) *
+                                (1 + 1e-12));
+    }
+}
+END_TEST
+
+/* Each mesh by hand is no faster than what was chosen, if it fits. */
+static const struct {
+    int32_t ranks;
+    const char *rest; /* of the config */
+    const char *training;
+} choices[] = {
+    {1, "", "{}"},
+    {2, "", "{}"},
+    {4, "", "{\"batch_size\": 256}"},
+    {6, ", \"schedule\": \"gpipe\"", "{\"batch_size\": 64}"},
+    {8, ", \"link_bandwidth\": 1e6", "{\"batch_size\": 256}"},
+    {8, ", \"link_latency\": 1e-3", "{\"batch_size\": 256, \"parts\": 8}"},
+    {4, ", \"memory_limit\": 40000", "{\"batch_size\": 8}"},
+    {4, ", \"memory_limit\": 60000", "{\"batch_size\": 16, "
+                                     "\"optimizer\": \"sgd\"}"},
+};
+
+START_TEST(the_fastest_that_fits)
+{
+    mopt_parallel *chosen = NULL, *p = NULL;
+    int32_t ranks = choices[_i].ranks;
+    char said[256];
+
+    snprintf(said, sizeof said, "{\"data\": 0%s}", choices[_i].rest);
+    kit_ok(plan(said, choices[_i].training, ranks, &chosen));
+    for (int32_t stages = 1; stages <= ranks; stages++)
+        for (int32_t tensor = 1; tensor <= ranks; tensor++) {
+            if (ranks % (stages * tensor))
+                continue;
+            snprintf(said, sizeof said,
+                     "{\"data\": %d, \"tensor\": %d, \"pipeline\": %d%s}",
+                     ranks / stages / tensor, tensor, stages,
+                     choices[_i].rest);
+            if (plan(said, choices[_i].training, ranks, &p))
+                continue;
+            ck_assert_double_le(chosen->estimate.seconds,
+                                p->estimate.seconds);
+            mopt_parallel_free(p);
+        }
+    mopt_parallel_free(chosen);
+}
+END_TEST
+
+START_TEST(what_does_not_fit)
+{
+    mopt_parallel *p = NULL;
+
+    kit_fails(plan("{\"memory_limit\": 5000}", "{}", 2, &p), MOPT_EINVAL);
+    kit_says("memory_limit: no plan for 2 ranks fits into 5000 bytes; the "
+             "least");
+    kit_fails(plan("{\"data\": 2, \"tensor\": 1, \"pipeline\": 1, "
+                   "\"memory_limit\": 5000}", "{}", 2, &p), MOPT_EINVAL);
+    kit_says("as 2 x 1 x 1");
+}
+END_TEST
+
+/* A limit below what a rank would hold makes ranks share the layers. */
+START_TEST(a_limit_makes_ranks_share)
+{
+    mopt_parallel *free_plan = NULL, *p = NULL;
+    char said[128];
+
+    kit_ok(plan("{\"data\": 4, \"tensor\": 1, \"pipeline\": 1}", "{}", 4,
+                &free_plan));
+    snprintf(said, sizeof said, "{\"memory_limit\": %.0f}",
+             free_plan->estimate.memory * 0.75);
+    kit_ok(plan(said, "{}", 4, &p));
+    ck_assert_int_gt(p->tensor * p->stages, 1);
+    ck_assert_double_le(p->estimate.memory, p->limit);
+    mopt_parallel_free(free_plan);
+    mopt_parallel_free(p);
+}
+END_TEST
+
+/* ---- what is told ---- */
+
+START_TEST(costs_add_up)
+{
+    mopt_parallel *p = NULL;
+    const moi_seconds *s;
+
+    kit_ok(plan("{\"data\": 2, \"tensor\": 2, \"pipeline\": 2}",
+                "{\"batch_size\": 64}", 8, &p));
+    s = &p->estimate.part;
+    ck_assert_double_gt(s->tensor, 0);
+    ck_assert_double_gt(s->transfer, 0);
+    ck_assert_double_gt(s->bubble, 0);
+    ck_assert_double_gt(s->gradients, 0);
+    ck_assert_double_eq_tol(p->estimate.seconds,
+                            s->compute + s->tensor + s->transfer + s->bubble +
+                                s->sums + s->gradients + s->update +
+                                s->agreement, 1e-12);
+    mopt_parallel_free(p);
+}
+END_TEST
+
+START_TEST(as_json)
+{
+    static const char *const keys[] = {
+        "\"ranks\": 4", "\"costs\": {\"compute\"", "\"memory\"", "\"sent\"",
+        "\"alone\"", "\"alternatives\": [{\"data\"", "\"machine\"",
+        "\"fits\": true"};
+    mopt_parallel *p = NULL;
+    char text[8192], few[10];
+    size_t needed = 0;
+
+    kit_ok(plan("{}", "{}", 4, &p));
+    kit_ok(mopt_parallel_json(p, text, sizeof text, &needed));
+    ck_assert_uint_eq(needed, strlen(text) + 1);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        ck_assert_msg(strstr(text, keys[i]) != NULL, "no %s in %s", keys[i],
+                      text);
+    kit_fails(mopt_parallel_json(p, few, sizeof few, NULL), MOPT_ERANGE);
     mopt_parallel_free(p);
 }
 END_TEST
@@ -234,7 +386,13 @@ Suite *kit_suite(void)
     tcase_add_test(tcase, without_memory);
     tcase_add_test(tcase, pairs_of_columns_and_rows);
     tcase_add_test(tcase, pieces_of_a_width);
-    tcase_add_loop_test(tcase, stages_are_balanced, 1, 6);
+    tcase_add_loop_test(tcase, stages_are_balanced, 0, 30);
+    tcase_add_loop_test(tcase, the_fastest_that_fits, 0,
+                        (int)(sizeof choices / sizeof choices[0]));
+    tcase_add_test(tcase, what_does_not_fit);
+    tcase_add_test(tcase, a_limit_makes_ranks_share);
+    tcase_add_test(tcase, costs_add_up);
+    tcase_add_test(tcase, as_json);
     suite_add_tcase(suite, tcase);
     return suite;
 }

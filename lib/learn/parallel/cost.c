@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/parallel/cost.c: seconds, memory and bytes sent of a plan.
+ *
+ * Where ranks differ, the one with the largest pieces counts. A product of
+ * some rows costs its operations, and passing over its weights and its rows
+ * once or twice to pack them: that is why small parts are slow. */
+#include "learn/parallel/cost.h"
+
+#include "group/pairs.h"
+#include "learn/nn/model.h"
+#include "learn/parallel/parallel.h"
+
+#define REAL 4.0 /* bytes of a number */
+
+/* ---- the machine ---- */
+
+void moi_machine_read(moi_machine *machine, const mopt_config *config)
+{
+    *machine = (moi_machine){
+        .speed = moi_config_float(config, "speed"),
+        .memory = moi_config_float(config, "memory_speed"),
+        .overhead = moi_config_float(config, "overhead"),
+        .latency = moi_config_float(config, "link_latency"),
+        .bandwidth = moi_config_float(config, "link_bandwidth"),
+    };
+}
+
+double moi_machine_seconds(const moi_machine *machine, moi_load load)
+{
+    return load.flops / machine->speed + load.bytes / machine->memory +
+           load.calls * machine->overhead;
+}
+
+double moi_machine_send(const moi_machine *machine, double bytes)
+{
+    return machine->latency + bytes / machine->bandwidth;
+}
+
+double moi_machine_all_reduce(const moi_machine *machine, int32_t ranks,
+                              double bytes, double *sent)
+{
+    double piece = bytes / ranks, rounds = 2 * (ranks - 1.0);
+    moi_load add = {.bytes = 3 * piece * (ranks - 1)};
+
+    *sent += rounds * piece;
+    return rounds * moi_machine_send(machine, piece) +
+           moi_machine_seconds(machine, add);
+}
+
+static moi_load add(moi_load a, moi_load b)
+{
+    return (moi_load){a.flops + b.flops, a.bytes + b.bytes,
+                      a.calls + b.calls};
+}
+
+/* ---- layers ---- */
+
+void moi_layer_cost_read(moi_layer_cost *cost, const mopt_model *model,
+                         int64_t index)
+{
+    const moi_layer *layer = moi_model_layer(model, index);
+
+    *cost = (moi_layer_cost){
+        .in = moi_shape_count(&layer->in),
+        .out = moi_shape_count(&layer->out),
+        .flops = layer->kind->flops ? layer->kind->flops(layer) : 0,
+    };
+    for (int64_t k = 0; k < layer->tensors; k++) {
+        const moi_param *param = moi_model_param(model, layer->first + k);
+
+        *(param->rank > 1 ? &cost->matrix : &cost->vector) += param->count;
+    }
+    for (int64_t i = 0; i < index && !cost->dx; i++)
+        cost->dx = moi_model_layer(model, i)->tensors > 0;
+}
+
+/* The part of a width that the largest piece is. */
+static double share_of(int64_t width, int32_t tensor)
+{
+    int64_t most = width - moi_split_cut(width, tensor, tensor - 1);
+
+    for (int32_t t = 1; t < tensor && t < width; t++) {
+        int64_t piece = moi_split_cut(width, tensor, t) -
+                        moi_split_cut(width, tensor, t - 1);
+
+        if (piece > most)
+            most = piece;
+    }
+    return (double)most / (double)width;
+}
+
+static double share(const moi_layer_cost *cost, int32_t split, int32_t tensor)
+{
+    return split == MOI_SPLIT_NONE
+               ? 1
+               : share_of(split == MOI_SPLIT_ROWS ? cost->in : cost->out,
+                          tensor);
+}
+
+double moi_layer_weights(const moi_layer_cost *cost, int32_t split,
+                         int32_t tensor)
+{
+    double matrix = share(cost, split, tensor);
+
+    return matrix * (double)cost->matrix +
+           (split == MOI_SPLIT_COLUMNS ? matrix : 1) * (double)cost->vector;
+}
+
+/* Reals a row that a rank takes in and gives. */
+static double width_in(const moi_layer_cost *cost, int32_t split,
+                       int32_t tensor)
+{
+    int32_t piece = split == MOI_SPLIT_ROWS ||
+                    (split == MOI_SPLIT_COLUMNS && cost->matrix == 0);
+
+    return (double)cost->in * (piece ? share_of(cost->in, tensor) : 1);
+}
+
+static double width_out(const moi_layer_cost *cost, int32_t split,
+                        int32_t tensor)
+{
+    return (double)cost->out *
+           (split == MOI_SPLIT_COLUMNS ? share_of(cost->out, tensor) : 1);
+}
+
+static moi_load product(const moi_layer_cost *cost, int32_t split,
+                        int32_t tensor, int64_t rows)
+{
+    double part = share(cost, split, tensor), r = (double)rows;
+
+    return (moi_load){
+        .flops = part * (double)cost->flops * r,
+        .bytes = REAL * (2 * part * (double)cost->matrix +
+                         r * (width_in(cost, split, tensor) +
+                              width_out(cost, split, tensor))),
+        .calls = 1,
+    };
+}
+
+moi_load moi_layer_forward(const moi_layer_cost *cost, int32_t split,
+                           int32_t tensor, int64_t rows)
+{
+    return product(cost, split, tensor, rows);
+}
+
+/* By inputs, where somebody asks for it, and by weights. */
+moi_load moi_layer_backward(const moi_layer_cost *cost, int32_t split,
+                            int32_t tensor, int64_t rows)
+{
+    moi_load one = product(cost, split, tensor, rows), sum = {0, 0, 0};
+
+    if (cost->dx)
+        sum = add(sum, one);
+    return cost->matrix > 0 ? add(sum, one) : sum;
+}
+
+/* ---- stages ---- */
+
+int64_t moi_part_rows(const mopt_parallel *p)
+{
+    return (p->batch + p->parts - 1) / p->parts;
+}
+
+int64_t moi_part_count(const mopt_parallel *p)
+{
+    return (p->parts + p->data - 1) / p->data;
+}
+
+/* Do the outputs of a layer have to be made whole for what comes next? */
+static int32_t gathers(const mopt_parallel *p, int32_t stage, int64_t i)
+{
+    return p->split[i] == MOI_SPLIT_COLUMNS &&
+           (i + 1 == p->cuts[stage + 1] || p->split[i + 1] == MOI_SPLIT_NONE ||
+            (p->split[i + 1] == MOI_SPLIT_COLUMNS &&
+             p->cost[i + 1].matrix > 0));
+}
+
+static double gather(const mopt_parallel *p, int64_t i, int64_t rows,
+                     double *sent)
+{
+    double piece = REAL * (double)rows *
+                   width_out(&p->cost[i], MOI_SPLIT_COLUMNS, p->tensor);
+
+    *sent += (p->tensor - 1) * piece;
+    return (p->tensor - 1) * moi_machine_send(&p->machine, piece);
+}
+
+double moi_stage_forward(const mopt_parallel *p, int32_t stage, int64_t rows,
+                         double *tensor, double *sent)
+{
+    moi_load sum = {0, 0, 0};
+
+    for (int64_t i = p->cuts[stage]; i < p->cuts[stage + 1]; i++) {
+        double bytes = REAL * (double)rows * (double)p->cost[i].out;
+
+        sum = add(sum, moi_layer_forward(&p->cost[i], p->split[i], p->tensor,
+                                         rows));
+        if (p->split[i] == MOI_SPLIT_ROWS)
+            *tensor += moi_machine_all_reduce(&p->machine, p->tensor, bytes,
+                                              sent);
+        if (gathers(p, stage, i))
+            *tensor += gather(p, i, rows, sent);
+    }
+    return moi_machine_seconds(&p->machine, sum);
+}
+
+double moi_stage_backward(const mopt_parallel *p, int32_t stage, int64_t rows,
+                          double *tensor, double *sent)
+{
+    moi_load sum = {0, 0, 0};
+
+    for (int64_t i = p->cuts[stage]; i < p->cuts[stage + 1]; i++) {
+        double bytes = REAL * (double)rows * (double)p->cost[i].in;
+
+        sum = add(sum, moi_layer_backward(&p->cost[i], p->split[i], p->tensor,
+                                          rows));
+        if (p->split[i] == MOI_SPLIT_COLUMNS && p->cost[i].matrix > 0 &&
+            p->cost[i].dx)
+            *tensor += moi_machine_all_reduce(&p->machine, p->tensor, bytes,
+                                              sent);
+    }
+    return moi_machine_seconds(&p->machine, sum);
+}
+
+double moi_stage_handed(const mopt_parallel *p, int32_t stage, int64_t rows)
+{
+    return stage + 1 == p->stages
+               ? 0
+               : REAL * (double)rows *
+                     (double)p->cost[p->cuts[stage + 1] - 1].out;
+}
+
+double moi_stage_weights(const mopt_parallel *p, int32_t stage)
+{
+    double sum = 0;
+
+    for (int64_t i = p->cuts[stage]; i < p->cuts[stage + 1]; i++)
+        sum += moi_layer_weights(&p->cost[i], p->split[i], p->tensor);
+    return sum;
+}
+
+moi_load moi_stage_sum(double weights)
+{
+    return (moi_load){.bytes = 3 * REAL * weights};
+}
+
+/* Gradients are read, weights and states read and written. */
+moi_load moi_stage_update(const mopt_parallel *p, double weights)
+{
+    return (moi_load){.bytes = (3 + 2.0 * p->states) * REAL * weights};
+}
+
+/* Arrays that a data rank sends the pieces of: one, where the parts of each
+ * rank are a node of the tree of sums; and those of all ranks. */
+static int64_t count_nodes(const mopt_parallel *p, int64_t *all)
+{
+    int64_t most = 1;
+
+    *all = 0;
+    for (int32_t d = 0; d < p->data; d++) {
+        int64_t at = moi_pairs_deal(p->parts, p->data, d), count = 0;
+        int64_t limit = moi_pairs_deal(p->parts, p->data, d + 1);
+
+        for (; at < limit; count++)
+            at += moi_pairs_node(p->parts, at, limit);
+        *all += count;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+double moi_stage_reduce(const mopt_parallel *p, int32_t stage, double *sent)
+{
+    double weights = moi_stage_weights(p, stage), rounds = p->data - 1;
+    double piece = REAL * weights / p->data;
+    int64_t all, own = count_nodes(p, &all);
+
+    if (p->data == 1)
+        return 0;
+    *sent += rounds * piece * (double)(own + 1);
+    return rounds * (double)(own + 1) * moi_machine_send(&p->machine, piece) +
+           (double)(all - own) *
+               moi_machine_seconds(&p->machine,
+                                   moi_stage_sum(weights / p->data));
+}
+
+/* ---- memory ---- */
+
+/* Activations that a stage holds of one part: what goes in, what each layer
+ * gives, and gradients by two of them. */
+static double part_bytes(const mopt_parallel *p, int32_t stage, int64_t rows)
+{
+    int64_t first = p->cuts[stage];
+    double sum = (double)p->cost[first].in, widest = 0;
+
+    for (int64_t i = first; i < p->cuts[stage + 1]; i++) {
+        double out = width_out(&p->cost[i], p->split[i], p->tensor);
+
+        sum += out;
+        widest = out > widest ? out : widest;
+    }
+    return REAL * (double)rows * (sum + 2 * widest);
+}
+
+/* Parts that a stage holds the activations of, at most. */
+static int64_t in_flight(const mopt_parallel *p, int32_t stage)
+{
+    int64_t parts = moi_part_count(p), ahead = p->stages - stage;
+
+    if (p->stages == 1)
+        return 1;
+    return p->schedule == MOI_GPIPE || parts < ahead ? parts : ahead;
+}
+
+/* Arrays of gradients while parts are added up: one in the making, and one for
+ * each level of the tree. */
+static double count_arrays(const mopt_parallel *p)
+{
+    int64_t parts = moi_part_count(p);
+    double arrays = 2;
+
+    for (; parts > 1; parts = (parts + 1) / 2)
+        arrays++;
+    return arrays;
+}
+
+/* Weights are kept a second time, as the best ones. The state is made whole
+ * before it is cut into a piece for each data rank. */
+moi_memory moi_stage_memory(const mopt_parallel *p, int32_t stage)
+{
+    double weights = REAL * moi_stage_weights(p, stage);
+    int64_t nodes = 0;
+    double arriving = p->data == 1 ? 0 : (double)count_nodes(p, &nodes);
+
+    arriving = p->data == 1 ? 0 : (double)nodes / p->data;
+    return (moi_memory){
+        .weights = 2 * weights,
+        .gradients = weights * (count_arrays(p) + arriving),
+        .state = p->states * weights * (p->data == 1 ? 1 : 1 + 1.0 / p->data),
+        .activations = (double)in_flight(p, stage) *
+                       part_bytes(p, stage, moi_part_rows(p)),
+    };
+}
+
+/* ---- a step ---- */
+
+typedef struct stage_times {
+    double compute, tensor, handing; /* of one part; handing both ways */
+    double sums, gradients, update;
+    double sent;
+} stage_times;
+
+static stage_times time_stage(const mopt_parallel *p, int32_t stage)
+{
+    int64_t rows = moi_part_rows(p), parts = moi_part_count(p);
+    double weights = moi_stage_weights(p, stage), links = 0;
+    stage_times t = {0};
+
+    t.compute = moi_stage_forward(p, stage, rows, &t.tensor, &t.sent) +
+                moi_stage_backward(p, stage, rows, &t.tensor, &t.sent);
+    for (int32_t side = stage - 1; side <= stage; side++) {
+        double bytes = side < 0 ? 0 : moi_stage_handed(p, side, rows);
+
+        links += bytes > 0 ? 2 * moi_machine_send(&p->machine, bytes) : 0;
+        t.sent += bytes;
+    }
+    t.handing = links;
+    t.sent *= (double)parts;
+    t.sums = (double)(parts - 1) *
+             moi_machine_seconds(&p->machine, moi_stage_sum(weights));
+    t.gradients = moi_stage_reduce(p, stage, &t.sent);
+    t.update = moi_machine_seconds(&p->machine,
+                                   moi_stage_update(p, weights / p->data));
+    return t;
+}
+
+/* The rounds in which all ranks hear of each other, twice a step. */
+static double agree(const mopt_parallel *p)
+{
+    int64_t ranks = (int64_t)p->data * p->tensor * p->stages;
+    double rounds = 0;
+
+    for (int64_t heard = 1; heard < ranks; heard *= 2)
+        rounds++;
+    return 2 * rounds * p->machine.latency;
+}
+
+static double total(const moi_seconds *s)
+{
+    return s->compute + s->tensor + s->transfer + s->bubble + s->sums +
+           s->gradients + s->update + s->agreement;
+}
+
+/* A batch takes as long as one part through all stages and back, and the other
+ * parts at the pace of the slowest stage. */
+void moi_estimate_make(const mopt_parallel *p, moi_estimate *e)
+{
+    double parts = (double)moi_part_count(p), pace = 0, through = 0, after = 0;
+    moi_seconds *s = &e->part;
+
+    *e = (moi_estimate){.memory = 0};
+    for (int32_t i = 0; i < p->stages; i++) {
+        stage_times t = time_stage(p, i);
+        moi_memory m = moi_stage_memory(p, i);
+        double own = t.compute + t.tensor + t.handing;
+        double held = m.weights + m.gradients + m.state + m.activations;
+
+        through += own - t.handing / 2;
+        if (own > pace) {
+            pace = own;
+            s->compute = parts * t.compute;
+            s->tensor = parts * t.tensor;
+            s->transfer = parts * t.handing;
+        }
+        if (t.sums + t.gradients + t.update > after) {
+            after = t.sums + t.gradients + t.update;
+            s->sums = t.sums;
+            s->gradients = t.gradients;
+            s->update = t.update;
+        }
+        e->memory = held > e->memory ? held : e->memory;
+        e->sent = t.sent > e->sent ? t.sent : e->sent;
+    }
+    s->bubble = p->stages > 1 ? through - pace : 0;
+    s->agreement = agree(p);
+    e->seconds = total(s);
+}
