@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * bench/ranks.c: steps a second of one training by several ranks.
  *
- * usage: bench_ranks threads N     N threads of this process
- *        mpirun -n N bench_ranks   MPI ranks (libmodelopt-mpi)
- *        bench_ranks               one rank, no group
+ * usage: bench_ranks threads N [SETTINGS]     N threads of this process
+ *        mpirun -n N bench_ranks [SETTINGS]   MPI ranks (libmodelopt-mpi)
+ *        bench_ranks [SETTINGS]               one rank, no group
  *
  * 784-512-512-10, Adam, global batch 256, 60 steps; every rank has one thread.
- * Rank 0 prints a JSON line. bench/ranks.py alternates runs. */
+ * SETTINGS (JSON) are further ones of the kind "train". Rank 0 prints a JSON
+ * line. bench/ranks.py alternates runs, bench/overlap.py does so over a slow
+ * link. */
 #include <dlfcn.h>
 #include <modelopt/modelopt.h>
 #include <stdio.h>
@@ -45,7 +47,7 @@ static double seconds_now(void)
 typedef struct run {
     mopt_context *ctx;
     mopt_dataset *data;
-    const char *kind;
+    const char *kind, *settings;
     double seconds;
 } run;
 
@@ -74,6 +76,8 @@ static mopt_trainer *make_trainer(run *r)
     check(mopt_config_set_json(
         config, "{\"batch_size\": 256, \"epochs\": 1000, \"threads\": 1, "
                 "\"optimizer\": \"adam\"}"));
+    if (r->settings != NULL)
+        check(mopt_config_set_json(config, r->settings));
     check(mopt_trainer_create(r->ctx, model, r->data, NULL, config, &trainer));
     mopt_config_free(config);
     mopt_model_free(model);
@@ -122,12 +126,15 @@ static mopt_group *join_mpi(mopt_context *ctx)
 int main(int count, char **words)
 {
     run r = {.kind = "alone"};
+    int threads = count >= 3 && strcmp(words[1], "threads") == 0;
 
     fill();
+    if (count > 1 + 2 * threads)
+        r.settings = words[1 + 2 * threads];
     check(mopt_context_create(NULL, NULL, &r.ctx));
     check(mopt_dataset_from_memory(r.ctx, ROWS, FEATURES, x, MOPT_F32, 0, y,
                                    MOPT_I32, 1, 10, NULL, NULL, &r.data));
-    if (count == 3 && strcmp(words[1], "threads") == 0) {
+    if (threads) {
         r.kind = "threads";
         check(mopt_group_run(r.ctx, atoi(words[2]), 60, work, &r));
     } else if (getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMI_SIZE")) {

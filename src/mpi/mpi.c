@@ -85,12 +85,17 @@ static int32_t fail_size(void)
                           "bytes than this rank expects");
 }
 
-/* Is it through? count receives the bytes that came. */
+/* Is it through? count receives the bytes that came. What another thread has
+ * given up is not waited for. */
 static int32_t look(end *e, MPI_Request *request, int32_t *done, int *count)
 {
     MPI_Status status;
     int flag = 0;
     pthread_mutex_lock(&e->gate);
+    if (e->broken) {
+        pthread_mutex_unlock(&e->gate);
+        return say(MOPT_EPEER, "the group was given up");
+    }
     int code = MPI_Test(request, &flag, &status);
     int kind = MPI_SUCCESS;
     if (code != MPI_SUCCESS)

@@ -71,6 +71,8 @@ static int64_t list(const mopt_trainer *t, moi_team *team, int64_t *marks)
         team->buckets[count] = (moi_bucket){
             .blocks = marks, .cuts = marks + size + 1};
         cut(t, at, end, size, marks, marks + size + 1);
+        for (int64_t i = at; i < end; i++)
+            team->buckets[count].size += t->blocks[i].count;
         marks += 2 * (size + 1);
     }
     return count;
@@ -78,15 +80,19 @@ static int64_t list(const mopt_trainer *t, moi_team *team, int64_t *marks)
 
 /* Turn the list round, but for those that begin in the same tensor. */
 static void arrange(const mopt_trainer *t, const moi_bucket *from,
-                    moi_bucket *to, int64_t count)
+                    moi_team *team)
 {
-    for (int64_t end = count, first; end > 0; end = first) {
+    int64_t to = 0;
+
+    for (int64_t end = team->bucket_count, first; end > 0; end = first) {
         for (first = end - 1; first > 0; first--)
             if (t->blocks[from[first - 1].blocks[0]].tensor !=
                 t->blocks[from[end - 1].blocks[0]].tensor)
                 break;
-        for (int64_t i = first; i < end; i++)
-            *to++ = from[i];
+        for (int64_t i = first; i < end; i++) {
+            team->rising[i] = to;
+            team->buckets[to++] = from[i];
+        }
     }
 }
 
@@ -115,23 +121,81 @@ int32_t moi_buckets_make(const mopt_trainer *t, moi_team *team)
 
     team->buckets = moi_calloc(t->ctx, count, sizeof *team->buckets);
     team->marks = moi_calloc(t->ctx, count * marks, sizeof *team->marks);
-    if (!lined || !team->buckets || !team->marks) {
+    team->rising = moi_calloc(t->ctx, count, sizeof *team->rising);
+    if (!lined || !team->buckets || !team->marks || !team->rising) {
         moi_free(t->ctx, lined);
         return MOPT_ENOMEM;
     }
     team->bucket_count = list(t, team, team->marks);
     for (int64_t i = 0; i < count; i++)
         lined[i] = team->buckets[i];
-    arrange(t, lined, team->buckets, count);
+    arrange(t, lined, team);
     moi_free(t->ctx, lined);
     place_state(team);
     return MOPT_OK;
 }
 
+/* ---- a step ---- */
+
+void moi_buckets_begin(moi_team *team)
+{
+    for (int64_t i = 0; i < team->bucket_count; i++)
+        atomic_store(&team->buckets[i].there, 0);
+    if (team->courier)
+        moi_courier_begin(team->courier);
+}
+
+/* The bucket, as they lie in memory, that has a place. */
+static int64_t find(const moi_team *team, int64_t at)
+{
+    int64_t low = 0, high = team->bucket_count;
+
+    while (high - low > 1) {
+        int64_t middle = (low + high) / 2;
+
+        if (team->buckets[team->rising[middle]].cuts[0] <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Buckets go in order: those that are whole before the first that is not. */
+static void release(moi_team *team)
+{
+    int64_t count = 0;
+
+    while (count < team->bucket_count &&
+           atomic_load(&team->buckets[count].there) ==
+               team->buckets[count].size)
+        count++;
+    moi_courier_release(team->courier, count);
+}
+
+void moi_buckets_note(moi_team *team, int64_t first, int64_t count)
+{
+    int32_t size = mopt_group_size(team->group), whole = 0;
+    int64_t limit = first + count;
+
+    if (!team->courier)
+        return;
+    for (int64_t i = find(team, first); first < limit; i++) {
+        moi_bucket *b = &team->buckets[team->rising[i]];
+        int64_t end = b->cuts[size] < limit ? b->cuts[size] : limit;
+
+        if (atomic_fetch_add(&b->there, end - first) + end - first == b->size)
+            whole = 1;
+        first = end;
+    }
+    if (whole)
+        release(team);
+}
+
 int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
                           moi_real *data)
 {
-    return moi_group_gather_cuts(t->team->group, (float *)(void *)data,
+    return moi_group_gather_cuts(t->team->lane, (float *)(void *)data,
                                  b->cuts, NULL);
 }
 
@@ -147,7 +211,9 @@ int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b)
         return rc;
     status = moi_update_blocks(t, b->blocks[rank], b->blocks[rank + 1],
                                team->rate, 1);
-    if (status && !team->status)
+    if (status && !team->status) {
         team->status = status;
+        mopt_last_error(team->why, sizeof team->why, NULL);
+    }
     return moi_bucket_gather(t, b, moi_model_weights(t->model));
 }

@@ -14,6 +14,9 @@ static const moi_key train_keys[] = {
     {"parts", MOPT_TYPE_INT, MOI_KEY_FIXED, 0, 0, 65536, NULL, NULL, NULL,
      "of a batch, that ranks share; their gradients are added by pairs; 0: 4 "
      "or 8 with a group, else one"},
+    {"overlap", MOPT_TYPE_BOOL, MOI_KEY_FIXED, 1, 0, 1, NULL, NULL, NULL,
+     "with a group, a thread sends gradients while others are worked out; the "
+     "weights are the same"},
     MOI_VARIANT("loss", "auto", moi_loss_schemas,
                 "what is made small; auto: by the target"),
     MOI_VARIANT("optimizer", "adam", moi_optimizer_schemas,
@@ -75,6 +78,7 @@ void moi_settings_read(moi_settings *set, const mopt_config *config)
         .chunk = moi_config_int(config, "chunk"),
         .threads = moi_config_int(config, "threads"),
         .parts = moi_config_int(config, "parts"),
+        .overlap = moi_config_bool(config, "overlap"),
         .max_steps = moi_config_int(config, "max_steps"),
         .max_seconds = moi_config_float(config, "max_seconds"),
         .tolerance = moi_config_float(config, "tolerance"),

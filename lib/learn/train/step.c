@@ -485,6 +485,8 @@ int32_t moi_step_take(mopt_trainer *t, double *loss)
     moi_annex_clear_grads(t);
     b.hook = t->total && !t->team ? gather : change;
     rc = work(&b);
+    if (rc && t->team)
+        moi_team_recall(t->team, rc);
     if (!rc && !isfinite(b.loss))
         rc = fail_loss(&b);
     if (!rc && t->team)

@@ -117,11 +117,32 @@ static int32_t take_room(mopt_trainer *t, moi_team *team)
     team->rows = (t->set.batch + parts - 1) / parts;
     team->most = (t->set.batch + team->rows - 1) / team->rows;
     rc = moi_buckets_make(t, team);
-    if (!rc)
-        rc = take_lists(t, team);
+    return rc ? rc : take_lists(t, team);
+}
+
+static int32_t carry(void *user, int64_t item)
+{
+    mopt_trainer *t = user;
+
+    return moi_bucket_carry(t, &t->team->buckets[item]);
+}
+
+/* Messages of the courier's have a channel of their own. */
+static int32_t open_lane(mopt_trainer *t, moi_team *team)
+{
+    int32_t rc = MOPT_OK;
+
+    team->lane = team->group;
+    if (mopt_group_size(team->group) > 1 && t->set.overlap) {
+        rc = mopt_group_split(team->group, 0, mopt_group_rank(team->group),
+                              &team->side);
+        if (!rc)
+            rc = moi_courier_create(t->ctx, carry, t, &team->courier);
+        team->lane = team->side;
+    }
     if (rc)
         return rc;
-    return moi_reduction_create(team->group, team->most, t->size, team->widest,
+    return moi_reduction_create(team->lane, team->most, t->size, team->widest,
                                 moi_plan_adds(t->worker.plan, team->rows),
                                 &team->reduction);
 }
@@ -143,6 +164,11 @@ int32_t moi_team_create(mopt_trainer *t, mopt_group *group, moi_team **out)
         rc = compare(t, group);
     else if (rc && group)
         mopt_group_abort(group, rc);
+    if (!rc) {
+        rc = open_lane(t, team);
+        if (rc && group)
+            mopt_group_abort(group, rc);
+    }
     if (rc)
         moi_team_free(team);
     else
@@ -157,14 +183,17 @@ void moi_team_free(moi_team *team)
     if (!team)
         return;
     ctx = team->ctx;
+    moi_courier_free(team->courier);
     moi_reduction_free(team->reduction);
     moi_free(ctx, team->buckets);
     moi_free(ctx, team->marks);
+    moi_free(ctx, team->rising);
     moi_free(ctx, team->list);
     moi_free(ctx, team->tells);
     moi_free(ctx, team->said);
     moi_free(ctx, team->heard);
     moi_free(ctx, team->sums);
+    mopt_group_free(team->side);
     mopt_group_free(team->own);
     moi_free(ctx, team);
 }
@@ -179,8 +208,10 @@ void moi_team_begin(mopt_trainer *t, int64_t rows, double rate,
     team->parts = (rows + team->rows - 1) / team->rows;
     moi_reduction_deal(team->reduction, team->parts, &team->first,
                        &team->count);
-    if (gradients)
+    if (gradients) {
         moi_reduction_begin(team->reduction, team->parts);
+        moi_buckets_begin(team);
+    }
     memset(team->said, 0, (size_t)team->words * sizeof *team->said);
     team->eager = t->set.clip_norm <= 0 && !t->rule.search && !t->annex;
     team->rate = rate;
@@ -196,6 +227,8 @@ static int32_t join(void *user, int64_t tensor, int64_t first, int64_t count)
     int64_t at = moi_model_param(t->model, tensor)->offset + first;
 
     moi_reduction_join(t->team->reduction, tell->part, at, count);
+    if (tell->part == t->team->first + t->team->count - 1)
+        moi_buckets_note(t->team, at, count);
     return t->team->sure ? MOPT_OK : moi_cancel_check(t->cancel);
 }
 
@@ -269,17 +302,41 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
     return MOPT_OK;
 }
 
-int32_t moi_team_add_up(mopt_trainer *t)
+/* What has not been released has gradients that nobody works out. */
+static int32_t carry_rest(mopt_trainer *t)
 {
     moi_team *team = t->team;
     int32_t rc = MOPT_OK;
 
+    if (team->courier) {
+        moi_courier_release(team->courier, team->bucket_count);
+        return moi_courier_finish(team->courier);
+    }
     for (int64_t i = 0; !rc && i < team->bucket_count; i++)
         rc = moi_bucket_carry(t, &team->buckets[i]);
+    return rc;
+}
+
+int32_t moi_team_add_up(mopt_trainer *t)
+{
+    moi_team *team = t->team;
+    int32_t rc = carry_rest(t), status = team->status;
+
     /* A line search asks how steep the whole gradient is. */
     for (int64_t i = 0; !rc && t->rule.search && i < team->bucket_count; i++)
         rc = moi_bucket_gather(t, &team->buckets[i], moi_team_gradient(team));
-    return rc || !team->eager ? rc : moi_team_settle(t, team->status);
+    if (rc || !team->eager)
+        return rc;
+    return moi_team_settle(t, status ? moi_fail(status, "%s", team->why)
+                                     : status);
+}
+
+void moi_team_recall(moi_team *team, int32_t status)
+{
+    if (!team->courier || !team->sure)
+        return;
+    mopt_group_abort(team->group, status);
+    moi_courier_drop(team->courier);
 }
 
 moi_real *moi_team_gradient(const moi_team *team)

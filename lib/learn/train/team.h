@@ -12,6 +12,7 @@
 #include "backend/real.h"
 #include "group/reduction.h"
 #include "learn/nn/plan.h"
+#include "learn/train/courier.h"
 
 struct mopt_trainer;
 
@@ -22,6 +23,8 @@ typedef struct moi_bucket {
     const int64_t *blocks; /* [size + 1], where each rank's blocks begin */
     const int64_t *cuts;   /* the same, in weights */
     int64_t state;         /* of this rank's piece, in its folded state */
+    int64_t size;          /* weights, without what aligns tensors */
+    _Atomic int64_t there; /* those whose gradients this rank has */
 } moi_bucket;
 
 /* Who is told of a part's gradients. */
@@ -37,6 +40,10 @@ typedef struct moi_team {
     moi_reduction *reduction;
     moi_bucket *buckets; /* in the order of sending */
     int64_t bucket_count;
+    int64_t *rising;     /* their numbers, as they lie in memory */
+    mopt_group *lane;    /* what they travel on */
+    mopt_group *side;    /* that, where it is not group; or NULL */
+    moi_courier *courier; /* takes them away; NULL: nobody else */
     int64_t *marks;      /* what buckets point to */
     int64_t mine, widest; /* weights that this rank changes; of a bucket */
     moi_part *list;      /* parts that are worked out together */
@@ -51,7 +58,8 @@ typedef struct moi_team {
     int64_t places;  /* with so many places */
     double rate;     /* of the running step */
     int32_t eager;   /* weights change while others' gradients are summed */
-    int32_t status;  /* of changing them */
+    int32_t status;  /* of changing them, and */
+    char why[512];   /* its message */
     int32_t sure;    /* all go through with the step: no cancelling now */
     int32_t late;    /* a rank's time is over */
     int32_t due;     /* the first rank's clock wants a checkpoint */
@@ -85,6 +93,10 @@ int32_t moi_team_agree(struct mopt_trainer *t, int32_t status, double *loss);
  * done then; else moi_team_gradient is the batch's, in this rank's blocks; for
  * a line search, everywhere. */
 int32_t moi_team_add_up(struct mopt_trainer *t);
+
+/* A step has failed with a status that the others cannot know of: nothing is
+ * on its way any more. */
+void moi_team_recall(moi_team *team, int32_t status);
 moi_real *moi_team_gradient(const moi_team *team);
 
 /* The outcome of the first rank that has one, where all come by. */

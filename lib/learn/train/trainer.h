@@ -33,7 +33,7 @@ typedef struct moi_settings {
     int64_t epochs, batch, chunk, threads, parts, max_steps;
     double max_seconds, tolerance;
     uint64_t seed;
-    int32_t shuffle, restore_best;
+    int32_t shuffle, restore_best, overlap;
     double clip_norm, clip_value, max_norm;
     int64_t patience;
     double min_delta;
@@ -229,6 +229,11 @@ int32_t moi_buckets_make(const mopt_trainer *t, struct moi_team *team);
 /* Once this rank's gradients of a bucket are there: sum them up over the ranks
  * and, if the team is eager, change the weights and hand them round. */
 int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b);
+
+/* Begin a step; and some of this rank's gradients are there, as places in the
+ * block of weights: what can go does. */
+void moi_buckets_begin(moi_team *team);
+void moi_buckets_note(moi_team *team, int64_t first, int64_t count);
 
 /* Hand every rank's piece of a bucket of an array to all. */
 int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/train/test_buckets.c: ranks that train a model of several buckets:
  * the same bits for any number of them. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/backend.h"
+#include "base/clock.h"
+#include "base/context.h"
 #include "base/hash.h"
 #include "learn/nn/model.h"
 #include "school.h"
@@ -110,6 +114,7 @@ static void hold(lesson *l, int32_t size)
 static const lesson lessons[] = {
     {.settings = BASE "\"optimizer\": \"adam\"}"},
     {.settings = BASE "\"optimizer\": \"adam\", \"threads\": 2}"},
+    {.settings = BASE "\"optimizer\": \"adam\", \"overlap\": false}"},
     {.settings = BASE "\"optimizer\": \"adam\", \"chunk\": 20}"},
     {.settings = BASE "\"optimizer\": {\"type\": \"sgd\", \"momentum\": "
                       "0.9}, \"clip_norm\": 0.5}"},
@@ -136,7 +141,7 @@ START_TEST(threads_and_chunks_leave_the_bits_alone)
 {
     lesson one = lessons[0];
     hold(&one, 2);
-    for (int i = 1; i < 3; i++) {
+    for (int i = 1; i < 4; i++) {
         lesson other = lessons[i];
         hold(&other, 2);
         ck_assert_uint_eq(one.weights, other.weights);
@@ -157,6 +162,45 @@ START_TEST(a_checkpoint_goes_on_with_other_ranks)
 }
 END_TEST
 
+/* ---- a rank that fails in the middle ---- */
+
+#define FATAL 24 /* calls of both ranks; 6 take a batch forward */
+static atomic_int calls;
+
+/* Both ranks have gone forward by then, and gradients are on their way. */
+static int32_t stumble(void *user, int32_t trans_a, int32_t trans_b, int64_t m,
+                       int64_t n, int64_t k, float alpha, const float *a,
+                       int64_t lda, const float *b, int64_t ldb, float beta,
+                       float *c, int64_t ldc)
+{
+    (void)user;
+    if (atomic_fetch_add(&calls, 1) == FATAL)
+        return -1;
+    return moi_backend_reference.sgemm(NULL, trans_a, trans_b, m, n, k, alpha,
+                                       a, lda, b, ldb, beta, c, ldc);
+}
+
+static const mopt_backend stumbling = {
+    .struct_size = sizeof(mopt_backend),
+    .abi_version = MOPT_BACKEND_ABI,
+    .name = "stumbling",
+    .sgemm = stumble,
+};
+
+START_TEST(a_rank_that_fails_in_a_backward_pass_ends_all)
+{
+    lesson l = lessons[0];
+    const mopt_backend *usual = ctx->backend;
+    double start = moi_clock_seconds();
+    atomic_store(&calls, 0);
+    ctx->backend = &stumbling;
+    kit_fails(mopt_group_run(ctx, 2, 60, attend, &l), MOPT_EBACKEND);
+    kit_says("backend 'stumbling': sgemm returned -1");
+    ctx->backend = usual;
+    ck_assert_double_lt(moi_clock_seconds() - start, 30);
+}
+END_TEST
+
 Suite *kit_suite(void)
 {
     Suite *s = suite_create("buckets");
@@ -166,6 +210,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(t, any_number_of_ranks_gives_the_same_bits, 0,
                         (int)(sizeof lessons / sizeof *lessons));
     tcase_add_test(t, threads_and_chunks_leave_the_bits_alone);
+    tcase_add_test(t, a_rank_that_fails_in_a_backward_pass_ends_all);
     tcase_add_test(t, a_checkpoint_goes_on_with_other_ranks);
     suite_add_tcase(s, t);
     return s;
