@@ -16,10 +16,16 @@
 #define CONNECT_TIME 10 /* seconds for one try */
 #define OLDEST 120000   /* version of the server */
 
-#define PLANS                                                         \
+/* Plans are made once, for few rows among many; and the server gives up who is
+ * silent in the midst of a transaction, whose locks others wait for: a host
+ * that lost its power says no farewell. */
+#define SETTINGS                                                      \
     "SET plan_cache_mode = force_generic_plan; SET jit = off; "       \
     "SET enable_seqscan = off; SET enable_hashjoin = off; "           \
-    "SET enable_mergejoin = off; SET enable_material = off"
+    "SET enable_mergejoin = off; SET enable_material = off; "         \
+    "SET idle_in_transaction_session_timeout = '5s'; "                \
+    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; " \
+    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = '20s'"
 
 static double now(void)
 {
@@ -134,8 +140,7 @@ static int32_t poll_connection(mopt_connection *self)
     return MOPT_OK;
 }
 
-/* Plans are made once, for few rows among many, and the server looks whether
- * we are still there while it works or waits for us. */
+/* Newer servers also look whether we are still there while they work for us. */
 static int32_t settle_in(mopt_connection *self)
 {
     const int version = PQserverVersion(self->pg);
@@ -148,8 +153,8 @@ static int32_t settle_in(mopt_connection *self)
     PQenterPipelineMode(self->pg);
     return pg_script(
         self, version >= 140000
-                  ? PLANS "; SET client_connection_check_interval = '1s'"
-                  : PLANS);
+                  ? SETTINGS "; SET client_connection_check_interval = '1s'"
+                  : SETTINGS);
 }
 
 int32_t pg_reopen(mopt_connection *self)

@@ -31,6 +31,7 @@ static int32_t class_of(const char *state)
         int32_t answer;
     } classes[] = {
         {"08", MOPT_DATABASE_LOST},     {"57P", MOPT_DATABASE_LOST},
+        {"25P03", MOPT_DATABASE_LOST},
         {"40", MOPT_DATABASE_AGAIN},    {"55P03", MOPT_DATABASE_BUSY},
         {"3D", MOPT_DATABASE_MISSING},  {"42501", MOPT_DATABASE_FAILED},
         {"42", MOPT_DATABASE_CONTENT},  {"22", MOPT_DATABASE_CONTENT},
