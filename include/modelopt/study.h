@@ -57,7 +57,8 @@ typedef int32_t (*mopt_trial_fn)(void *user, mopt_trial *trial);
  *  "direction" ("minimize", "maximize", or several with commas), "seed",
  *  "sampler" ("random", "grid"), "pruner" ("none", "median", "percentile",
  *  "threshold", "patient"), "duplicates" ("allow", "avoid"), "trials",
- *  "workers", "timeout"; mopt_config_describe lists them.
+ *  "workers", "timeout", "retries", "checkpoints"; mopt_config_describe lists
+ *  them.
  *
  *  Opening a study with a space sends the running trials of processes that
  *  have died back to waiting, with their numbers and parameters.
@@ -252,6 +253,19 @@ MOPT_API int32_t mopt_trial_value(const mopt_trial *trial, int64_t objective,
  */
 MOPT_API int32_t mopt_trial_report(mopt_trial *trial, int64_t step,
                                    double value);
+
+/** A path for what the evaluation of a trial goes on from: a file that it
+ *  writes as it works ("checkpoint" of the kind "train"), and that whoever gets
+ *  the trial next, because this process died or gave it back, finds there. It
+ *  is removed when the trial is told. All workers need to see it: it lies
+ *  beside the study's file, or in the folder of the key "checkpoints".
+ *
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ESTATE (a study in
+ *          memory or a database, and no "checkpoints"), MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trial_checkpoint(const mopt_trial *trial, char *buf,
+                                       size_t cap, size_t *needed);
 
 /** Attach a note to a trial.
  *

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/context.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/status.h"
 #include "learn/nn/loss.h"
 #include "learn/nn/model.h"
+#include "learn/train/trainer.h"
 
 /* Outputs of a model whose last layer leaves them to the data: one a class or
  * target number; one alone where the loss takes two classes so. */
@@ -104,6 +106,53 @@ int32_t moi_attempt_start(moi_attempt *attempt, const mopt_model *source)
                            moi_config_int(attempt->config, "seed"));
 }
 
+int32_t moi_attempt_rescue(moi_attempt *attempt, const char *path,
+                           double seconds)
+{
+    mopt_config *config = attempt->config;
+    int32_t rc = mopt_config_set_text(config, "checkpoint", path);
+    if (rc == MOPT_OK)
+        rc = mopt_config_set_int(config, "checkpoint_every", 0);
+    if (rc == MOPT_OK)
+        rc = mopt_config_set_float(config, "checkpoint_seconds", seconds);
+    attempt->rescued = rc == MOPT_OK;
+    return rc;
+}
+
+/* Is it the same for all ranks where the training goes on: at which step, -1:
+ * afresh? */
+static int32_t agree(mopt_group *group, const char *path, double step)
+{
+    double least = step, most = step;
+    int32_t rc = mopt_group_all_reduce_double(group, MOPT_MIN, &least, 1,
+                                              NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_group_all_reduce_double(group, MOPT_MAX, &most, 1, NULL);
+    if (rc != MOPT_OK || least == most)
+        return rc;
+    return moi_fail(MOPT_EIO, "%s: not every rank reads the same there; "
+                    "checkpoints of trials must be where all see them", path);
+}
+
+/* What is there may be of another training, or damaged: then nothing is lost
+ * but time. */
+static int32_t go_on(const moi_attempt *attempt)
+{
+    const char *path = moi_config_text(attempt->config, "checkpoint");
+    mopt_group *group = attempt->recipe->group;
+    double step = -1;
+    int32_t rc = mopt_trainer_resume(attempt->course.trainer, path);
+    if (rc == MOPT_ENOMEM)
+        return rc;
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_get(attempt->course.trainer, "step", &step);
+    else if (rc != MOPT_ENOENT)
+        moi_log(attempt->recipe->ctx, MOPT_LOG_WARN, "recipe",
+                "a trial does not go on from its checkpoint, but starts "
+                "afresh: %s", moi_last_text());
+    return group != NULL ? agree(group, path, step) : MOPT_OK;
+}
+
 const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value)
 {
     for (int64_t i = 0; i < attempt->aims->limit_count; i++) {
@@ -126,6 +175,10 @@ int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
                                   attempt->config, attempt->model,
                                   attempt->subject.cancel);
     attempt->subject.trainer = course->trainer;
+    if (rc == MOPT_OK && attempt->rescued && course->trainer != NULL) {
+        course->trainer->flags |= MOI_TRAINER_RESCUE;
+        rc = go_on(attempt);
+    }
     if (rc == MOPT_OK && on_epoch != NULL && course->trainer != NULL)
         rc = mopt_trainer_on_epoch(course->trainer, on_epoch, user, NULL);
     if (rc == MOPT_OK)

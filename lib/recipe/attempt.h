@@ -19,6 +19,7 @@ typedef struct moi_attempt {
     json_t *params;
     moi_course course;
     moi_subject subject;
+    int32_t rescued; /* its checkpoint is a trial's */
 } moi_attempt;
 
 /* Make the model that params describe; to be ended on an error too. */
@@ -29,6 +30,11 @@ void moi_attempt_end(moi_attempt *attempt);
 
 /* Let the model start from another's weights. */
 int32_t moi_attempt_start(moi_attempt *attempt, const mopt_model *source);
+
+/* Let the training write a checkpoint every so many seconds, and go on from it
+ * where it is there already; before it is trained. */
+int32_t moi_attempt_rescue(moi_attempt *attempt, const char *path,
+                           double seconds);
 
 /* The first constraint that an untrained model breaks already, or NULL; its
  * value. */

@@ -232,9 +232,19 @@ static int32_t hear(moi_job *job, int64_t *kind, json_t **doc)
     return rc;
 }
 
-int32_t moi_crew_lead(moi_job *job, const json_t *params)
+int32_t moi_crew_lead(moi_job *job, const moi_attempt *attempt)
 {
-    return leads_others(&job->crew) ? tell(job, TRAIN, params) : MOPT_OK;
+    const mopt_config *config = attempt->config;
+    if (!leads_others(&job->crew))
+        return MOPT_OK;
+    json_t *doc = json_pack(
+        "{sOsssf}", "params", attempt->params, "checkpoint",
+        attempt->rescued ? moi_config_text(config, "checkpoint") : "",
+        "seconds", moi_config_float(config, "checkpoint_seconds"));
+    int32_t rc = doc != NULL ? tell(job, TRAIN, doc)
+                             : moi_fail(MOPT_ENOMEM, "no memory for a trial");
+    json_decref(doc);
+    return rc;
 }
 
 int32_t moi_crew_judge(moi_job *job, int32_t rc)
@@ -282,12 +292,19 @@ int32_t moi_crew_on_epoch(void *user, mopt_trainer *trainer)
 
 /* How it ends is known to the lead as well; what only happened here is not,
  * and ends the team. */
-static void train_along(moi_job *job, const json_t *params)
+static void train_along(moi_job *job, const json_t *doc)
 {
+    const char *path = json_string_value(json_object_get(doc, "checkpoint"));
     moi_attempt attempt;
     double values[MOI_GOALS_MAX] = {0}, excess[MOI_LIMITS_MAX] = {0};
     int32_t rc = moi_attempt_begin(&attempt, job->recipe, &job->aims,
-                                   &job->parts, params, job->cancel);
+                                   &job->parts,
+                                   json_object_get(doc, "params"),
+                                   job->cancel);
+    if (rc == MOPT_OK && path != NULL && path[0] != '\0')
+        rc = moi_attempt_rescue(&attempt, path,
+                                json_number_value(json_object_get(doc,
+                                                                  "seconds")));
     if (rc != MOPT_OK)
         mopt_group_abort(job->crew.team, rc);
     else

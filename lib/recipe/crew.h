@@ -11,9 +11,7 @@
 #ifndef MOI_RECIPE_CREW_H
 #define MOI_RECIPE_CREW_H
 
-#include <modelopt/trainer.h>
-
-#include "recipe/recipe.h"
+#include "recipe/attempt.h"
 
 struct moi_job;
 
@@ -51,7 +49,7 @@ int32_t moi_crew_open(struct moi_job *job,
 int32_t moi_crew_again(struct moi_job *job, int32_t *rc);
 
 /* Before a lead trains: those who follow train the same. */
-int32_t moi_crew_lead(struct moi_job *job, const json_t *params);
+int32_t moi_crew_lead(struct moi_job *job, const moi_attempt *attempt);
 
 /* A training ended with rc. A lost rank is no fault of the trial, which
  * MOPT_ECANCELED gives back; the search ends with what was lost. */

@@ -20,43 +20,21 @@
 #include "base/text.h"
 #include "learn/nn/model.h"
 #include "recipe/result.h"
+#include "search/store/database.h"
 
 /* --- Files -------------------------------------------------------------- */
 
-/* A study lives in a file unless its place says otherwise. */
-static const char *file_of(const char *storage)
-{
-    static const char prefix[] = "sqlite:///";
-    if (strncmp(storage, prefix, sizeof(prefix) - 1) == 0)
-        return storage + sizeof(prefix) - 1;
-    if (storage[0] == '\0' || strcmp(storage, ":memory:") == 0 ||
-        strstr(storage, "://") != NULL)
-        return NULL;
-    return storage;
-}
-
-/* Several studies may share a file: their names, whatever is in them, are told
- * apart by a checksum. */
+/* Several studies may share a file. */
 int32_t moi_keep_place(const moi_job *job, char **out)
 {
     mopt_config *config = NULL;
     int32_t rc = moi_recipe_study(job->recipe, &config);
     if (rc != MOPT_OK)
         return rc;
-    const char *file = file_of(moi_config_text(config, "storage"));
-    if (file != NULL) {
-        uint64_t name = moi_hash_text(MOI_HASH_START,
-                                      moi_config_text(config, "name"));
-        moi_text text;
-        moi_text_init(&text, job->ctx);
-        moi_text_addf(&text, "%s.start-%08" PRIx32 "-", file,
-                      (uint32_t)(name ^ name >> 32));
-        rc = text.status;
-        if (rc == MOPT_OK &&
-            (*out = moi_strdup(job->ctx, moi_text_get(&text))) == NULL)
-            rc = MOPT_ENOMEM;
-        moi_text_free(&text);
-    }
+    const char *file = moi_database_file(moi_config_text(config, "storage"));
+    if (file != NULL)
+        rc = moi_database_beside(job->ctx, file, ".start-",
+                                 moi_config_text(config, "name"), out);
     mopt_config_free(config);
     return rc;
 }

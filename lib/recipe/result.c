@@ -73,6 +73,18 @@ static int32_t dump_info(const void *ctx, char *buf, size_t cap,
     return mopt_context_info((mopt_context *)ctx, buf, cap, needed);
 }
 
+static int32_t dump_history(const void *trainer, char *buf, size_t cap,
+                            size_t *needed)
+{
+    return mopt_trainer_history(trainer, buf, cap, needed);
+}
+
+int32_t moi_json_from_history(mopt_context *ctx, const mopt_trainer *trainer,
+                              json_t **out)
+{
+    return json_from(ctx, dump_history, trainer, out);
+}
+
 int32_t moi_json_from_trial(mopt_context *ctx, const mopt_trial *trial,
                             json_t **out)
 {

@@ -18,6 +18,8 @@ struct mopt_result {
 /* Documents of objects that copy JSON out, as values. */
 int32_t moi_json_from_trial(mopt_context *ctx, const mopt_trial *trial,
                             json_t **out);
+int32_t moi_json_from_history(mopt_context *ctx, const mopt_trainer *trainer,
+                              json_t **out);
 int32_t moi_json_from_study(mopt_context *ctx, mopt_study *study,
                             json_t **out);
 int32_t moi_json_from_model(mopt_context *ctx, const mopt_model *model,

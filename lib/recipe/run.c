@@ -137,6 +137,8 @@ static int32_t open_study(moi_job *job, int32_t joins)
     int32_t rc = moi_recipe_study(job->recipe, &config);
     if (rc == MOPT_OK)
         rc = set_direction(job, config);
+    if (rc == MOPT_OK)
+        job->rescue_seconds = moi_config_float(config, "checkpoint_seconds");
     if (rc == MOPT_OK && joins)
         rc = mopt_config_set_bool(config, "resume", 1);
     if (rc == MOPT_OK)

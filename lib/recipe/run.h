@@ -20,6 +20,7 @@ typedef struct moi_job {
     moi_parts parts;
     mopt_study *study;
     mopt_cancel *cancel; /* may be NULL */
+    double rescue_seconds; /* between two checkpoints of a trial; 0: none */
     char digest[17];     /* of what makes values comparable, in hex */
     moi_starts starts;
     atomic_int stop;     /* 0, or the status that on_event ended the run with */

@@ -21,6 +21,7 @@ typedef struct trial_work {
     moi_attempt attempt;
     int64_t epochs;
     int32_t verdict; /* of the pruner or the store; 0: go on */
+    int32_t told_past; /* epochs before a checkpoint are reported */
 } trial_work;
 
 /* --- Epochs ------------------------------------------------------------- */
@@ -44,6 +45,32 @@ static json_t *describe_epoch(const trial_work *work, mopt_trainer *trainer,
     return event;
 }
 
+/* What another worker reported before it left the trial, epochs up to last, is
+ * reported again for the pruner; what that said to it then is past. */
+static int32_t report_past(trial_work *work, double last)
+{
+    const moi_measure *first = work->job->aims.goals[0].measure;
+    json_t *history = NULL;
+    int32_t rc = MOPT_OK;
+    if (work->told_past || !work->attempt.rescued ||
+        work->attempt.course.trainer == NULL ||
+        first->known != MOI_KNOWN_VALIDATION)
+        return MOPT_OK;
+    work->told_past = 1;
+    if (last >= 1)
+        rc = moi_json_from_history(work->job->ctx,
+                                   work->attempt.course.trainer, &history);
+    for (int64_t i = 0; rc >= MOPT_OK && (double)i < last; i++) {
+        const json_t *value = json_object_get(
+            json_array_get(history, (size_t)i), first->name);
+        if (json_is_number(value))
+            rc = mopt_trial_report(work->trial, i + 1,
+                                   json_number_value(value));
+    }
+    json_decref(history);
+    return rc == MOPT_PRUNED ? MOPT_OK : rc;
+}
+
 static int32_t on_epoch(void *user, mopt_trainer *trainer)
 {
     trial_work *work = user;
@@ -52,6 +79,8 @@ static int32_t on_epoch(void *user, mopt_trainer *trainer)
     double epoch = 0, value = NAN;
     int32_t rc = mopt_trainer_get(trainer, "epoch", &epoch);
     const char *name = NULL;
+    if (rc == MOPT_OK)
+        rc = report_past(work, epoch - 1);
     if (rc == MOPT_OK && first->known == MOI_KNOWN_VALIDATION) {
         name = first->name;
         rc = moi_subject_epoch(&work->attempt.subject, first, &value);
@@ -127,6 +156,41 @@ static int32_t tell_values(trial_work *work, double *values)
     return MOPT_OK;
 }
 
+/* A trial that another may have to finish writes a checkpoint where there is a
+ * place for it, unless the recipe has one of its own. */
+static int32_t prepare_rescue(trial_work *work)
+{
+    const moi_job *job = work->job;
+    size_t size = 0;
+    if (job->rescue_seconds <= 0 ||
+        moi_config_text(work->attempt.config, "checkpoint")[0] != '\0' ||
+        (job->crew.all != NULL && job->crew.team == NULL))
+        return MOPT_OK;
+    int32_t rc = mopt_trial_checkpoint(work->trial, NULL, 0, &size);
+    if (rc != MOPT_OK)
+        return rc == MOPT_ESTATE ? MOPT_OK : rc;
+    char *path = moi_alloc(job->ctx, (int64_t)size, 1);
+    if (path == NULL)
+        return MOPT_ENOMEM;
+    rc = mopt_trial_checkpoint(work->trial, path, size, NULL);
+    if (rc == MOPT_OK)
+        rc = moi_attempt_rescue(&work->attempt, path, job->rescue_seconds);
+    moi_free(job->ctx, path);
+    return rc;
+}
+
+/* All epochs may have been trained before. */
+static int32_t finish(trial_work *work, double *values)
+{
+    double epoch = 0;
+    int32_t rc = MOPT_OK;
+    if (work->attempt.rescued && work->attempt.course.trainer != NULL)
+        rc = mopt_trainer_get(work->attempt.course.trainer, "epoch", &epoch);
+    if (rc == MOPT_OK)
+        rc = report_past(work, epoch);
+    return rc == MOPT_OK ? tell_values(work, values) : rc;
+}
+
 static int32_t train(trial_work *work, double *values)
 {
     moi_attempt *attempt = &work->attempt;
@@ -137,7 +201,9 @@ static int32_t train(trial_work *work, double *values)
     work->epochs = moi_config_int(attempt->config, "epochs");
     int32_t rc = moi_starts_give(work->job, work->trial, attempt);
     if (rc == MOPT_OK)
-        rc = moi_crew_lead(work->job, attempt->params);
+        rc = prepare_rescue(work);
+    if (rc == MOPT_OK)
+        rc = moi_crew_lead(work->job, attempt);
     if (rc == MOPT_OK)
         rc = moi_attempt_train(attempt, on_epoch, work);
     if (work->verdict != 0)
@@ -145,7 +211,7 @@ static int32_t train(trial_work *work, double *values)
     if (rc == MOPT_STOPPED)
         return MOPT_ECANCELED; /* on_event ended the run: not this trial's
                                   fault, it may be taken up again */
-    return rc == MOPT_OK ? tell_values(work, values) : rc;
+    return rc == MOPT_OK ? finish(work, values) : rc;
 }
 
 static int32_t objective(void *user, mopt_trial *trial, double *values)
@@ -207,7 +273,7 @@ int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
     int32_t rc = moi_attempt_begin(&attempt, job->recipe, &job->aims,
                                    &job->parts, params, job->cancel);
     if (rc == MOPT_OK)
-        rc = moi_crew_lead(job, params);
+        rc = moi_crew_lead(job, &attempt);
     if (rc == MOPT_OK)
         rc = moi_attempt_train(&attempt, moi_crew_on_epoch, NULL);
     if (rc == MOPT_OK)

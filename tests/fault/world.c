@@ -81,6 +81,8 @@ mopt_space *the_space(world *w)
 mopt_study *the_study(world *w)
 {
     if (w->study == NULL) {
+        kit_ok(mopt_config_set_text(the_config(w, "study"), "checkpoints",
+                                    "."));
         kit_ok(mopt_study_create(w->ctx, the_space(w), the_config(w, "study"),
                                  &w->study));
         mopt_trial *first = NULL;

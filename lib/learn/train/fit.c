@@ -139,7 +139,8 @@ static int32_t end(mopt_trainer *t)
 {
     int32_t rc = MOPT_OK;
 
-    if (t->set.checkpoint[0] && t->saved_step != t->now.step)
+    if (t->set.checkpoint[0] && !(t->flags & MOI_TRAINER_RESCUE) &&
+        t->saved_step != t->now.step)
         rc = mopt_trainer_save(t, t->set.checkpoint);
     if (!rc && t->now.row > 0)
         rc = moi_epoch_glance(t);

@@ -117,6 +117,8 @@ typedef struct moi_progress {
 #define MOI_TRAINER_SETTLED 4 /* the model has the best weights, kept the
                                  last */
 #define MOI_TRAINER_CLOSED 8  /* closing is valid */
+#define MOI_TRAINER_RESCUE 16 /* its checkpoint is for others, should it be cut
+                                 short: none is written at the end */
 
 struct mopt_trainer {
     mopt_context *ctx;

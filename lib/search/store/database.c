@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "base/hash.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 /* The length of the scheme that a place begins with, "postgresql" of
  * "postgresql+psycopg2://host/db"; 0: it is no URL. */
@@ -163,4 +165,33 @@ const char *moi_database_show(const char *place, char *buf, size_t size)
         snprintf(secret, size - (size_t)(secret - buf), "***");
     }
     return buf;
+}
+
+const char *moi_database_file(const char *place)
+{
+    static const char prefix[] = "sqlite:///";
+
+    if (strncmp(place, prefix, sizeof(prefix) - 1) == 0)
+        return place + sizeof(prefix) - 1;
+    if (place[0] == '\0' || strcmp(place, ":memory:") == 0 ||
+        strstr(place, "://"))
+        return NULL;
+    return place;
+}
+
+int32_t moi_database_beside(mopt_context *ctx, const char *base,
+                            const char *joint, const char *study, char **out)
+{
+    const uint64_t name = moi_hash_text(MOI_HASH_START, study);
+    moi_text text;
+    int32_t rc;
+
+    moi_text_init(&text, ctx);
+    moi_text_addf(&text, "%s%s%08" PRIx32 "-", base, joint,
+                  (uint32_t)(name ^ name >> 32));
+    rc = text.status;
+    if (!rc && !(*out = moi_strdup(ctx, moi_text_get(&text))))
+        rc = MOPT_ENOMEM;
+    moi_text_free(&text);
+    return rc;
 }

@@ -46,7 +46,8 @@
     " UNION ALL "                                                       \
     "SELECT 4, trial_id, 0, \"key\", NULL, value_json "                 \
     "FROM trial_system_attributes WHERE trial_id " which                \
-    " AND (\"key\" IN ('fixed_params', 'fail_reason', 'constraints') "  \
+    " AND (\"key\" IN ('fixed_params', 'fail_reason', 'constraints', "  \
+    "'retry_history') "                                                 \
     "OR \"key\" LIKE 'constraints:%')"
 
 #define SET(table, owner)                                                 \

@@ -235,6 +235,16 @@ static char *read_reason(mopt_context *ctx, const char *text)
     return copy;
 }
 
+/* The list of an earlier life's numbers, as Optuna's callback keeps it. */
+static int64_t count_retries(mopt_context *ctx, const char *text)
+{
+    json_t *list = moi_json_lenient(ctx, text);
+    const int64_t count = (int64_t)json_array_size(list);
+
+    json_decref(list);
+    return count;
+}
+
 static int32_t take_attribute(moi_relational *self, int64_t row,
                               const mopt_value *fields)
 {
@@ -247,6 +257,10 @@ static int32_t take_attribute(moi_relational *self, int64_t row,
         return MOPT_ENOMEM;
     if (strncmp(key, "constraints", 11) == 0)
         return take_constraints(self, row, text);
+    if (strcmp(key, "retry_history") == 0) {
+        extra->retries = count_retries(self->head.ctx, text);
+        return MOPT_OK;
+    }
     slot = key[1] == 'i' ? &extra->fixed : &extra->reason;
     moi_free(self->head.ctx, *slot);
     *slot = key[1] == 'i' ? moi_strdup(self->head.ctx, text)

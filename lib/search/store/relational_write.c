@@ -308,7 +308,21 @@ static int32_t is_dead(const moi_relational *self, const moi_holder *holder)
     return moi_clock_seconds() - holder->seen > self->terms.grace;
 }
 
-/* Add the trial's number to its retry history, a list as Optuna's is. */
+/* As Optuna's callback for retries notes it: whose retry this is, and the list
+ * of all that failed; a trial of ours keeps its number. */
+static int32_t note_retry(moi_relational *self, const moi_holder *holder,
+                          const char *list)
+{
+    char number[24];
+    int32_t rc = set_attribute(self, MOI_SQL_SET_ATTRIBUTE, holder->id,
+                               "retry_history", list);
+
+    snprintf(number, sizeof(number), "%lld", (long long)holder->row);
+    return rc ? rc : set_attribute(self, MOI_SQL_SET_ATTRIBUTE, holder->id,
+                                   "failed_trial", number);
+}
+
+/* Add the trial's number to its retry history. */
 static int32_t add_retry(moi_relational *self, const moi_holder *holder)
 {
     const mopt_value id = moi_rel_int(holder->id);
@@ -332,9 +346,7 @@ static int32_t add_retry(moi_relational *self, const moi_holder *holder)
     if (json_array_append_new(list, json_integer(holder->row)) == 0)
         text = moi_json_dump(self->head.ctx, list);
     json_decref(list);
-    rc = text ? set_attribute(self, MOI_SQL_SET_ATTRIBUTE, holder->id,
-                              "retry_history", text)
-              : MOPT_ENOMEM;
+    rc = text ? note_retry(self, holder, text) : MOPT_ENOMEM;
     moi_free(self->head.ctx, text);
     return rc;
 }

@@ -181,13 +181,36 @@ static int32_t start_new(mopt_study *study, int64_t when, int64_t *id)
 static int32_t end_row(mopt_study *study, int64_t row,
                        const moi_ending *ending);
 
-/* Take a waiting trial whose enqueued values make no sense out of the way. */
+/* A trial that its workers do not survive is not given to ever more. */
+static int32_t check_retries(const mopt_study *study, int64_t row)
+{
+    const moi_extra *extra = study->history.extra[row];
+
+    if (!extra || extra->retries <= study->retries)
+        return MOPT_OK;
+    return moi_fail(MOPT_ESTATE, "%lld workers have died while they worked on "
+                    "this trial; 'retries' allows %lld",
+                    (long long)extra->retries, (long long)study->retries);
+}
+
+/* Take a waiting trial out of the way: its enqueued values make no sense, or
+ * its workers die. */
 static int32_t fail_waiting(mopt_study *study, int64_t row)
 {
     const moi_ending ending = {MOPT_TRIAL_FAILED, moi_clock_utc_micros(), NULL,
                                moi_last_text()};
+    moi_text path;
+    int32_t rc = moi_study_checkpoint(study, row, &path);
 
-    return end_row(study, row, &ending);
+    if (rc)
+        moi_store_rollback(study->store);
+    else
+        rc = end_row(study, row, &ending);
+    if (rc)
+        moi_text_free(&path);
+    else
+        moi_study_forget(study, &path);
+    return rc;
 }
 
 /* In the transaction: send what the dead left running back to waiting, and
@@ -242,7 +265,8 @@ static int32_t ask_once(mopt_study *study, int64_t limit,
     rc = moi_history_reserve(&study->history, study->history.count + 1);
     if (!rc) {
         *row = moi_history_waiting(&study->history);
-        if (*row >= 0 && (rc = fix_values(study, *row)) != MOPT_OK &&
+        if (*row >= 0 && ((rc = check_retries(study, *row)) != MOPT_OK ||
+                          (rc = fix_values(study, *row)) != MOPT_OK) &&
             rc != MOPT_ENOMEM) {
             rc = fail_waiting(study, *row);
             *row = -1;
@@ -448,6 +472,7 @@ int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
                              const char *reason, const mopt_cancel *cancel)
 {
     moi_ending ending = {state, moi_clock_utc_micros(), values, NULL};
+    moi_text path;
     double last;
     int64_t i;
     int32_t rc;
@@ -471,9 +496,16 @@ int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
         ending.reason = reason;
     if (state == MOPT_TRIAL_PRUNED)
         ending.values = last_report(study, trial->number, &last);
-    rc = moi_study_tell(study, trial->number, trial->claim, &ending, cancel);
+    rc = moi_study_checkpoint(study, trial->number, &path);
+    if (!rc)
+        rc = moi_study_tell(study, trial->number, trial->claim, &ending,
+                            cancel);
     if (!rc)
         trial->asked = 0;
+    if (!rc && ending.state != MOPT_TRIAL_WAITING)
+        moi_study_forget(study, &path);
+    else
+        moi_text_free(&path);
     return rc;
 }
 

@@ -36,6 +36,15 @@ static const moi_key keys[] = {
     MOI_FLOAT("grace", 60, 0.1, 1e6,
               "seconds without a sign of life after which a running trial is "
               "given to another worker"),
+    MOI_INT("retries", 3, 0, 1e9,
+            "times that a trial is given to another worker because its own "
+            "died; then it has failed"),
+    MOI_TEXT("checkpoints", "",
+             "folder for checkpoints of running trials, where all workers see "
+             "it; empty: beside the study's file, none for a database"),
+    MOI_FLOAT("checkpoint_seconds", 60, 0, 1e9,
+              "seconds between two checkpoints of a recipe's running trial; 0 "
+              "for none"),
     MOI_KEYS_END,
 };
 

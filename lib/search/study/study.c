@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "search/store/database.h"
 
 extern const moi_schema moi_study_schema;
 
@@ -166,6 +167,19 @@ static int32_t make_points(mopt_study *study, const mopt_config *config)
     return moi_lattice_create(study->space, 0, &study->lattice);
 }
 
+/* Where trials' checkpoints go. */
+static int32_t make_checkpoints(mopt_study *study, const mopt_config *config)
+{
+    const char *folder = moi_config_text(config, "checkpoints");
+    const char *file = moi_database_file(moi_config_text(config, "storage"));
+    const char *base = folder[0] ? folder : file;
+
+    return base ? moi_database_beside(study->ctx, base,
+                                      folder[0] ? "/trial-" : ".trial-",
+                                      study->name, &study->checkpoints)
+                : MOPT_OK;
+}
+
 static int32_t build(mopt_study *study, const mopt_space *space,
                      const mopt_config *config, moi_study_head *head)
 {
@@ -173,6 +187,7 @@ static int32_t build(mopt_study *study, const mopt_space *space,
 
     study->seed = (uint64_t)moi_config_int(config, "seed");
     study->trials = moi_config_int(config, "trials");
+    study->retries = moi_config_int(config, "retries");
     study->workers = (int32_t)moi_config_int(config, "workers");
     study->lasting =
         strcmp(moi_config_text(config, "durability"), "power") == 0;
@@ -184,7 +199,8 @@ static int32_t build(mopt_study *study, const mopt_space *space,
         return rc;
     study->name = head->name;
     head->name = NULL;
-    if ((rc = moi_store_attach(study->store, &study->history)) ||
+    if ((rc = make_checkpoints(study, config)) ||
+        (rc = moi_store_attach(study->store, &study->history)) ||
         (rc = make_sampler(study, config)) ||
         (rc = make_pruner(study, config)) ||
         (rc = make_points(study, config)))
@@ -255,6 +271,7 @@ void moi_study_release(mopt_study *study)
         study->store->kind->close(study->store);
     moi_points_clear(&study->points);
     moi_lattice_free(study->lattice);
+    moi_free(ctx, study->checkpoints);
     moi_free(ctx, study->fixed);
     moi_free(ctx, study->point);
     moi_history_clear(&study->history);

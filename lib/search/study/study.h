@@ -11,6 +11,7 @@
 #include <modelopt/study.h>
 #include <stdatomic.h>
 
+#include "base/text.h"
 #include "search/pruner/pruner.h"
 #include "search/sampler/sampler.h"
 #include "search/space/lattice.h"
@@ -41,6 +42,8 @@ struct mopt_study {
     moi_lattice *lattice; /* to find the last points; NULL if not wanted */
     double *fixed;        /* [parameters], scratch under the gate */
     double *point;        /* the same */
+    int64_t retries;   /* deaths of its workers that a trial may outlive */
+    char *checkpoints; /* what names of trials' files begin with, or NULL */
     /* For optimize. */
     int64_t trials;
     int32_t workers;
@@ -82,6 +85,14 @@ int32_t moi_study_check_claim(const mopt_study *study, int64_t row,
 
 /* Give a trial back without waiting long for the store. */
 void moi_study_give_back(mopt_study *study, int64_t row, int64_t claim);
+
+/* The path of a trial's checkpoint, "" where there is no place for them; text
+ * is initialised, and to be freed. */
+int32_t moi_study_checkpoint(const mopt_study *study, int64_t row,
+                             moi_text *text);
+
+/* Remove the checkpoint of a trial that has ended, and free its path. */
+void moi_study_forget(mopt_study *study, moi_text *path);
 
 /* Send what the dead left running back to waiting. */
 int32_t moi_study_census(mopt_study *study);

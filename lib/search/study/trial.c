@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/context.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -250,6 +252,44 @@ int32_t mopt_trial_value(const mopt_trial *trial, int64_t objective,
     *out = value;
     return MOPT_OK;
 }
+
+/* --- Checkpoints -------------------------------------------------------- */
+
+int32_t moi_study_checkpoint(const mopt_study *study, int64_t row,
+                             moi_text *text)
+{
+    moi_text_init(text, study->ctx);
+    if (study->checkpoints)
+        moi_text_addf(text, "%s%lld.safetensors", study->checkpoints,
+                      (long long)row);
+    return text->status;
+}
+
+void moi_study_forget(mopt_study *study, moi_text *path)
+{
+    const moi_file_ops *files = study->ctx->files;
+
+    if (study->checkpoints && path->status == MOPT_OK)
+        files->unlink(files->user, moi_text_get(path));
+    moi_text_free(path);
+}
+
+int32_t mopt_trial_checkpoint(const mopt_trial *trial, char *buf, size_t cap,
+                              size_t *needed)
+{
+    moi_text path;
+
+    if (!trial)
+        return moi_fail_null("mopt_trial_checkpoint", "trial");
+    if (!trial->study->checkpoints)
+        return moi_fail(MOPT_ESTATE, "the study '%s' has no place for "
+                        "checkpoints: it is in no file, and 'checkpoints' "
+                        "names no folder", trial->study->name);
+    moi_study_checkpoint(trial->study, trial->number, &path);
+    return moi_text_finish(&path, buf, cap, needed);
+}
+
+/* --- Changing a trial --------------------------------------------------- */
 
 /* Start a transaction, under the gate, and make room for an addition to a row
  * that runs. */

@@ -48,6 +48,7 @@ typedef struct moi_extra {
     moi_report *reports; /* ascending steps */
     int64_t constraint_count;
     double *constraints;
+    int64_t retries; /* how often a worker died while it worked on it */
 } moi_extra;
 
 /* Whose a running trial is: nobody's that we know of, another process's; or

@@ -722,6 +722,9 @@ mopt_trial_value = bind(
     POINTER(c_double))
 mopt_trial_report = bind(
     "mopt_trial_report", c_int32, POINTER(mopt_trial), c_int64, c_double)
+mopt_trial_checkpoint = bind(
+    "mopt_trial_checkpoint", c_int32, POINTER(mopt_trial), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
 mopt_trial_set_note = bind(
     "mopt_trial_set_note", c_int32, POINTER(mopt_trial), c_char_p, c_char_p)
 mopt_trial_set_constraints = bind(

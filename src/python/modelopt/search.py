@@ -161,6 +161,12 @@ class Trial(Handle):
             config, Config, "config"), out))
         return out.value
 
+    @property
+    def checkpoint(self) -> str:
+        """The path of a file that whoever gets the trial next finds, should
+        this process die; it is removed when the trial is told."""
+        return text_out(c.mopt_trial_checkpoint, self.pointer)
+
     def set_note(self, key: str, value: Any) -> None:
         """Keep any JSON value with the trial."""
         check(c.mopt_trial_set_note(self.pointer, utf8(key), _note(value)))

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/recipe/test_crew.c: recipes that the ranks of a group run: trials
  * of their own on one study, or trials together. */
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "run_kit.h"
 
@@ -17,6 +21,8 @@ typedef struct crew {
     int32_t status[RANKS_MAX];
     char message[RANKS_MAX][300];
     json_t *result[RANKS_MAX];
+    atomic_int epochs;     /* events of all ranks */
+    int32_t kills;         /* in the middle of trial 2 */
     mopt_model *model;     /* rank 0's */
 } crew;
 
@@ -33,6 +39,26 @@ static mopt_recipe *make(const crew *c, int32_t rank)
     return recipe;
 }
 
+static int32_t count(void *user, int32_t event, const char *text)
+{
+    (void)text;
+    if (event == MOPT_EVENT_EPOCH)
+        atomic_fetch_add((atomic_int *)user, 1);
+    return 0;
+}
+
+static int32_t die(void *user, int32_t event, const char *text)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    (void)user;
+    if (event == MOPT_EVENT_EPOCH &&
+        json_integer_value(at(json, "trial", NULL)) == 2 &&
+        json_integer_value(at(json, "epoch", NULL)) == 3)
+        kill(getpid(), SIGKILL);
+    json_decref(json);
+    return 0;
+}
+
 static int32_t work(void *user, mopt_group *group)
 {
     crew *c = user;
@@ -41,7 +67,8 @@ static int32_t work(void *user, mopt_group *group)
     mopt_result *result = NULL;
     char text[1 << 16];
     kit_ok(mopt_recipe_set_group(recipe, group));
-    c->status[rank] = mopt_recipe_run(recipe, NULL, NULL, NULL, &result);
+    c->status[rank] = mopt_recipe_run(recipe, c->kills ? die : count,
+                                      &c->epochs, NULL, &result);
     mopt_last_error(c->message[rank], sizeof c->message[rank], NULL);
     if (result != NULL) {
         kit_ok(mopt_result_to_json(result, text, sizeof text, NULL));
@@ -54,10 +81,16 @@ static int32_t work(void *user, mopt_group *group)
     return MOPT_OK;
 }
 
+/* Before a child is made: it has another folder. */
+static void place_crew(crew *c)
+{
+    if (c->storage != NULL && c->path[0] == '\0')
+        snprintf(c->path, sizeof c->path, "%s", kit_path(c->storage));
+}
+
 static void run_crew(crew *c, int32_t ranks)
 {
-    if (c->storage != NULL)
-        snprintf(c->path, sizeof c->path, "%s", kit_path(c->storage));
+    place_crew(c);
     kit_ok(mopt_group_run(ctx, ranks, 30, work, c));
 }
 
@@ -128,6 +161,30 @@ START_TEST(one_team_may_have_a_study)
                        {"search.resume", "true"}}};
     run_crew(&c, 3);
     same_as_alone(&c, 3);
+    end_crew(&c);
+}
+END_TEST
+
+START_TEST(a_killed_teams_trial_goes_on)
+{
+    crew c = {.storage = "killed.db", .odd = -1, .kills = 1,
+              .set = {{"search.ranks_per_trial", "2"},
+                      {"search.checkpoint_seconds", "1e-9"}}};
+    int status;
+    place_crew(&c);
+    pid_t child = fork();
+    if (child == 0) {
+        run_crew(&c, 2);
+        _exit(1);
+    }
+    waitpid(child, &status, 0);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    c.kills = 0;
+    c.set[1][0] = "search.resume";
+    c.set[1][1] = "true";
+    run_crew(&c, 2);
+    ck_assert_int_eq(atomic_load(&c.epochs), 6 * 4 - 3);
+    same_as_alone(&c, 2);
     end_crew(&c);
 }
 END_TEST
@@ -261,6 +318,7 @@ Suite *kit_suite(void)
     tcase_add_test(tc, ranks_take_trials_of_their_own);
     tcase_add_test(tc, teams_take_trials_of_their_own);
     tcase_add_test(tc, one_team_may_have_a_study);
+    tcase_add_test(tc, a_killed_teams_trial_goes_on);
     tcase_add_test(tc, all_train_together_in_memory);
     tcase_add_test(tc, pruned_trials_are_pruned_for_the_team);
     tcase_add_test(tc, trials_of_several_ranks_start_from_each_other);

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/recipe/test_resume.c: searches that are interrupted: by the host,
  * by a cancel token, at the end of one program; and go on. */
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "run_kit.h"
 
@@ -53,6 +58,114 @@ START_TEST(resuming_gives_the_same_bits)
     mopt_result_free(rest);
     mopt_result_free(part);
     mopt_result_free(whole);
+    mopt_recipe_free(recipe);
+}
+END_TEST
+
+/* --- Workers that die ---------------------------------------------------- */
+
+/* The checkpoint of trial 2 beside a study's file; "" if there is none. */
+static const char *checkpoint_of(const char *file)
+{
+    static char path[500];
+    glob_t found;
+    snprintf(path, sizeof path, "%s.trial-*-2.safetensors", file);
+    int none = glob(path, 0, NULL, &found);
+    snprintf(path, sizeof path, "%s", none ? "" : found.gl_pathv[0]);
+    globfree(&found);
+    return path;
+}
+
+/* Dies in the middle of the trial, where there is a checkpoint. */
+static int32_t die(void *user, int32_t event, const char *text)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    if (event == MOPT_EVENT_EPOCH &&
+        json_integer_value(at(json, "trial", NULL)) == 2 &&
+        json_integer_value(at(json, "epoch", NULL)) == 7 &&
+        checkpoint_of(user)[0] != '\0')
+        kill(getpid(), SIGKILL);
+    json_decref(json);
+    return 0;
+}
+
+static void run_and_die(const mopt_recipe *recipe, const char *file)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        mopt_result *none = NULL;
+        mopt_recipe_run(recipe, die, (void *)(uintptr_t)file, NULL, &none);
+        _exit(1);
+    }
+    waitpid(child, &status, 0);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* What trial 2 reported, as its document tells it. */
+static json_t *reports_of(const char *file)
+{
+    static char text[1 << 16];
+    mopt_study *study = NULL;
+    mopt_trial *trial = NULL;
+    mopt_config *config = NULL;
+    kit_ok(mopt_config_create(ctx, "study", &config));
+    kit_ok(mopt_config_set_text(config, "storage", file));
+    kit_ok(mopt_study_create(ctx, NULL, config, &study));
+    kit_ok(mopt_study_trial(study, 2, &trial));
+    kit_ok(mopt_trial_to_json(trial, text, sizeof text, NULL));
+    json_t *json = json_loads(text, 0, NULL);
+    json_t *reports = json_incref(json_object_get(json, "intermediate"));
+    json_decref(json);
+    mopt_trial_free(trial);
+    mopt_study_free(study);
+    mopt_config_free(config);
+    return reports;
+}
+
+static const char *const left[] = {"whole", "strange", "gone"};
+
+START_TEST(a_killed_trial_goes_on)
+{
+    const char *file = kit_path("killed.db"), *calm = kit_path("calm.db");
+    const char *how = left[_i];
+    mopt_recipe *recipe = parse(SEARCHED);
+    mopt_model *a = NULL, *b = NULL;
+    kit_ok(mopt_recipe_set(recipe, "train.epochs", "12"));
+    kit_ok(mopt_recipe_set(recipe, "search.resume", "true"));
+    kit_ok(mopt_recipe_set(recipe, "search.trials", "4"));
+    set_text(recipe, "search.storage", calm);
+    mopt_result *undisturbed = run(recipe);
+    json_t *json = told(undisturbed), *reports = reports_of(calm);
+    set_text(recipe, "search.storage", file);
+    kit_ok(mopt_recipe_set(recipe, "search.checkpoint_seconds", "1e-9"));
+    run_and_die(recipe, file);
+    kit_ok(mopt_recipe_set(recipe, "search.checkpoint_seconds", "60"));
+    if (strcmp(how, "strange") == 0)
+        kit_write(checkpoint_of(file), "strange", 7);
+    if (strcmp(how, "gone") == 0)
+        unlink(checkpoint_of(file));
+
+    mopt_result *rest = run(recipe);
+    json_t *again = told(rest), *others = reports_of(file);
+    ck_assert_int_eq(epochs[2], strcmp(how, "whole") == 0 ? 12 - 7 : 12);
+    ck_assert_int_eq(epochs[3], 12);
+    ck_assert(json_equal(at(json, "best", NULL), at(again, "best", NULL)));
+    ck_assert(json_equal(at(json, "test", NULL), at(again, "test", NULL)));
+    ck_assert_int_eq((int64_t)json_array_size(reports), 12);
+    ck_assert(json_equal(reports, others));
+    ck_assert_str_eq(checkpoint_of(file), "");
+    kit_ok(mopt_result_model(undisturbed, &a));
+    kit_ok(mopt_result_model(rest, &b));
+    same_weights(a, b);
+    json_decref(json);
+    json_decref(again);
+    json_decref(reports);
+    json_decref(others);
+    mopt_model_free(a);
+    mopt_model_free(b);
+    mopt_result_free(undisturbed);
+    mopt_result_free(rest);
     mopt_recipe_free(recipe);
 }
 END_TEST
@@ -150,7 +263,10 @@ Suite *kit_suite(void)
     Suite *suite = suite_create("resume");
     TCase *stops = tcase_create("stops");
     tcase_add_checked_fixture(stops, setup, teardown);
+    tcase_set_timeout(stops, 60);
     tcase_add_test(stops, resuming_gives_the_same_bits);
+    tcase_add_loop_test(stops, a_killed_trial_goes_on, 0,
+                        (int)(sizeof left / sizeof *left));
     tcase_add_test(stops, events_may_stop);
     tcase_add_test(stops, events_may_answer_nonsense);
     tcase_add_test(stops, cancelling_keeps_what_is_finished);

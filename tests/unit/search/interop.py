@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """tests/unit/search/interop.py: Optuna's side of test_interop.c.
 
-usage: interop.py probe | read FILE | go-on FILE | write FILE
+usage: interop.py probe | read FILE | go-on FILE | write FILE | retries FILE
 
 FILE may be a URL postgresql://... Exit status 77: Optuna is not there, or not
 its driver.
@@ -89,5 +89,19 @@ def write(path):
           repr(study.best_value))
 
 
+def retries(path):
+    """What Optuna's callback makes of the first trial, which was retried; and a
+    trial as that callback adds it, for the fifth time."""
+    study = load(path)
+    callback = optuna.storages.RetryFailedTrialCallback
+    first = study.trials[0]
+    study.add_trial(optuna.create_trial(
+        state=optuna.trial.TrialState.WAITING,
+        system_attrs={"failed_trial": 0, "retry_history": [0, 0, 0, 0]}))
+    print(callback.retried_trial_number(first),
+          callback.retry_history(first))
+
+
 if sys.argv[1] != "probe":
-    {"read": read, "go-on": go_on, "write": write}[sys.argv[1]](sys.argv[2])
+    {"read": read, "go-on": go_on, "write": write,
+     "retries": retries}[sys.argv[1]](sys.argv[2])

@@ -24,8 +24,8 @@ static void new_file(void)
 
     snprintf(name, sizeof(name), "crash%d.db", files++);
     snprintf(config, sizeof(config), "{\"storage\": \"%s\", \"resume\": true, "
-             "\"durability\": \"process\", \"seed\": 9, \"trials\": 60, "
-             "\"workers\": 2}", kit_path(name));
+             "\"durability\": \"process\", \"retries\": 1000, \"seed\": 9, "
+             "\"trials\": 60, \"workers\": 2}", kit_path(name));
 }
 
 static void setup(void)
@@ -216,6 +216,42 @@ START_TEST(trials_of_the_dead_wait_again)
 }
 END_TEST
 
+/* Its checkpoint waits for the next worker, until there is none. */
+START_TEST(a_trial_that_kills_is_given_up)
+{
+    mopt_study *study;
+    mopt_trial *trial = NULL;
+    char path[500], json[4000];
+    int i, fd, status;
+
+    memcpy(strstr(config, "1000"), "   2", 4); /* retries */
+    for (i = 0; i < 3; i++) {
+        pid_t child = ask_in_child(&fd, 0);
+
+        waitpid(child, &status, 0);
+        close(fd);
+        study = study_open(ctx, space, config);
+        kit_ok(mopt_study_trial(study, 0, &trial));
+        ck_assert_int_eq(mopt_trial_state(trial), MOPT_TRIAL_WAITING);
+        kit_ok(mopt_trial_checkpoint(trial, path, sizeof(path), NULL));
+        kit_write(path, "x", 1);
+        mopt_trial_free(trial);
+        mopt_study_free(study);
+    }
+    study = study_open(ctx, space, config);
+    kit_ok(mopt_study_ask(study, &trial));
+    ck_assert_int_eq(mopt_trial_number(trial), 1);
+    mopt_trial_free(trial);
+    kit_ok(mopt_study_trial(study, 0, &trial));
+    ck_assert_int_eq(mopt_trial_state(trial), MOPT_TRIAL_FAILED);
+    kit_ok(mopt_trial_to_json(trial, json, sizeof(json), NULL));
+    ck_assert_ptr_nonnull(strstr(json, "3 workers have died"));
+    ck_assert_int_ne(access(path, F_OK), 0);
+    mopt_trial_free(trial);
+    mopt_study_free(study);
+}
+END_TEST
+
 START_TEST(two_processes_share_a_file)
 {
     mopt_study *study;
@@ -265,6 +301,7 @@ Suite *kit_suite(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, killed_searches_lose_nothing);
     tcase_add_test(tc, trials_of_the_dead_wait_again);
+    tcase_add_test(tc, a_trial_that_kills_is_given_up);
     tcase_add_test(tc, two_processes_share_a_file);
     suite_add_tcase(suite, tc);
     return suite;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kit.h"
 #include "study_kit.h"
@@ -233,6 +235,38 @@ START_TEST(we_read_optunas)
 }
 END_TEST
 
+/* A trial whose worker died, as Optuna's callback would have noted it, and one
+ * that it has noted. */
+START_TEST(retries_are_noted_alike)
+{
+    const char *file = kit_path("retries.db"), *told;
+    mopt_study *study = open_file(file, "");
+    mopt_trial *trial = NULL;
+    int status;
+    pid_t child;
+
+    mopt_study_free(study);
+    child = fork();
+    if (child == 0) {
+        study = open_file(file, ", \"resume\": true");
+        _exit(mopt_study_ask(study, &trial));
+    }
+    waitpid(child, &status, 0);
+    ck_assert_int_eq(status, 0);
+    study = open_file(file, ", \"resume\": true");
+    told = optuna("retries", file);
+    if (told)
+        ck_assert_str_eq(told, "0 [0]\n");
+    for (int i = 0; i < 2 && told; i++) {
+        kit_ok(mopt_study_ask(study, &trial));
+        ck_assert_int_eq(mopt_trial_number(trial), i == 0 ? 0 : 2);
+        kit_ok(mopt_study_tell(study, trial, MOPT_TRIAL_PRUNED, NULL, NULL));
+        mopt_trial_free(trial);
+    }
+    mopt_study_free(study);
+}
+END_TEST
+
 Suite *kit_suite(void)
 {
     Suite *suite = suite_create("interop");
@@ -242,6 +276,7 @@ Suite *kit_suite(void)
     tcase_set_timeout(tc, 110); /* Python takes its time */
     tcase_add_test(tc, optuna_reads_ours);
     tcase_add_test(tc, we_read_optunas);
+    tcase_add_test(tc, retries_are_noted_alike);
     suite_add_tcase(suite, tc);
     return suite;
 }

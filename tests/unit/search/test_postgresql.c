@@ -506,6 +506,8 @@ START_TEST(the_stopped_lose_their_trials)
     ck_assert_int_eq(mopt_trial_number(trial), 0);
     ck_assert_str_eq(look("SELECT value_json FROM trial_system_attributes "
                           "WHERE key = 'retry_history'"), "[0]");
+    ck_assert_str_eq(look("SELECT value_json FROM trial_system_attributes "
+                          "WHERE key = 'failed_trial'"), "0");
     kill(child, SIGCONT);
     ck_assert_int_eq(write(to, "b", 1), 1);
     waitpid(child, &status, 0);

@@ -4,24 +4,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kit.h"
 #include "study_kit.h"
 
 static mopt_context *ctx;
 static mopt_space *space;
+static int32_t on_disk;
 
 static void setup(void)
 {
     ctx = kit_begin();
     space = study_space(ctx);
-    study_on_disk(0);
+    on_disk = 0;
+    study_on_disk(on_disk);
 }
 
 static void setup_disk(void)
 {
     setup();
-    study_on_disk(1);
+    on_disk = 1;
+    study_on_disk(on_disk);
 }
 
 static void teardown(void)
@@ -406,6 +410,38 @@ START_TEST(apply_to_a_config)
 }
 END_TEST
 
+START_TEST(checkpoints)
+{
+    mopt_study *study;
+    mopt_trial *trial = NULL;
+    char path[500], config[500];
+
+    study = study_open(ctx, space, "{}");
+    kit_ok(mopt_study_ask(study, &trial));
+    kit_fails(mopt_trial_checkpoint(trial, path, sizeof(path), NULL),
+              on_disk ? MOPT_OK : MOPT_ESTATE);
+    if (!on_disk)
+        kit_says("'checkpoints' names no folder");
+    else
+        ck_assert_ptr_nonnull(strstr(path, ".trial-"));
+    mopt_trial_free(trial);
+    mopt_study_free(study);
+    snprintf(config, sizeof(config), "{\"checkpoints\": \"%s\"}",
+             kit_path(""));
+    study = study_open(ctx, space, config);
+    kit_ok(mopt_study_ask(study, &trial));
+    kit_ok(mopt_trial_checkpoint(trial, path, sizeof(path), NULL));
+    kit_write(path, "x", 1);
+    mopt_trial_free(trial); /* given back: somebody may go on from it */
+    ck_assert_int_eq(access(path, F_OK), 0);
+    kit_ok(mopt_study_ask(study, &trial));
+    kit_ok(mopt_study_tell(study, trial, MOPT_TRIAL_PRUNED, NULL, NULL));
+    ck_assert_int_ne(access(path, F_OK), 0);
+    mopt_trial_free(trial);
+    mopt_study_free(study);
+}
+END_TEST
+
 START_TEST(misuse)
 {
     mopt_study *study = NULL, *other;
@@ -524,6 +560,7 @@ static void add_tests(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tc, told_by_number);
     tcase_add_test(tc, handles_outlive_the_study);
     tcase_add_test(tc, apply_to_a_config);
+    tcase_add_test(tc, checkpoints);
     tcase_add_test(tc, misuse);
     suite_add_tcase(suite, tc);
 }
