@@ -11,6 +11,7 @@
 
 #include "group.h"
 #include "model.h"
+#include "parallel.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -123,6 +124,53 @@ MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
  */
 MOPT_API int32_t mopt_trainer_set_group(mopt_trainer *trainer,
                                         mopt_group *group);
+
+/** Create a trainer of a model that is spread over the ranks of a group by a
+ *  plan. No rank holds more than its part: weights, gradients, state and
+ *  activations. Each rank makes a trainer of its own, with the same model, data
+ *  and config, and then calls the same functions in the same order; what
+ *  mopt_trainer_set_group says of tokens, limits, callbacks and failures holds
+ *  here too. A token is looked at once a part of a batch, or once a step where
+ *  layers are split.
+ *
+ *  Stages of a pipeline and copies of the model change no bit: the weights are
+ *  those of one rank with as many parts. Sums over pieces of a layer round
+ *  otherwise than a whole product does; the same plan gives the same bits.
+ *
+ *  @param model  kept alive; without weights the parts get the first values
+ *                that the whole would have ("seed"), else pieces of its
+ *                weights. It stays as it is: mopt_trainer_gather fetches what
+ *                was learned, mopt_trainer_export writes it.
+ *  @param plan   for as many ranks as the group has; not kept. Its parts are
+ *                used where the config has no "parts".
+ *  @param group  outlives the trainer; not used otherwise while it trains.
+ *  @param train  data to learn from; every rank has all of them.
+ *  @param validation data to measure on after each epoch; NULL for none.
+ *  @param config kind "train"; NULL for the defaults. Read, not kept.
+ *  @return as mopt_trainer_create; MOPT_EINVAL also for a plan of another model
+ *          or number of ranks, and where ranks differ in library, plan, layers,
+ *          settings, data or weights; MOPT_EUNSUPPORTED (a line search, more
+ *          than one thread, "max_norm" with a layer split by rows; extra terms
+ *          later on); MOPT_EPEER.
+ *  Thread: any. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_create_parallel(
+    mopt_context *ctx, mopt_model *model, const mopt_dataset *train,
+    const mopt_dataset *validation, const mopt_config *config,
+    const mopt_parallel *plan, mopt_group *group, mopt_trainer **out);
+
+/** Fetch the weights of all ranks: into a model that is then whole, for
+ *  predicting, measuring and saving. All ranks of the trainer's plan call this;
+ *  without a plan it copies.
+ *
+ *  @param model with the layers of the trainer's (that one itself, or a copy);
+ *               NULL on a rank that wants none. After an error some of its
+ *               weights may be set.
+ *  @return MOPT_OK, MOPT_EINVAL (NULL; other layers), MOPT_EPEER, MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_gather(mopt_trainer *trainer,
+                                     mopt_model *model);
 
 /** Register what is called after each step, or epoch; NULL for nothing.
  *

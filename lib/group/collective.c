@@ -254,28 +254,33 @@ static int32_t reduce_small(mopt_group *g, const numbers *kind, int32_t op,
 }
 
 /* Where the ranks' pieces of n numbers begin, in steps of a cell. */
-static int64_t *cut(const mopt_group *g, int64_t n, int64_t cell)
+static void set_cuts(const mopt_group *g, int64_t n, int64_t cell,
+                     int64_t *cuts)
 {
-    int64_t *cuts = moi_alloc(g->ctx, g->size + 1, sizeof(*cuts));
     int64_t cells = (n + cell - 1) / cell;
-    for (int32_t i = 0; cuts != NULL && i <= g->size; i++) {
+    for (int32_t i = 0; i <= g->size; i++) {
         int64_t at = (cells / g->size * i + cells % g->size * i / g->size);
         cuts[i] = at * cell < n ? at * cell : n;
     }
+}
+
+static int64_t *cut(const mopt_group *g, int64_t n, int64_t cell)
+{
+    int64_t *cuts = moi_alloc(g->ctx, g->size + 1, sizeof(*cuts));
+    if (cuts != NULL)
+        set_cuts(g, n, cell, cuts);
     return cuts;
 }
 
-/* Combine this rank's piece of floats over the ranks. */
-static int32_t reduce_piece(mopt_group *g, int32_t op, float *data,
-                            const int64_t *cuts, const mopt_cancel *cancel)
+/* Combine this rank's piece of floats over the ranks, whose pieces come into
+ * rows; this rank's row is its piece itself. */
+static int32_t reduce_rows(mopt_group *g, int32_t op, float *data,
+                           const int64_t *cuts, void **rows,
+                           const mopt_cancel *cancel)
 {
     const int64_t size = (int64_t)sizeof(*data);
     int64_t mine = cuts[g->rank], count = cuts[g->rank + 1] - mine;
-    void **rows = NULL;
-    char *room = take_rows(g, count * size, &rows);
     int32_t rc = MOPT_OK;
-    if (room == NULL)
-        return MOPT_ENOMEM;
     rows[g->rank] = data + mine;
     for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++) {
         int32_t to = (g->rank + k) % g->size;
@@ -289,6 +294,17 @@ static int32_t reduce_piece(mopt_group *g, int32_t op, float *data,
         if (g->rank != 0)
             memcpy(data + mine, rows[0], (size_t)(count * size));
     }
+    return rc;
+}
+
+static int32_t reduce_piece(mopt_group *g, int32_t op, float *data,
+                            const int64_t *cuts, const mopt_cancel *cancel)
+{
+    int64_t count = cuts[g->rank + 1] - cuts[g->rank];
+    void **rows = NULL;
+    char *room = take_rows(g, count * (int64_t)sizeof(*data), &rows);
+    int32_t rc = room != NULL ? reduce_rows(g, op, data, cuts, rows, cancel)
+                              : MOPT_ENOMEM;
     moi_free(g->ctx, room);
     return rc;
 }
@@ -303,6 +319,40 @@ static int32_t reduce_large(mopt_group *g, int32_t op, float *data, int64_t n,
         rc = moi_group_gather_cuts(g, data, cuts, cancel);
     moi_free(g->ctx, cuts);
     return rc;
+}
+
+/* ---- sums in given room ---- */
+
+/* The room begins with cuts and the list of rows, in floats. */
+static int64_t head_of(const mopt_group *g)
+{
+    int64_t bytes = (g->size + 1) * (int64_t)sizeof(int64_t) +
+                    g->size * (int64_t)sizeof(void *);
+    return (bytes / (int64_t)sizeof(float) + CELL) / CELL * CELL;
+}
+
+static int64_t widest_piece(const mopt_group *g, int64_t n)
+{
+    return ((n + CELL - 1) / CELL / g->size + 1) * CELL;
+}
+
+int64_t moi_group_sum_room(const mopt_group *g, int64_t n)
+{
+    return head_of(g) + g->size * widest_piece(g, n);
+}
+
+int32_t moi_group_sum(mopt_group *g, float *data, int64_t n, float *room,
+                      const mopt_cancel *cancel)
+{
+    int64_t *cuts = (int64_t *)(void *)room;
+    void **rows = (void **)(void *)(cuts + g->size + 1);
+    if (g->size == 1)
+        return MOPT_OK;
+    set_cuts(g, n, CELL, cuts);
+    for (int32_t i = 0; i < g->size; i++)
+        rows[i] = room + head_of(g) + i * widest_piece(g, n);
+    int32_t rc = reduce_rows(g, MOPT_SUM, data, cuts, rows, cancel);
+    return rc == MOPT_OK ? moi_group_gather_cuts(g, data, cuts, cancel) : rc;
 }
 
 static int32_t check_op(const char *function, int32_t op)

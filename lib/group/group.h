@@ -70,6 +70,12 @@ int32_t moi_group_gather(mopt_group *g, const void *part, int64_t bytes,
 int32_t moi_group_gather_cuts(mopt_group *g, float *data, const int64_t *cuts,
                               const mopt_cancel *cancel);
 
+/* Add data[n] up over the ranks, as mopt_group_all_reduce does; needs no memory
+ * but room, as many floats as moi_group_sum_room says. */
+int64_t moi_group_sum_room(const mopt_group *g, int64_t n);
+int32_t moi_group_sum(mopt_group *g, float *data, int64_t n, float *room,
+                      const mopt_cancel *cancel);
+
 /* Do all ranks hold the same? what is named in the error, which lists the
  * ranks that differ from rank 0. */
 int32_t moi_group_agree(mopt_group *g, const char *what, uint64_t digest,

@@ -15,6 +15,19 @@ typedef struct settings {
     int32_t bias;
 } settings;
 
+/* Has it some of its inputs only? Then its outputs are to be added up over the
+ * ranks that have the others: constants and the function come after that. */
+static int32_t is_partial(const moi_layer *layer)
+{
+    return moi_shape_count(&layer->in) < layer->piece.ins;
+}
+
+static int32_t has_bias(const moi_layer *layer)
+{
+    const settings *s = layer->settings;
+    return s->bias && !is_partial(layer);
+}
+
 static int32_t infer(moi_layer *layer)
 {
     settings *s = layer->settings;
@@ -30,19 +43,19 @@ static int32_t infer(moi_layer *layer)
 static int32_t tensors(const moi_layer *layer,
                        moi_layer_tensor list[MOI_LAYER_TENSORS])
 {
-    const settings *s = layer->settings;
     int64_t in = moi_shape_count(&layer->in);
     int64_t out = moi_shape_count(&layer->out);
     list[0] = (moi_layer_tensor){
         "weight", MOI_PARAM_TRANSPOSED, 2, {out, in}};
     list[1] = (moi_layer_tensor){"bias", MOI_PARAM_NO_DECAY, 1, {out}};
-    return s->bias ? 2 : 1;
+    return has_bias(layer) ? 2 : 1;
 }
 
 static int32_t init(const moi_layer *layer, mopt_context *ctx, uint64_t seed,
                     const int64_t *offset, moi_real *weights)
 {
     const settings *s = layer->settings;
+    const moi_extent *piece = &layer->piece;
     int64_t in = moi_shape_count(&layer->in);
     int64_t out = moi_shape_count(&layer->out);
     moi_init_request request = {
@@ -50,18 +63,20 @@ static int32_t init(const moi_layer *layer, mopt_context *ctx, uint64_t seed,
         .config = layer->config,
         .activation = s->function,
         .slope = s->slope,
-        .fan_in = in,
-        .fan_out = out,
+        .fan_in = piece->ins,
+        .fan_out = piece->outs,
         .seed = seed,
-        .stream = layer->first,
+        .stream = piece->tensor,
     };
-    if (s->bias) {
+    moi_window here = {piece->in, in, piece->out, out};
+    if (has_bias(layer)) {
         moi_real start = (moi_real)moi_config_float(layer->config,
                                                     "bias_init");
         for (int64_t j = 0; j < out; j++)
             weights[offset[1] + j] = start;
     }
-    return moi_init_weight(&request, in, out, weights + offset[0]);
+    return moi_init_weight(&request, piece->ins, piece->outs, &here,
+                           weights + offset[0]);
 }
 
 static int64_t flops(const moi_layer *layer)
@@ -75,13 +90,12 @@ static int64_t flops(const moi_layer *layer)
 static const moi_activation *ends_in(const moi_layer *layer)
 {
     const settings *s = layer->settings;
-    return s->function;
+    return is_partial(layer) ? NULL : s->function;
 }
 
 static const moi_activation *function_of(const moi_work *work)
 {
-    const settings *s = work->layer->settings;
-    return work->bare ? NULL : s->function;
+    return work->bare ? NULL : ends_in(work->layer);
 }
 
 /* Does the value before the activation have a place of its own? */
@@ -108,7 +122,8 @@ static int32_t forward(const moi_work *work, const moi_real *weights,
     int32_t rc = moi_dense_forward(
         work->ctx, rows, work->in, work->out, work->x,
         weights + work->offset[0],
-        s->bias ? weights + work->offset[1] : NULL, fuse, z, work->scratch);
+        has_bias(work->layer) ? weights + work->offset[1] : NULL, fuse, z,
+        work->scratch);
     if (rc == MOPT_OK && f != NULL && fuse == MOI_FUSE_NONE)
         f->forward(s->slope, rows, work->out, z, work->y);
     return rc;
@@ -140,8 +155,7 @@ static int64_t units(const moi_layer *layer)
 static int32_t gradients(const moi_work *work, int64_t rows, int64_t first,
                          int64_t count, moi_real *grads)
 {
-    const settings *s = work->layer->settings;
-    int32_t sums = s->bias && first + count == work->in;
+    int32_t sums = has_bias(work->layer) && first + count == work->in;
     return moi_dense_backward_weight(
         work->ctx, rows, work->in, work->out, first, count, work->x, work->dy,
         work->onto, grads + work->offset[0] + first * work->out,

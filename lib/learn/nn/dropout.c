@@ -86,6 +86,34 @@ static void drop(int64_t n, const uint32_t *words, uint32_t below,
         y[j] = words[j - GROUP] >> 16 < below ? 0 : scale * x[j];
 }
 
+/* y = x with its mask applied, where a row is a piece of a longer one: its
+ * values have the masks that they have there. */
+static void apply_piece(const moi_work *work, int64_t rows,
+                        const moi_pass *pass, const moi_real *x, moi_real *y)
+{
+    const settings *s = work->layer->settings;
+    const moi_extent *piece = &work->layer->piece;
+    int64_t groups = (piece->ins + VALUES - 1) / VALUES, n = work->in;
+    moi_rng rng;
+    uint32_t words[AT_ONCE * GROUP];
+    moi_rng_init(&rng, pass->seed, (uint32_t)pass->step, MOI_RNG_DROPOUT,
+                 (uint32_t)piece->layer);
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t at = 0; at < n;) {
+            int64_t j = piece->in + at, g = j / VALUES;
+            int64_t end = (g + AT_ONCE) * VALUES - piece->in;
+            draw(rng.key, rng.counter,
+                 (uint64_t)((pass->row + row) * groups + g) * LANES, words);
+            for (; at < n && at < end; at++, j++) {
+                int64_t place = j - g * VALUES, k = place % VALUES;
+                uint32_t word = words[place / VALUES * GROUP + k % GROUP];
+                uint32_t bits = k < GROUP ? word & 0xFFFF : word >> 16;
+                y[row * n + at] =
+                    bits < s->below ? 0 : s->scale * x[row * n + at];
+            }
+        }
+}
+
 /* y = x with its mask applied. The groups of all rows are one run of blocks. */
 static void apply(const moi_work *work, int64_t rows, const moi_pass *pass,
                   const moi_real *x, moi_real *y)
@@ -95,8 +123,12 @@ static void apply(const moi_work *work, int64_t rows, const moi_pass *pass,
     int64_t first = pass->row * groups, row = 0, at = 0;
     moi_rng rng;
     uint32_t words[AT_ONCE * GROUP];
+    if (n < work->layer->piece.ins) {
+        apply_piece(work, rows, pass, x, y);
+        return;
+    }
     moi_rng_init(&rng, pass->seed, (uint32_t)pass->step, MOI_RNG_DROPOUT,
-                 (uint32_t)work->layer->index);
+                 (uint32_t)work->layer->piece.layer);
     for (int64_t g = 0; g < rows * groups; g++) {
         if (g % AT_ONCE == 0)
             draw(rng.key, rng.counter, (uint64_t)(first + g) * LANES, words);

@@ -195,7 +195,7 @@ static const char *describe(const moi_layer *layer, char text[64])
     const moi_activation *f = layer->kind->ends_in != NULL
                                   ? layer->kind->ends_in(layer) : NULL;
     snprintf(text, 64, "layers.%" PRId64 " (%s, %" PRId64 " wide%s%s)",
-             layer->index, moi_layer_type(layer->kind),
+             layer->piece.layer, moi_layer_type(layer->kind),
              moi_shape_count(&layer->out), f != NULL ? ", " : "",
              f != NULL ? f->schema->name : "");
     return text;

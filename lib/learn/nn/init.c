@@ -10,6 +10,7 @@
 #include "learn/nn/init.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "backend/backend.h"
 #include "base/memory.h"
@@ -17,6 +18,7 @@
 
 typedef struct initialiser {
     const moi_schema *schema;
+    int32_t whole; /* values depend on each other: not a row by itself */
     int32_t (*fill)(const moi_init_request *request, moi_rng *rng,
                     int64_t rows, int64_t cols, moi_real *w);
 } initialiser;
@@ -153,16 +155,16 @@ SCHEMA(zeros, no_keys, "0");
 SCHEMA(constant, constant_keys, "one value");
 
 static const initialiser initialisers[] = {
-    {&auto_schema, by_activation},
-    {&he_normal_schema, he_normal},
-    {&he_uniform_schema, he_uniform},
-    {&glorot_normal_schema, glorot_normal},
-    {&glorot_uniform_schema, glorot_uniform},
-    {&lecun_normal_schema, lecun_normal},
-    {&lecun_uniform_schema, lecun_uniform},
-    {&orthogonal_schema, orthogonal},
-    {&zeros_schema, zeros},
-    {&constant_schema, constant},
+    {&auto_schema, 0, by_activation},
+    {&he_normal_schema, 0, he_normal},
+    {&he_uniform_schema, 0, he_uniform},
+    {&glorot_normal_schema, 0, glorot_normal},
+    {&glorot_uniform_schema, 0, glorot_uniform},
+    {&lecun_normal_schema, 0, lecun_normal},
+    {&lecun_uniform_schema, 0, lecun_uniform},
+    {&orthogonal_schema, 1, orthogonal},
+    {&zeros_schema, 0, zeros},
+    {&constant_schema, 0, constant},
 };
 
 const moi_schema *const moi_init_schemas[] = {
@@ -179,15 +181,49 @@ const moi_schema *const moi_init_schemas[] = {
     NULL,
 };
 
-int32_t moi_init_weight(const moi_init_request *request, int64_t rows,
-                        int64_t cols, moi_real *w)
+static const initialiser *find(const mopt_config *config)
 {
-    const moi_schema *schema = moi_config_variant(request->config, "init");
+    const moi_schema *schema = moi_config_variant(config, "init");
+    int64_t i = 0;
+    while (initialisers[i].schema != schema)
+        i++;
+    return &initialisers[i];
+}
+
+/* Rows so many at a time, of which what is wanted is kept. */
+static int32_t fill_part(const initialiser *kind,
+                         const moi_init_request *request, moi_rng *rng,
+                         int64_t rows, int64_t cols, const moi_window *here,
+                         moi_real *w)
+{
+    int64_t step = kind->whole ? rows : 1, limit = here->row + here->rows;
+    int64_t count = 0;
+    int32_t rc = moi_multiply(step, cols, "first weights", &count);
+    moi_real *room = rc == MOPT_OK
+                         ? moi_alloc(request->ctx, count, sizeof(*room))
+                         : NULL;
+    if (room == NULL)
+        return rc == MOPT_OK ? MOPT_ENOMEM : rc;
+    for (int64_t at = 0; at < limit && rc == MOPT_OK; at += step) {
+        rc = kind->fill(request, rng, step, cols, room);
+        for (int64_t i = at; i < at + step && rc == MOPT_OK; i++)
+            if (i >= here->row && i < limit)
+                memcpy(w + (i - here->row) * here->cols,
+                       room + (i - at) * cols + here->col,
+                       (size_t)here->cols * sizeof(*w));
+    }
+    moi_free(request->ctx, room);
+    return rc;
+}
+
+int32_t moi_init_weight(const moi_init_request *request, int64_t rows,
+                        int64_t cols, const moi_window *here, moi_real *w)
+{
+    const initialiser *kind = find(request->config);
     moi_rng rng;
     moi_rng_init(&rng, request->seed, 0, MOI_RNG_INIT,
                  (uint32_t)request->stream);
-    for (int64_t i = 0; i < MOI_COUNT(initialisers); i++)
-        if (initialisers[i].schema == schema)
-            return initialisers[i].fill(request, &rng, rows, cols, w);
-    return moi_fail(MOPT_EINTERNAL, "an initialiser is not in its table");
+    if (here->rows == rows && here->cols == cols)
+        return kind->fill(request, &rng, rows, cols, w);
+    return fill_part(kind, request, &rng, rows, cols, here, w);
 }

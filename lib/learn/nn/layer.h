@@ -31,13 +31,22 @@ moi_shape moi_shape_flat(int64_t count);
 
 typedef struct moi_layer_kind moi_layer_kind;
 
+/* What of a layer is here, where ranks have a piece of it each: of so many
+ * inputs and outputs those from the first on. */
+typedef struct moi_extent {
+    int64_t layer;      /* its number in the whole model: names and streams */
+    int64_t tensor;     /* of its first tensor there: streams */
+    int64_t in, ins;    /* the first input, of so many */
+    int64_t out, outs;  /* the same of the outputs */
+} moi_extent;
+
 typedef struct moi_layer {
     const moi_layer_kind *kind;
     mopt_config *config; /* as it was said, "units" filled in */
     void *settings;      /* kind->settings_size bytes, made from config */
-    int64_t index;       /* in the model: names and streams */
     moi_shape in, out;
-    int64_t first, tensors; /* its piece of the model's list of tensors */
+    moi_extent piece;     /* of the layer as a whole; all of it, mostly */
+    int64_t first, tensors; /* its part of the model's list of tensors */
 } moi_layer;
 
 /* A tensor that a layer learns, before the model gives it its place. */
@@ -107,6 +116,7 @@ typedef struct moi_growth {
 #define MOI_LAYER_MASKS 4     /* obeys work->masks */
 #define MOI_LAYER_KEEPS_ZERO 8 /* y is above 0 only where x is, and dx is 0
                                   where y is not above 0 and x is above */
+#define MOI_LAYER_PASSES 32    /* y is x, always */
 
 #define MOI_LAYER_SPLITS 16 /* its outputs are functions of their own of all
                                inputs, sums over them but for what it ends in:
@@ -125,8 +135,8 @@ struct moi_layer_kind {
     int32_t (*tensors)(const moi_layer *layer,
                        moi_layer_tensor tensors[MOI_LAYER_TENSORS]);
 
-    /* First values into the tensors at offset[] of weights; first is the
-     * number of the layer's first tensor in the model, for streams. */
+    /* First values into the tensors at offset[] of weights: of a piece, those
+     * that it has in the whole. */
     int32_t (*init)(const moi_layer *layer, mopt_context *ctx, uint64_t seed,
                     const int64_t *offset, moi_real *weights);
 

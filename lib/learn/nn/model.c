@@ -148,7 +148,7 @@ static int32_t add_param(mopt_model *model, const moi_layer *layer,
         rc = moi_fail(MOPT_ERANGE, "the model has too many weights");
     if (rc != MOPT_OK)
         return rc;
-    snprintf(name, sizeof(name), "layers.%" PRId64 ".%s", layer->index,
+    snprintf(name, sizeof(name), "layers.%" PRId64 ".%s", layer->piece.layer,
              tensor->name);
     param->name = moi_strdup(model->ctx, name);
     if (param->name == NULL)
@@ -169,14 +169,22 @@ static int32_t add_params(mopt_model *model, moi_layer *layer)
     return rc;
 }
 
-int32_t moi_model_append(mopt_model *model, const moi_layer_kind *kind,
-                         mopt_config *config)
+/* The layer as infer leaves it, and no piece of another: all of it is here. */
+static moi_extent whole_of(const mopt_model *model, const moi_layer *layer)
+{
+    return (moi_extent){.layer = model->count,
+                       .tensor = model->param_count,
+                       .ins = moi_shape_count(&layer->in),
+                       .outs = moi_shape_count(&layer->out)};
+}
+
+int32_t moi_model_append_piece(mopt_model *model, const moi_layer_kind *kind,
+                               mopt_config *config, const moi_extent *piece)
 {
     mopt_context *ctx = model->ctx;
     int64_t before = model->param_count, size = model->size;
     moi_layer layer = {.kind = kind,
                        .config = config,
-                       .index = model->count,
                        .first = model->param_count,
                        .in = moi_shape_flat(model->inputs)};
     int32_t rc = moi_config_check(config);
@@ -195,6 +203,7 @@ int32_t moi_model_append(mopt_model *model, const moi_layer_kind *kind,
     if (layer.settings == NULL)
         goto out;
     rc = kind->infer(&layer);
+    layer.piece = piece != NULL ? *piece : whole_of(model, &layer);
     if (rc == MOPT_OK)
         rc = add_params(model, &layer);
 out:
@@ -207,6 +216,12 @@ out:
     model->size = size;
     free_layer(ctx, &layer);
     return rc;
+}
+
+int32_t moi_model_append(mopt_model *model, const moi_layer_kind *kind,
+                         mopt_config *config)
+{
+    return moi_model_append_piece(model, kind, config, NULL);
 }
 
 /* The common part of adding: may layers be added still? */

@@ -28,6 +28,10 @@ struct mopt_model {
 int32_t moi_model_append(mopt_model *model, const moi_layer_kind *kind,
                          mopt_config *config);
 
+/* The same for a piece of a layer of another model. */
+int32_t moi_model_append_piece(mopt_model *model, const moi_layer_kind *kind,
+                               mopt_config *config, const moi_extent *piece);
+
 /* Where the tensors of a layer lie in the block. */
 void moi_model_offsets(const mopt_model *model, const moi_layer *layer,
                        int64_t offset[MOI_LAYER_TENSORS]);

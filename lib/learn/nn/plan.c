@@ -40,10 +40,12 @@ struct moi_plan {
     span *spans;     /* the pieces of the gradients, the last layer first */
     int64_t span_count;
     int64_t lowest; /* the first work with tensors: backward ends there */
+    int32_t below;  /* it goes on to the input */
     int64_t max_rows, inputs, outputs;
     moi_real *input;       /* [max_rows][inputs] */
     moi_real *output;      /* [max_rows][outputs] */
     moi_real *output_grad; /* the same; NULL without backward pass */
+    moi_real *input_grad;  /* [max_rows][inputs], with MOI_PLAN_BELOW */
     moi_real *block;       /* holds all buffers */
     int64_t size;          /* reals of it */
 };
@@ -133,7 +135,7 @@ static void list_works(moi_plan *plan, const mopt_model *model, int32_t flags)
     }
     plan->lowest = plan->count;
     for (int64_t i = plan->count - 1; i >= 0; i--)
-        if (plan->works[i].layer->tensors > 0)
+        if (plan->works[i].layer->tensors > 0 || plan->below)
             plan->lowest = i;
     link_masks(plan);
 }
@@ -158,7 +160,9 @@ static void place_outputs(moi_plan *plan, arena *a, int32_t train)
     for (int64_t i = 0; i < plan->count; i++) {
         moi_work *work = &plan->works[i];
         work->x = x;
-        if (train)
+        if (work->layer->kind->flags & MOI_LAYER_PASSES)
+            work->y = x;
+        else if (train)
             work->y = take(a, rows, work->out);
         else if ((work->layer->kind->flags & MOI_LAYER_IN_PLACE) && i > 0)
             work->y = x;
@@ -177,30 +181,34 @@ static void place_apart(moi_plan *plan, arena *a)
     for (int64_t i = plan->count - 1; i >= plan->lowest; i--) {
         moi_work *work = &plan->works[i];
         work->dy = dy;
-        if (i == plan->lowest)
+        if (i == plan->lowest && !plan->below)
             break;
         if ((work->layer->kind->flags & MOI_LAYER_IN_PLACE) == 0 ||
             work->layer->tensors > 0)
             dy = take(a, plan->max_rows, work->in);
         work->dx = dy;
     }
+    plan->input_grad = plan->below ? dy : NULL;
 }
 
 static void place_in_turns(moi_plan *plan, arena *a)
 {
     int64_t rows = plan->max_rows, wide = widest(plan, plan->lowest);
+    if (plan->below && plan->inputs > wide)
+        wide = plan->inputs;
     moi_real *turns[2] = {take(a, rows, wide), take(a, rows, wide)};
     int64_t turn = 0;
     plan->output_grad = turns[0];
     for (int64_t i = plan->count - 1; i >= plan->lowest; i--) {
         moi_work *work = &plan->works[i];
         work->dy = turns[turn % 2];
-        if (i == plan->lowest)
+        if (i == plan->lowest && !plan->below)
             break;
         if ((work->layer->kind->flags & MOI_LAYER_IN_PLACE) == 0)
             turn++;
         work->dx = turns[turn % 2];
     }
+    plan->input_grad = plan->below ? turns[turn % 2] : NULL;
 }
 
 static void place_rest(moi_plan *plan, arena *a)
@@ -297,6 +305,7 @@ int32_t moi_plan_create_lanes(mopt_context *ctx, const mopt_model *model,
     plan->ctx = ctx;
     plan->max_rows = max_rows;
     plan->lanes = lanes;
+    plan->below = (flags & MOI_PLAN_BELOW) != 0;
     plan->inputs = model->inputs;
     plan->outputs = moi_model_outputs(model);
     plan->works = moi_calloc(ctx, model->count, sizeof(moi_work));
@@ -351,8 +360,8 @@ void moi_plan_freeze(moi_plan *plan, const int32_t *frozen)
         if (!work->frozen)
             lowest = i;
     }
-    plan->lowest = lowest;
-    if (lowest < plan->count)
+    plan->lowest = plan->below ? 0 : lowest;
+    if (lowest < plan->count && !plan->below)
         plan->works[lowest].dx = NULL;
     list_spans(plan);
 }
@@ -363,7 +372,7 @@ int32_t moi_plan_tap(moi_plan *plan, int64_t layer, moi_real **out,
                      moi_real **grad)
 {
     int64_t i = 0, count = 0;
-    while (i < plan->count && plan->works[i].layer->index != layer)
+    while (i < plan->count && plan->works[i].layer->piece.layer != layer)
         i++;
     if (i == plan->count)
         return moi_fail(MOPT_EINVAL, "the model has no layer %lld",
@@ -413,6 +422,11 @@ const moi_real *moi_plan_output(const moi_plan *plan)
 moi_real *moi_plan_output_grad(moi_plan *plan)
 {
     return plan->output_grad;
+}
+
+const moi_real *moi_plan_input_grad(const moi_plan *plan)
+{
+    return plan->input_grad;
 }
 
 int64_t moi_plan_bytes(const moi_plan *plan)

@@ -12,6 +12,7 @@
 
 #define MOI_PLAN_TRAIN 1  /* keeps what the backward pass needs */
 #define MOI_PLAN_LOGITS 2 /* leaves a final softmax or sigmoid out */
+#define MOI_PLAN_BELOW 4  /* the backward pass goes on to the input */
 
 typedef struct moi_plan moi_plan;
 
@@ -52,6 +53,10 @@ const moi_real *moi_plan_output(const moi_plan *plan); /* [rows][outputs] */
 
 /* Where the gradient of the loss by the output goes: [rows][outputs]. */
 moi_real *moi_plan_output_grad(moi_plan *plan);
+
+/* What the backward pass came to there, with MOI_PLAN_BELOW: [rows][inputs],
+ * right until the next pass. */
+const moi_real *moi_plan_input_grad(const moi_plan *plan);
 
 /* Look into a plan with a backward pass: *out is what a layer of the model
  * gives, *grad room [rows][width] for a gradient by it, that the backward pass

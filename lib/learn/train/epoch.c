@@ -89,14 +89,16 @@ static int32_t validate(mopt_trainer *t)
 
         for (int64_t i = 0; i < count; i++)
             t->places[i] = at + i;
-        rc = moi_runner_run(t->judge, &source, at, count, NULL, t->judged,
-                            t->cancel);
-        if (rc)
-            break;
+        rc = t->mesh ? moi_meshed_predict(t, count)
+                     : moi_runner_run(t->judge, &source, at, count, NULL,
+                                      t->judged, t->cancel);
+        if (rc || !t->judged)
+            continue;
         targets = moi_worker_targets(&t->worker, t->validation, index, count);
         moi_metrics_add(t->metrics, count, t->judged, &targets);
     }
-    moi_metrics_finish(t->metrics, NULL);
+    if (t->judged)
+        moi_metrics_finish(t->metrics, NULL);
     return rc;
 }
 
@@ -126,18 +128,24 @@ static int32_t judge_alone(mopt_trainer *t, double *row)
     row[MOI_FIGURE_RATE] = t->now.rate;
     for (int64_t i = MOI_FIGURES; i < t->columns; i++)
         row[i] = moi_metrics_value(t->metrics, i - MOI_FIGURES);
-    if (t->metrics && !isfinite(moi_metrics_get(t->metrics, "loss")))
+    rc = t->mesh ? moi_meshed_tell(t, row) : MOPT_OK;
+    if (rc)
+        return rc;
+    if (t->metrics && !isfinite(row[moi_epoch_column(t, "validation.loss")]))
         return fail_judged(t);
     if (moi_spoilt(t->size, moi_model_weights(t->model)))
         return fail_judged(t);
     return MOPT_OK;
 }
 
-/* A token of one rank ends it for all. */
+/* A token of one rank ends it for all. In a mesh all know of tokens already,
+ * and an error that they cannot know of is told at the end of the call. */
 static int32_t judge(mopt_trainer *t, double *row)
 {
     int32_t rc = judge_alone(t, row);
 
+    if (t->mesh && rc && rc != MOPT_EDIVERGED)
+        return rc;
     return t->team ? moi_team_settle(t, rc) : rc;
 }
 

@@ -62,7 +62,10 @@ void moi_trainer_begin(mopt_trainer *t)
     for (int64_t i = 0; i < moi_model_param_count(t->model); i++)
         t->spared[i] = t->frozen[i] && !(t->annex && t->annex->wanted &&
                                          t->annex->wanted[i]);
-    moi_plan_freeze(t->worker.plan, t->spared);
+    if (t->pipeline)
+        moi_pipeline_freeze(t->pipeline, t->spared);
+    else
+        moi_plan_freeze(t->worker.plan, t->spared);
     t->flags |= MOI_TRAINER_BEGUN;
 }
 

@@ -20,7 +20,7 @@
 static int32_t check_data(const mopt_trainer *t, const mopt_dataset *data,
                           const char *which)
 {
-    int64_t inputs = moi_model_inputs(t->model);
+    int64_t inputs = moi_model_inputs(t->whole);
 
     if (!moi_dataset_ready(data))
         return moi_fail(MOPT_EINVAL,
@@ -69,7 +69,7 @@ static int32_t make_loss(mopt_trainer *t)
     const mopt_dataset *data = labelled(t);
     const moi_schema *schema = moi_config_variant(t->config, "loss");
     moi_options options = {t->config, "loss."};
-    int64_t outputs = moi_model_outputs(t->model);
+    int64_t outputs = moi_model_outputs(t->whole);
     const moi_loss_kind *kind;
     int32_t rc;
 
@@ -94,7 +94,7 @@ static int32_t make_loss(mopt_trainer *t)
 static int32_t choose_lanes(const mopt_trainer *t)
 {
     int32_t most = moi_parallel_width(t->ctx);
-    double flops = 3 * (double)moi_model_flops(t->model) *
+    double flops = 3 * (double)moi_model_flops(t->whole) *
                    (double)t->set.chunk;
     double lanes = t->set.threads > 0 ? (double)t->set.threads
                                       : flops / LANE_FLOPS;
@@ -107,20 +107,20 @@ static int32_t choose_lanes(const mopt_trainer *t)
 static void set_sizes(mopt_trainer *t)
 {
     moi_settings *set = &t->set;
-    double flops = (double)moi_model_flops(t->model);
+    double flops = (double)moi_model_flops(t->whole);
 
     t->rows = moi_dataset_rows(t->train);
     t->size = moi_model_size(t->model);
     if (set->batch > t->rows || t->rule.kind->flags & MOI_RULE_FULL_BATCH)
         set->batch = t->rows;
     if (!set->chunk)
-        set->chunk = moi_chunk_rows(moi_model_flops(t->model));
+        set->chunk = moi_chunk_rows(moi_model_flops(t->whole));
     if (set->chunk > set->batch)
         set->chunk = set->batch;
     t->fused = set->chunk == set->batch && set->clip_norm <= 0 &&
                !t->rule.search &&
                flops * (double)set->chunk < FUSED_FLOPS;
-    t->lanes = choose_lanes(t);
+    t->lanes = t->mesh ? 1 : choose_lanes(t);
 }
 
 static int32_t make_schedule(mopt_trainer *t)
@@ -145,17 +145,24 @@ static int32_t take(mopt_trainer *t, void **out, int64_t count, size_t size)
 
 #define TAKE(t, field, count) take(t, (void **)&(field), count, sizeof *(field))
 
+int32_t moi_trainer_logits(const mopt_trainer *t)
+{
+    return !t->loss || moi_loss_get_kind(t->loss)->flags & MOI_LOSS_LOGITS
+               ? MOI_PLAN_LOGITS
+               : 0;
+}
+
+/* Where there is a mesh, its pipeline has the plans. */
 static int32_t make_worker(mopt_trainer *t, moi_worker *w, int64_t rows)
 {
-    int64_t outputs = moi_model_outputs(t->model);
-    int32_t flags = MOI_PLAN_TRAIN;
-    int32_t rc;
+    int64_t outputs = moi_model_outputs(t->whole);
+    int32_t rc = MOPT_OK;
 
-    if (!t->loss || moi_loss_get_kind(t->loss)->flags & MOI_LOSS_LOGITS)
-        flags |= MOI_PLAN_LOGITS;
-    rc = moi_plan_create_lanes(t->ctx, t->model, t->set.chunk, flags,
-                               t->lanes, &w->plan);
-    if (!rc)
+    if (!t->mesh)
+        rc = moi_plan_create_lanes(t->ctx, t->model, t->set.chunk,
+                                   MOI_PLAN_TRAIN | moi_trainer_logits(t),
+                                   t->lanes, &w->plan);
+    if (!rc && !t->mesh)
         rc = TAKE(t, w->grads, t->size);
     if (!rc)
         rc = TAKE(t, w->classes, rows);
@@ -167,18 +174,16 @@ static int32_t make_worker(mopt_trainer *t, moi_worker *w, int64_t rows)
 static int32_t make_judge(mopt_trainer *t)
 {
     int64_t rows = moi_dataset_rows(t->validation), most;
-    int64_t outputs = moi_model_outputs(t->model);
-    int32_t flags = moi_loss_get_kind(t->loss)->flags & MOI_LOSS_LOGITS
-                        ? MOI_PLAN_LOGITS
-                        : 0;
-    int32_t rc;
+    int64_t outputs = moi_model_outputs(t->whole);
+    int32_t rc = MOPT_OK;
 
     most = JUDGE_REALS / outputs;
     most = most < 1 ? 1 : most < JUDGE_ROWS ? most : JUDGE_ROWS;
     t->judge_rows = rows < most ? rows : most;
-    rc = moi_runner_create(t->model, t->judge_rows, flags, t->set.threads,
-                           &t->judge);
-    if (!rc)
+    if (!t->mesh)
+        rc = moi_runner_create(t->model, t->judge_rows, moi_trainer_logits(t),
+                               t->set.threads, &t->judge);
+    if (!rc && (!t->mesh || moi_mesh_is_last(t->mesh)))
         rc = TAKE(t, t->judged, t->judge_rows * outputs);
     if (!rc)
         rc = TAKE(t, t->places, t->judge_rows);
@@ -188,7 +193,7 @@ static int32_t make_judge(mopt_trainer *t)
         t->ctx, t->loss, moi_dataset_kind(t->validation),
         moi_dataset_targets(t->validation), outputs, rows,
         strstr(t->set.monitor, "auc") ? MOI_METRICS_AUC : 0,
-        moi_model_transform(t->model), &t->metrics);
+        moi_model_transform(t->whole), &t->metrics);
 }
 
 /* The longest list of norms that max_norm makes. */
@@ -235,7 +240,7 @@ static int32_t make_blocks(mopt_trainer *t)
     if (t->set.max_norm > 0)
         rc = TAKE(t, t->norms, t->lanes * t->norms_size);
     if (!rc && t->augment.active)
-        rc = TAKE(t, t->rooms, t->lanes * moi_model_inputs(t->model));
+        rc = TAKE(t, t->rooms, t->lanes * moi_model_inputs(t->whole));
     return rc;
 }
 
@@ -245,7 +250,7 @@ static int32_t make_tensors(mopt_trainer *t)
 
     for (int32_t i = 0; !rc && i < t->rule.states; i++)
         rc = TAKE(t, t->state[i], t->size);
-    if (!rc && t->set.chunk < t->set.batch)
+    if (!rc && t->set.chunk < t->set.batch && !t->mesh)
         rc = TAKE(t, t->total, t->size);
     if (!rc && t->rule.search)
         rc = TAKE(t, t->origin, t->size);
@@ -290,6 +295,9 @@ void moi_trainer_clear(mopt_trainer *t)
     mopt_context *ctx = t->ctx;
 
     moi_team_free(t->team);
+    moi_pipeline_free(t->pipeline);
+    moi_free(ctx, t->mesh_sums);
+    moi_mesh_free(t->mesh);
     moi_plan_free(t->worker.plan);
     moi_free(ctx, t->worker.grads);
     moi_free(ctx, t->worker.classes);

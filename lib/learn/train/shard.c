@@ -173,7 +173,7 @@ int32_t moi_shard_share(mopt_trainer *t, int32_t status)
 {
     int32_t rc = MOPT_OK;
 
-    if (is_whole(t))
+    if (!t->team || mopt_group_size(t->team->all) == 1)
         return status;
     for (int64_t i = 0; !rc && i < t->team->bucket_count; i++)
         rc = moi_bucket_gather(t, &t->team->buckets[i],
@@ -201,7 +201,8 @@ static int64_t copy_sums(const mopt_trainer *t, int32_t rank, double *list,
     return count;
 }
 
-int32_t moi_shard_sums(mopt_trainer *t)
+/* Those of each rank with the same weights, to all of them. */
+static int32_t share_sums(mopt_trainer *t)
 {
     moi_team *team = t->team;
     int64_t places;
@@ -216,5 +217,33 @@ int32_t moi_shard_sums(mopt_trainer *t)
                                team->sums + places, NULL);
     for (int32_t i = 0; !rc && i < mopt_group_size(team->group); i++)
         copy_sums(t, i, team->sums + places * (i + 1), 1);
+    return rc;
+}
+
+/* Then from all pieces to all; a tensor that several ranks have counts once. */
+static int32_t add_pieces(mopt_trainer *t, double *sum)
+{
+    double *own = t->mesh_sums, *all = own + t->mesh_blocks;
+    int64_t count = t->mesh_blocks * mopt_group_size(t->mesh->copy);
+    int32_t rc;
+
+    for (int64_t i = 0; i < t->block_count; i++)
+        own[i] = moi_meshed_repeats(t, t->blocks[i].tensor) ? 0 : t->sums[i];
+    rc = mopt_group_all_gather(t->mesh->copy, own,
+                               t->mesh_blocks * (int64_t)sizeof *own, all,
+                               NULL);
+    *sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        *sum += all[i];
+    return rc;
+}
+
+int32_t moi_shard_sums(mopt_trainer *t, double *sum)
+{
+    int32_t rc = share_sums(t);
+
+    if (!rc && t->mesh)
+        return add_pieces(t, sum);
+    *sum = moi_update_sums(t);
     return rc;
 }

@@ -215,12 +215,12 @@ static void fetch_next(const batch *b, int64_t first, int64_t rows)
                           left < rows ? left : rows);
 }
 
+/* Rows of the chunk, from first on, into x. */
 static void fetch_rows(const batch *b, int32_t lane, int64_t first,
-                       int64_t rows)
+                       int64_t rows, moi_real *x)
 {
     const mopt_trainer *t = b->t;
     int64_t inputs = moi_model_inputs(t->model);
-    moi_real *x = moi_plan_input(t->worker.plan) + first * inputs;
     const int64_t *index = b->index + b->at + first;
     moi_augment augment = t->augment;
 
@@ -240,9 +240,11 @@ static int32_t forward_rows(void *user, int32_t lane, int64_t piece)
     const mopt_trainer *t = b->t;
     int64_t first = moi_plan_cut(b->count, b->lanes, piece);
     int64_t rows = moi_plan_cut(b->count, b->lanes, piece + 1) - first;
+    moi_real *x = moi_plan_input(t->worker.plan);
     int32_t rc;
 
-    fetch_rows(b, lane, first, rows);
+    fetch_rows(b, lane, first, rows,
+               x + first * moi_model_inputs(t->model));
     fetch_next(b, first, rows);
     rc = moi_cancel_check(t->cancel);
     return rc ? rc
@@ -391,6 +393,64 @@ static int32_t work_parts(batch *b)
     return at < limit ? backward(b) : MOPT_OK;
 }
 
+/* ---- parts in a mesh ---- */
+
+static int32_t feed_part(void *user, int64_t part, int64_t rows, moi_real *x)
+{
+    batch *b = user;
+
+    b->at = part * b->t->team->rows;
+    b->count = rows;
+    fetch_rows(b, 0, 0, rows, x);
+    return MOPT_OK;
+}
+
+/* All ranks that share the last layer come to the same: one says so. */
+static int32_t judge_part(void *user, int64_t part, int64_t rows,
+                          const moi_real *output, moi_real *grad)
+{
+    batch *b = user;
+    mopt_trainer *t = b->t;
+    moi_targets targets = moi_worker_targets(
+        &t->worker, t->train, b->index + part * t->team->rows, rows);
+    double loss = 0;
+
+    if (counts(t))
+        loss = own_loss(b, rows, output, &targets, grad);
+    else if (grad)
+        memset(grad, 0, (size_t)(rows * moi_model_outputs(t->model)) *
+                            sizeof *grad);
+    if (t->mesh->t == 0)
+        moi_team_note(t->team, part, loss);
+    return MOPT_OK;
+}
+
+static void list_part(void *user, int64_t part, int64_t rows, moi_part *out)
+{
+    const batch *b = user;
+
+    moi_team_list(b->t->team, part, 0, rows, out);
+}
+
+/* Tokens are looked at between parts: a rank that fails inside of one leaves
+ * the others waiting, until moi_team_part tells them. */
+static int32_t work_mesh(batch *b)
+{
+    mopt_trainer *t = b->t;
+    moi_team *team = t->team;
+    moi_run run = {.user = b, .rows = b->rows, .cancel = t->cancel,
+                   .pass = b->pass, .feed = feed_part, .judge = judge_part,
+                   .list = list_part};
+    int32_t rc;
+
+    moi_team_begin(t, b->rows, b->rate, 1);
+    team->sure = 1;
+    run.first = team->first;
+    run.count = team->count;
+    rc = moi_pipeline_train(t->pipeline, &run);
+    return rc ? rc : moi_team_agree(t, moi_cancel_check(t->cancel), &b->loss);
+}
+
 /* Work the batch out, chunk by chunk. A loss that is no number ends it: the
  * caller looks at that. */
 static int32_t work(batch *b)
@@ -398,6 +458,8 @@ static int32_t work(batch *b)
     int64_t chunk = b->t->set.chunk;
     int32_t rc = MOPT_OK;
 
+    if (b->t->mesh)
+        return work_mesh(b);
     if (b->t->team)
         return work_parts(b);
     b->loss = 0;

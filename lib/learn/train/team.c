@@ -49,8 +49,10 @@ static uint64_t digest_data(const mopt_trainer *t)
                          : digest;
 }
 
-static int32_t compare(mopt_trainer *t, mopt_group *group)
+/* Those that have the same piece of the model have the same weights. */
+static int32_t compare(mopt_trainer *t, const moi_team *team)
 {
+    mopt_group *all = team->all;
     uint64_t weights = moi_hash_block(
         MOI_HASH_START, moi_model_weights(t->model),
         (size_t)t->size * sizeof(moi_real));
@@ -58,16 +60,15 @@ static int32_t compare(mopt_trainer *t, mopt_group *group)
     int32_t rc = digest_config(t, &config);
 
     if (rc) {
-        mopt_group_abort(group, rc);
+        mopt_group_abort(all, rc);
         return rc;
     }
-    rc = moi_group_agree(group, "version of the library", digest_version(),
-                         NULL);
+    rc = moi_group_agree(all, "version of the library", digest_version(), NULL);
     if (!rc)
-        rc = moi_group_agree(group, "settings of the training", config, NULL);
+        rc = moi_group_agree(all, "settings of the training", config, NULL);
     if (!rc)
-        rc = moi_group_agree(group, "data", digest_data(t), NULL);
-    return rc ? rc : moi_group_agree(group, "model", weights, NULL);
+        rc = moi_group_agree(all, "data", digest_data(t), NULL);
+    return rc ? rc : moi_group_agree(team->group, "model", weights, NULL);
 }
 
 /* ---- parts ---- */
@@ -94,7 +95,9 @@ static int32_t take_lists(mopt_trainer *t, moi_team *team)
     team->places = most_places(team);
     team->words = team->most + MOI_TEAM_FLAGS;
     team->said = moi_calloc(t->ctx, team->words, sizeof *team->said);
-    team->heard = moi_calloc(t->ctx, team->words * size, sizeof *team->heard);
+    team->heard = moi_calloc(t->ctx,
+                             team->words * mopt_group_size(team->all),
+                             sizeof *team->heard);
     team->sums = moi_calloc(t->ctx, team->places * ((int64_t)size + 1),
                             sizeof *team->sums);
     team->list = moi_calloc(t->ctx, team->most, sizeof *team->list);
@@ -117,7 +120,9 @@ static int32_t take_room(mopt_trainer *t, moi_team *team)
     team->rows = (t->set.batch + parts - 1) / parts;
     team->most = (t->set.batch + team->rows - 1) / team->rows;
     rc = moi_buckets_make(t, team);
-    return rc ? rc : take_lists(t, team);
+    if (!rc)
+        rc = take_lists(t, team);
+    return rc || !t->mesh ? rc : moi_meshed_make_pipeline(t, team);
 }
 
 static int32_t carry(void *user, int64_t item)
@@ -130,10 +135,12 @@ static int32_t carry(void *user, int64_t item)
 /* Messages of the courier's have a channel of their own. */
 static int32_t open_lane(mopt_trainer *t, moi_team *team)
 {
+    int32_t adds = t->mesh ? moi_pipeline_adds(t->pipeline)
+                           : moi_plan_adds(t->worker.plan, team->rows);
     int32_t rc = MOPT_OK;
 
     team->lane = team->group;
-    if (mopt_group_size(team->group) > 1 && t->set.overlap) {
+    if (mopt_group_size(team->group) > 1 && t->set.overlap && !t->mesh) {
         rc = mopt_group_split(team->group, 0, mopt_group_rank(team->group),
                               &team->side);
         if (!rc)
@@ -143,8 +150,7 @@ static int32_t open_lane(mopt_trainer *t, moi_team *team)
     if (rc)
         return rc;
     return moi_reduction_create(team->lane, team->most, t->size, team->widest,
-                                moi_plan_adds(t->worker.plan, team->rows),
-                                &team->reduction);
+                                adds, &team->reduction);
 }
 
 int32_t moi_team_create(mopt_trainer *t, mopt_group *group, moi_team **out)
@@ -158,16 +164,17 @@ int32_t moi_team_create(mopt_trainer *t, mopt_group *group, moi_team **out)
         rc = mopt_group_create(t->ctx, 1, 1, &team->own);
     if (!rc) {
         team->group = group ? group : team->own;
+        team->all = t->mesh ? t->mesh->all : team->group;
         rc = take_room(t, team);
     }
     if (!rc && group)
-        rc = compare(t, group);
+        rc = compare(t, team);
     else if (rc && group)
-        mopt_group_abort(group, rc);
+        mopt_group_abort(team ? team->all : group, rc);
     if (!rc) {
         rc = open_lane(t, team);
         if (rc && group)
-            mopt_group_abort(group, rc);
+            mopt_group_abort(team->all, rc);
     }
     if (rc)
         moi_team_free(team);
@@ -258,7 +265,7 @@ static double add_losses(const moi_team *team)
     double sum = 0;
 
     for (int64_t p = 0; p < team->parts; p++)
-        for (int32_t i = 0; i < mopt_group_size(team->group); i++)
+        for (int32_t i = 0; i < mopt_group_size(team->all); i++)
             sum += heard(team, i)[p];
     return sum;
 }
@@ -282,13 +289,13 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
     own[1] = t->set.max_seconds > 0 &&
              moi_trainer_seconds(t) >= t->set.max_seconds;
     own[2] = moi_checkpoint_late(t);
-    rc = mopt_group_all_gather(team->group, team->said,
+    rc = mopt_group_all_gather(team->all, team->said,
                                team->words * (int64_t)sizeof(double),
                                team->heard, NULL);
     team->known = !rc;
     if (status || rc)
         return status ? status : rc;
-    for (int32_t i = 0; i < mopt_group_size(team->group); i++) {
+    for (int32_t i = 0; i < mopt_group_size(team->all); i++) {
         int32_t theirs = (int32_t)heard(team, i)[team->most];
 
         if (theirs)
@@ -358,9 +365,9 @@ static int32_t first_of(const moi_team *team, int32_t status)
 int32_t moi_team_settle(mopt_trainer *t, int32_t status)
 {
     moi_team *team = t->team;
-    int32_t size = mopt_group_size(team->group), found = MOPT_OK;
+    int32_t size = mopt_group_size(team->all), found = MOPT_OK;
     double own = status;
-    int32_t rc = mopt_group_all_gather(team->group, &own, sizeof own,
+    int32_t rc = mopt_group_all_gather(team->all, &own, sizeof own,
                                        team->heard, NULL);
 
     for (int32_t i = size - 1; i >= 0 && !rc; i--)
@@ -379,7 +386,7 @@ void moi_team_part(mopt_trainer *t, int32_t status)
     /* All weights are the same, and so is how they diverge. */
     if (team && !team->own && status < 0 && !team->known &&
         status != MOPT_EDIVERGED)
-        mopt_group_abort(team->group, status);
+        mopt_group_abort(team->all, status);
     if (team)
         team->known = 0;
 }

@@ -35,7 +35,8 @@ typedef struct moi_tell {
 
 typedef struct moi_team {
     mopt_context *ctx;
-    mopt_group *group;
+    mopt_group *group; /* who adds gradients of the same weights up */
+    mopt_group *all;   /* who agrees: the same, or everybody in a mesh */
     mopt_group *own; /* of one rank, where the host gave none; or NULL */
     moi_reduction *reduction;
     moi_bucket *buckets; /* in the order of sending */

@@ -114,6 +114,9 @@ int32_t mopt_trainer_add_loss(mopt_trainer *trainer, double weight,
         return rc;
     if (t->flags & MOI_TRAINER_BEGUN)
         return fail_begun("mopt_trainer_add_loss");
+    if (t->mesh)
+        return moi_fail(MOPT_EUNSUPPORTED, "mopt_trainer_add_loss: extra terms "
+                        "are not known to a trainer with a plan");
     g = make_guest(t, term, user);
     if (!g)
         return MOPT_ENOMEM;

@@ -46,22 +46,20 @@ static void tune_all(mopt_trainer *t)
 
 /* ---- life ---- */
 
-static int32_t check_create(mopt_context *ctx, const mopt_model *model,
-                            const mopt_dataset *train,
-                            const mopt_config *config, mopt_trainer **out)
+static int32_t check_create(const char *function, const moi_trainer_of *of)
 {
-    if (!ctx || !model || !train || !out)
-        return moi_fail_null("mopt_trainer_create", !ctx     ? "ctx"
-                                                    : !model ? "model"
-                                                    : !train ? "train"
-                                                             : "out");
+    const mopt_config *config = of->config;
+
+    if (!of->ctx || !of->model || !of->train)
+        return moi_fail_null(function, !of->ctx     ? "ctx"
+                                       : !of->model ? "model"
+                                                    : "train");
     if (!config)
         return MOPT_OK;
     if (moi_config_schema(config) != &moi_train_schema)
         return moi_fail(MOPT_EINVAL,
-                        "mopt_trainer_create: the config is of kind '%s', "
-                        "wanted is 'train'",
-                        moi_config_schema(config)->name);
+                        "%s: the config is of kind '%s', wanted is 'train'",
+                        function, moi_config_schema(config)->name);
     return moi_config_check(config);
 }
 
@@ -87,24 +85,49 @@ static int32_t join(mopt_trainer *t, mopt_group *group)
     return MOPT_OK;
 }
 
-static int32_t set_up(mopt_trainer *t, const mopt_config *config)
+int32_t moi_trainer_make(const char *function, const moi_trainer_of *of,
+                         mopt_trainer **out)
 {
-    int32_t rc = config
-                     ? moi_config_copy(config, &t->config)
-                     : moi_config_new(t->ctx, &moi_train_schema, &t->config);
+    mopt_trainer *t;
+    int32_t rc = check_create(function, of);
 
+    if (rc)
+        return rc;
+    t = moi_calloc(of->ctx, 1, sizeof *t);
+    if (!t)
+        return MOPT_ENOMEM;
+    t->ctx = moi_context_hold(of->ctx);
+    t->whole = moi_model_hold(of->model);
+    t->train = moi_dataset_hold(of->train);
+    t->validation = of->validation ? moi_dataset_hold(of->validation) : NULL;
+    t->ordered = -1;
+    t->now.mark = NAN;
+    t->norm = NAN;
+    rc = of->config ? moi_config_copy(of->config, &t->config)
+                    : moi_config_new(t->ctx, &moi_train_schema, &t->config);
     if (!rc) {
         moi_settings_read(&t->set, t->config);
         rc = moi_optimizer_init(&t->rule, t->config);
     }
-    if (!rc && !moi_model_ready(t->model))
+    if (rc)
+        mopt_trainer_free(t);
+    else
+        *out = t;
+    return rc;
+}
+
+int32_t moi_trainer_set_up(mopt_trainer *t)
+{
+    int32_t rc = MOPT_OK;
+
+    if (!moi_model_ready(t->model))
         rc = mopt_model_init(t->model, (int64_t)t->set.seed);
     t->momentum = t->rule.momentum;
     if (!rc)
         rc = moi_trainer_lay_out(t);
     if (!rc)
         tune_all(t);
-    return rc || !t->set.parts ? rc : join(t, NULL);
+    return rc;
 }
 
 int32_t mopt_trainer_create(mopt_context *ctx, mopt_model *model,
@@ -112,22 +135,17 @@ int32_t mopt_trainer_create(mopt_context *ctx, mopt_model *model,
                             const mopt_dataset *validation,
                             const mopt_config *config, mopt_trainer **out)
 {
-    mopt_trainer *t;
-    int32_t rc = check_create(ctx, model, train, config, out);
+    moi_trainer_of of = {ctx, model, train, validation, config};
+    mopt_trainer *t = NULL;
+    int32_t rc = out ? moi_trainer_make("mopt_trainer_create", &of, &t)
+                     : moi_fail_null("mopt_trainer_create", "out");
 
     if (rc)
         return rc;
-    t = moi_calloc(ctx, 1, sizeof *t);
-    if (!t)
-        return MOPT_ENOMEM;
-    t->ctx = moi_context_hold(ctx);
     t->model = moi_model_hold(model);
-    t->train = moi_dataset_hold(train);
-    t->validation = validation ? moi_dataset_hold(validation) : NULL;
-    t->ordered = -1;
-    t->now.mark = NAN;
-    t->norm = NAN;
-    rc = set_up(t, config);
+    rc = moi_trainer_set_up(t);
+    if (!rc && t->set.parts)
+        rc = join(t, NULL);
     if (rc) {
         mopt_trainer_free(t);
         return rc;
@@ -167,6 +185,7 @@ void mopt_trainer_free(mopt_trainer *trainer)
     mopt_dataset_free(t->train);
     mopt_dataset_free(t->validation);
     mopt_model_free(t->model);
+    mopt_model_free(t->whole);
     moi_free(ctx, t);
     moi_context_release(ctx);
 }
@@ -180,17 +199,17 @@ static const char *tensor_name(const void *list, int64_t i)
 
 static int32_t check_pattern(const mopt_trainer *t, const char *pattern)
 {
-    int64_t count = moi_model_param_count(t->model), near;
+    int64_t count = moi_model_param_count(t->whole), near;
 
     for (int64_t i = 0; i < count; i++)
-        if (moi_text_glob(pattern, moi_model_param(t->model, i)->name))
+        if (moi_text_glob(pattern, moi_model_param(t->whole, i)->name))
             return MOPT_OK;
-    near = moi_text_nearest(pattern, count, tensor_name, t->model);
+    near = moi_text_nearest(pattern, count, tensor_name, t->whole);
     if (near < 0 && count > 0)
         near = 0;
     return moi_fail(MOPT_EKEY,
                     "no tensor of the model matches '%s'; there is '%s'",
-                    pattern, near < 0 ? "" : tensor_name(t->model, near));
+                    pattern, near < 0 ? "" : tensor_name(t->whole, near));
 }
 
 int32_t mopt_trainer_add_group(mopt_trainer *trainer, const char *pattern,
@@ -240,6 +259,9 @@ int32_t mopt_trainer_set_group(mopt_trainer *trainer, mopt_group *group)
     if (t->flags & MOI_TRAINER_BEGUN)
         return moi_fail(MOPT_ESTATE,
                         "mopt_trainer_set_group: training has begun");
+    if (t->mesh)
+        return moi_fail(MOPT_ESTATE, "mopt_trainer_set_group: the trainer was "
+                        "made for a group and a plan");
     if (t->annex)
         return moi_fail(MOPT_EUNSUPPORTED, "mopt_trainer_set_group: low-rank "
                         "factors are not trained by a group");

@@ -22,6 +22,7 @@
 #include "learn/nn/runner.h"
 #include "learn/optim/optimizer.h"
 #include "learn/optim/schedule.h"
+#include "learn/parallel/pipeline.h"
 #include "learn/train/extend.h"
 #include "learn/train/team.h"
 
@@ -122,7 +123,8 @@ typedef struct moi_progress {
 
 struct mopt_trainer {
     mopt_context *ctx;
-    mopt_model *model;
+    mopt_model *model; /* what is trained here */
+    mopt_model *whole; /* what it is a part of, in a mesh; else the same */
     mopt_dataset *train, *validation; /* validation may be NULL */
     mopt_config *config;              /* a copy */
     moi_settings set;
@@ -149,6 +151,10 @@ struct mopt_trainer {
     moi_real *annex_kept, *annex_state[MOI_STATES]; /* as kept and state */
 
     moi_team *team; /* or NULL: nobody else, and no parts */
+    moi_mesh *mesh; /* or NULL: the model is here as a whole */
+    moi_pipeline *pipeline; /* with a mesh: works the parts out */
+    int64_t mesh_blocks;    /* that a rank has at most */
+    double *mesh_sums;      /* of blocks: this rank's, then the whole copy's */
 
     int64_t rows;  /* of the training data */
     int64_t size;  /* of a block, in reals */
@@ -193,6 +199,20 @@ struct mopt_trainer {
     mopt_cancel *cancel; /* of the running call */
 };
 
+/* What a trainer is made of; validation and config may be NULL. */
+typedef struct moi_trainer_of {
+    mopt_context *ctx;
+    mopt_model *model;
+    const mopt_dataset *train, *validation;
+    const mopt_config *config;
+} moi_trainer_of;
+
+/* trainer.c: a trainer with its settings, and no model to train yet; and then
+ * all that follows from the model. */
+int32_t moi_trainer_make(const char *function, const moi_trainer_of *of,
+                         mopt_trainer **out);
+int32_t moi_trainer_set_up(mopt_trainer *t);
+
 /* keys.c */
 void moi_settings_read(moi_settings *set, const mopt_config *config);
 
@@ -200,6 +220,9 @@ void moi_settings_read(moi_settings *set, const mopt_config *config);
  * settings are known. */
 int32_t moi_trainer_lay_out(mopt_trainer *t);
 void moi_trainer_clear(mopt_trainer *t);
+
+/* MOI_PLAN_LOGITS if the loss takes the outputs so, else 0. */
+int32_t moi_trainer_logits(const mopt_trainer *t);
 
 /* update.c: change a piece of a tensor by its gradients; MOPT_EDIVERGED. */
 int32_t moi_update_slice(mopt_trainer *t, const moi_slice *slice, double rate,
@@ -219,6 +242,9 @@ int32_t moi_update_clip(mopt_trainer *t, double *scale);
 int32_t moi_update_blocks(mopt_trainer *t, int64_t first, int64_t limit,
                           double rate, double scale);
 int32_t moi_step_update(mopt_trainer *t, double rate, double scale);
+
+/* Sums of all blocks that are here, added up in order. */
+double moi_update_sums(const mopt_trainer *t);
 
 /* Fail because the gradient of a tensor is not finite. */
 int32_t moi_step_fail(const mopt_trainer *t, const char *name);
@@ -254,8 +280,23 @@ int32_t moi_shard_collect(mopt_trainer *t);
 /* After this rank has changed its weights, with a status: give them to all. */
 int32_t moi_shard_share(mopt_trainer *t, int32_t status);
 
-/* Make the sums of all blocks of those of each rank's own. */
-int32_t moi_shard_sums(mopt_trainer *t);
+/* Make the sums of all blocks of those of each rank's own, and add them up:
+ * over the whole model. */
+int32_t moi_shard_sums(mopt_trainer *t, double *sum);
+
+/* meshed.c: outputs of some rows of the validation data, for a mesh; into
+ * t->judged at the last stage. */
+int32_t moi_meshed_predict(mopt_trainer *t, int64_t count);
+
+/* What the last stage found goes to all. */
+int32_t moi_meshed_tell(mopt_trainer *t, double *row);
+
+/* Of the weights, is this rank's piece that of another, too, which counts
+ * it? */
+int32_t moi_meshed_repeats(const mopt_trainer *t, int64_t tensor);
+
+/* What works the parts of a team in the making out. */
+int32_t moi_meshed_make_pipeline(mopt_trainer *t, const moi_team *team);
 
 /* checkpoint.c: does the clock want one? */
 int32_t moi_checkpoint_late(const mopt_trainer *t);

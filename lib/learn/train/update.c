@@ -180,7 +180,7 @@ static void measure(const mopt_trainer *t, double limit)
     run_own(&all, measure_block);
 }
 
-static double add_sums(const mopt_trainer *t)
+double moi_update_sums(const mopt_trainer *t)
 {
     double sum = 0;
 
@@ -193,10 +193,10 @@ static double add_sums(const mopt_trainer *t)
  * gradients are at hand. */
 double moi_step_gradient_norm(const mopt_trainer *t)
 {
-    if (!isnan(t->norm) || (t->team && mopt_group_size(t->team->group) > 1))
+    if (!isnan(t->norm) || (t->team && mopt_group_size(t->team->all) > 1))
         return t->norm;
     measure(t, 0);
-    return sqrt(add_sums(t) + moi_annex_norm2(t));
+    return sqrt(moi_update_sums(t) + moi_annex_norm2(t));
 }
 
 static int32_t fail_norm(const mopt_trainer *t)
@@ -209,16 +209,17 @@ static int32_t fail_norm(const mopt_trainer *t)
 
 int32_t moi_update_clip(mopt_trainer *t, double *scale)
 {
+    double sum;
     int32_t rc;
 
     *scale = 1;
     if (t->set.clip_norm <= 0)
         return MOPT_OK;
     measure(t, t->set.clip_value);
-    rc = moi_shard_sums(t);
+    rc = moi_shard_sums(t, &sum);
     if (rc)
         return rc;
-    t->norm = sqrt(add_sums(t) + moi_annex_norm2(t));
+    t->norm = sqrt(sum + moi_annex_norm2(t));
     if (!isfinite(t->norm))
         return fail_norm(t);
     *scale = moi_clip_factor(t->norm, t->set.clip_norm);

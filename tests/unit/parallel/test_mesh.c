@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT
+ * tests/unit/parallel/test_mesh.c: one model spread over a mesh of ranks:
+ * stages and copies change no bit, pieces of layers round otherwise and no
+ * more; one end for all. */
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "learn/nn/model.h"
+#include "../train/school.h"
+
+#define ROWS 150
+#define WEIGHTS 4096 /* of the model, at most */
+#define STEPS 100
+
+/* A plan by hand: copies, pieces of a layer, stages. */
+#define PLAN(copies, pieces, stages, more)                              \
+    "{\"data\": " #copies ", \"tensor\": " #pieces ", \"pipeline\": " \
+    #stages more "}"
+
+static mopt_context *ctx;
+static mopt_dataset *train, *validation, *others;
+
+static void setup(void)
+{
+    ctx = kit_begin();
+    train = school_clouds(ctx, ROWS, 1.5, 1);
+    validation = school_clouds(ctx, 60, 1.5, 2);
+    others = school_clouds(ctx, ROWS, 1.5, 3);
+}
+
+static void teardown(void)
+{
+    mopt_dataset_free(train);
+    mopt_dataset_free(validation);
+    mopt_dataset_free(others);
+    kit_end(ctx);
+}
+
+/* 5-32-32-20-3: dense, dropout, dense, dense, dense. */
+static mopt_model *make_model(void)
+{
+    static const char *const tree =
+        "{\"layers\": ["
+        "{\"type\": \"dense\", \"units\": 32, \"activation\": \"relu\"},"
+        "{\"type\": \"dropout\", \"rate\": 0.25},"
+        "{\"type\": \"dense\", \"units\": 32, \"activation\": \"gelu\"},"
+        "{\"type\": \"dense\", \"units\": 20, \"activation\": \"relu\","
+        " \"bias_init\": 0.1},"
+        "{\"type\": \"dense\"}]}";
+    mopt_model *model = NULL;
+    kit_ok(mopt_model_create(ctx, tree, SCHOOL_FEATURES, SCHOOL_CLASSES,
+                             &model));
+    return model;
+}
+
+/* ---- what a rank does ---- */
+
+typedef struct lesson {
+    const char *settings;
+    const char *plan;    /* kind "parallel"; NULL: no plan, a group alone */
+    int32_t odd;         /* the rank that has other data, -1: none */
+    int32_t leaver;      /* the rank that leaves after some steps, -1: none */
+    int32_t failing;     /* the rank whose callback fails, -1: none */
+    int64_t starve;      /* the allocation that fails, from the trainer's making
+                            on, -1: none */
+    int32_t ready;       /* the model has weights already */
+    mopt_cancel *cancel; /* of the last rank */
+    double *losses;      /* [STEPS], of steps that are taken one by one; NULL:
+                            it trains to the end */
+    float weights[WEIGHTS]; /* in the end */
+    char history[16384];
+} lesson;
+
+static void starve(const lesson *l, mopt_group *g)
+{
+    if (l->starve < 0)
+        return;
+    kit_ok(mopt_group_barrier(g, NULL));
+    if (mopt_group_rank(g) == 0)
+        kit_fail_allocation(l->starve, 0);
+    mopt_group_barrier(g, NULL); /* who is through may have failed already */
+}
+
+static mopt_trainer *make_trainer(const lesson *l, mopt_group *g,
+                                  mopt_model *model, int32_t *rc)
+{
+    mopt_config *settings = school_config(ctx, "train", l->settings);
+    mopt_config *config = NULL;
+    mopt_parallel *plan = NULL;
+    mopt_trainer *trainer = NULL;
+    const mopt_dataset *data = l->odd == mopt_group_rank(g) ? others : train;
+    if (l->plan != NULL) {
+        config = school_config(ctx, "parallel", l->plan);
+        kit_ok(mopt_parallel_create(ctx, model, config, settings,
+                                    mopt_group_size(g), &plan));
+        starve(l, g);
+        *rc = mopt_trainer_create_parallel(ctx, model, data, validation,
+                                           settings, plan, g, &trainer);
+    } else {
+        *rc = mopt_trainer_create(ctx, model, data, validation, settings,
+                                  &trainer);
+        if (*rc == MOPT_OK)
+            *rc = mopt_trainer_set_group(trainer, g);
+    }
+    mopt_parallel_free(plan);
+    mopt_config_free(config);
+    mopt_config_free(settings);
+    return trainer;
+}
+
+static int32_t take_steps(const lesson *l, mopt_trainer *trainer,
+                          int32_t rank)
+{
+    int32_t rc = MOPT_OK;
+    for (int i = 0; i < STEPS && rc == MOPT_OK; i++) {
+        double loss = 0;
+        rc = mopt_trainer_step(trainer, &loss);
+        if (rank == 0)
+            l->losses[i] = loss;
+    }
+    return rc;
+}
+
+/* The second step of a rank that fails. */
+static int32_t after_step(void *user, mopt_trainer *trainer)
+{
+    const int32_t *fails = user;
+    double step = 0;
+    mopt_trainer_get(trainer, "step", &step);
+    return *fails && step == 2 ? 77 : MOPT_OK;
+}
+
+static int32_t leave(mopt_trainer *trainer)
+{
+    int32_t rc = mopt_trainer_step(trainer, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_step(trainer, NULL);
+    return rc == MOPT_OK ? MOPT_EIO : rc;
+}
+
+static int32_t attend(void *user, mopt_group *g)
+{
+    lesson *l = user;
+    int32_t rank = mopt_group_rank(g), fails = l->failing == rank, rc;
+    int32_t last = rank == mopt_group_size(g) - 1;
+    mopt_model *model = make_model(), *learned = make_model();
+    if (l->ready)
+        kit_ok(mopt_model_init(model, 77));
+    mopt_trainer *trainer = make_trainer(l, g, model, &rc);
+    if (rc == MOPT_OK && l->failing >= 0)
+        rc = mopt_trainer_on_step(trainer, after_step, &fails, NULL);
+    if (rc == MOPT_OK && l->leaver == rank)
+        rc = leave(trainer);
+    if (rc == MOPT_OK && l->losses != NULL)
+        rc = take_steps(l, trainer, rank);
+    else if (rc == MOPT_OK)
+        rc = mopt_trainer_fit(trainer, last ? l->cancel : NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_gather(trainer, learned);
+    if (rc == MOPT_OK && rank == 0) {
+        ck_assert_int_le(moi_model_size(learned), WEIGHTS);
+        memcpy(l->weights, moi_model_weights(learned),
+               (size_t)moi_model_size(learned) * sizeof(float));
+        rc = mopt_trainer_history(trainer, l->history, sizeof l->history,
+                                  NULL);
+    }
+    mopt_trainer_free(trainer);
+    mopt_model_free(learned);
+    mopt_model_free(model);
+    return rc;
+}
+
+static lesson *plain(const char *settings, const char *plan)
+{
+    lesson *l = calloc(1, sizeof *l);
+    l->settings = settings;
+    l->plan = plan;
+    l->odd = l->leaver = l->failing = -1;
+    l->starve = -1;
+    return l;
+}
+
+static lesson *hold(const char *settings, const char *plan, int32_t ranks)
+{
+    lesson *l = plain(settings, plan);
+    kit_ok(mopt_group_run(ctx, ranks, 60, attend, l));
+    return l;
+}
+
+/* ---- the same ---- */
+
+#define BASE "\"epochs\": 4, \"batch_size\": 64, \"parts\": 8, "
+static const char *const settings[] = {
+    "{" BASE "\"optimizer\": \"adam\"}",
+    "{" BASE "\"optimizer\": {\"type\": \"sgd\", \"momentum\": 0.9}, "
+    "\"clip_norm\": 0.5}",
+    "{" BASE "\"optimizer\": \"adamw\", \"max_norm\": 1}",
+};
+
+static void same_bits(lesson *a, lesson *b)
+{
+    ck_assert_mem_eq(a->weights, b->weights, sizeof a->weights);
+    ck_assert_str_eq(a->history, b->history);
+    free(b);
+}
+
+static const struct {
+    const char *plan;
+    int32_t ranks;
+} stages[] = {
+    {PLAN(1, 1, 2, ""), 2},
+    {PLAN(1, 1, 2, ", \"schedule\": \"gpipe\""), 2},
+    {PLAN(1, 1, 3, ""), 3},
+    {PLAN(1, 1, 4, ", \"cuts\": \"0,2,3,4\""), 4},
+    {PLAN(1, 1, 3, ", \"cuts\": \"0,1,3\", \"schedule\": \"gpipe\""), 3},
+    {PLAN(3, 1, 1, ""), 3},
+    {PLAN(2, 1, 2, ""), 4},
+    {PLAN(4, 1, 2, ", \"cuts\": \"0,3\""), 8},
+    {PLAN(1, 1, 1, ""), 1},
+};
+#define STAGES ((int)(sizeof stages / sizeof *stages))
+
+START_TEST(stages_and_copies_change_no_bit)
+{
+    const char *set = settings[_i / STAGES];
+    lesson *one = hold(set, NULL, 1);
+    same_bits(one, hold(set, stages[_i % STAGES].plan,
+                        stages[_i % STAGES].ranks));
+    free(one);
+}
+END_TEST
+
+/* Weights that are there are cut; orthogonal ones are pieces of the whole. */
+START_TEST(weights_that_are_there_are_cut)
+{
+    lesson *one = plain(settings[0], NULL);
+    lesson *two = plain(settings[0], PLAN(1, 1, 2, ""));
+    one->ready = two->ready = 1;
+    kit_ok(mopt_group_run(ctx, 1, 60, attend, one));
+    kit_ok(mopt_group_run(ctx, 2, 60, attend, two));
+    same_bits(one, two);
+    free(one);
+}
+END_TEST
+
+/* ---- as good as the same ---- */
+
+static const struct {
+    const char *plan;
+    int32_t ranks;
+} meshes[] = {
+    {PLAN(1, 2, 1, ""), 2},
+    {PLAN(1, 3, 1, ""), 3},
+    {PLAN(1, 2, 1, ", \"splits\": \"columns,columns,columns,none,none\""), 2},
+    {PLAN(1, 2, 1, ", \"splits\": \"columns,none,columns,rows,columns\""), 2},
+    {PLAN(1, 2, 1, ", \"splits\": \"none,none,columns,columns,rows\""), 2},
+    {PLAN(2, 2, 1, ""), 4},
+    {PLAN(1, 2, 2, ", \"cuts\": \"0,3\""), 4},
+    {PLAN(2, 2, 2, ", \"schedule\": \"gpipe\""), 8},
+    {PLAN(2, 2, 2, ", \"cuts\": \"0,3\""), 8},
+};
+#define MESHES ((int)(sizeof meshes / sizeof *meshes))
+
+#define LONG "\"epochs\": 40, \"batch_size\": 64, \"parts\": 8, "
+static const char *const long_settings[] = {
+    "{" LONG "\"optimizer\": \"adam\"}",
+    "{" LONG "\"optimizer\": {\"type\": \"sgd\", \"momentum\": 0.9, "
+    "\"learning_rate\": 0.01}, \"clip_norm\": 0.5}",
+};
+
+START_TEST(pieces_of_layers_come_close)
+{
+    double one[STEPS], many[STEPS], worst = 0;
+    lesson *a = plain(long_settings[_i / MESHES], NULL);
+    lesson *b = plain(a->settings, meshes[_i % MESHES].plan);
+    a->losses = one;
+    b->losses = many;
+    kit_ok(mopt_group_run(ctx, 1, 60, attend, a));
+    kit_ok(mopt_group_run(ctx, meshes[_i % MESHES].ranks, 60, attend, b));
+    for (int i = 0; i < STEPS; i++) {
+        double off = fabs(one[i] - many[i]) / one[i];
+        worst = off > worst ? off : worst;
+    }
+    ck_assert_double_lt(worst, 1e-5);
+    free(a);
+    free(b);
+}
+END_TEST
+
+/* Before the first step a mesh has the weights of one rank, to the bit,
+ * whatever has drawn them. */
+static const char *const inits[] = {
+    "auto", "he_uniform", "glorot_normal", "lecun_normal", "orthogonal",
+};
+
+static int32_t begin(void *user, mopt_group *g)
+{
+    static const char *const tree =
+        "{\"layers\": ["
+        "{\"type\": \"dense\", \"units\": 37, \"init\": \"%s\","
+        " \"activation\": \"relu\"},"
+        "{\"type\": \"dense\", \"units\": 21, \"init\": \"%s\","
+        " \"bias_init\": 0.5, \"activation\": \"tanh\"},"
+        "{\"type\": \"dense\", \"init\": \"%s\"}]}";
+    const char *init = user;
+    char text[600];
+    mopt_model *model = NULL, *whole = NULL;
+    int32_t rc;
+    lesson l = {.settings = "{\"seed\": 9}", .odd = -1, .starve = -1,
+                .plan = PLAN(1, 3, 1,
+                             ", \"splits\": \"columns,rows,columns\"")};
+    snprintf(text, sizeof text, tree, init, init, init);
+    kit_ok(mopt_model_create(ctx, text, SCHOOL_FEATURES, SCHOOL_CLASSES,
+                             &model));
+    mopt_trainer *trainer = make_trainer(&l, g, model, &rc);
+    kit_ok(mopt_model_copy(model, &whole));
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_gather(trainer, whole);
+    if (rc == MOPT_OK) {
+        ck_assert(!moi_model_ready(model));
+        kit_ok(mopt_model_init(model, 9));
+        ck_assert_mem_eq(moi_model_weights(model), moi_model_weights(whole),
+                         (size_t)moi_model_size(model) * sizeof(float));
+    }
+    mopt_trainer_free(trainer);
+    mopt_model_free(whole);
+    mopt_model_free(model);
+    return rc;
+}
+
+START_TEST(first_weights_are_pieces_of_the_whole)
+{
+    kit_ok(mopt_group_run(ctx, 3, 60, begin, (void *)inits[_i]));
+}
+END_TEST
+
+/* ---- one end for all ---- */
+
+#define MESH PLAN(1, 2, 2, "")
+static const char *const shapes[] = {MESH, PLAN(1, 1, 4, ""),
+                                     PLAN(2, 1, 2, "")};
+
+START_TEST(a_rank_that_leaves_ends_all)
+{
+    lesson *l = plain(settings[_i], shapes[_i]);
+    l->leaver = 2;
+    kit_fails(mopt_group_run(ctx, 4, 600, attend, l), MOPT_EIO);
+    kit_says("rank 2");
+    free(l);
+}
+END_TEST
+
+START_TEST(a_callback_of_one_rank_ends_all)
+{
+    lesson *l = plain(settings[_i], shapes[_i]);
+    l->failing = 1;
+    kit_fails(mopt_group_run(ctx, 4, 600, attend, l), MOPT_ECALLBACK);
+    kit_says("rank 1");
+    free(l);
+}
+END_TEST
+
+START_TEST(a_token_of_one_rank_ends_all)
+{
+    lesson *l = plain(settings[_i], shapes[_i]);
+    kit_ok(mopt_cancel_create(ctx, &l->cancel));
+    mopt_cancel_request(l->cancel);
+    kit_fails(mopt_group_run(ctx, 4, 600, attend, l), MOPT_ECANCELED);
+    mopt_cancel_free(l->cancel);
+    free(l);
+}
+END_TEST
+
+START_TEST(ranks_that_differ_are_told_so)
+{
+    lesson *l = plain(settings[_i], shapes[_i]);
+    l->odd = 3;
+    kit_fails(mopt_group_run(ctx, 4, 600, attend, l), MOPT_EINVAL);
+    kit_says("same data: 1 of 4 differ from rank 0, the first is rank 3");
+    free(l);
+}
+END_TEST
+
+static const struct {
+    const char *settings, *plan, *why;
+    int32_t code;
+} misfits[] = {
+    {"{\"optimizer\": {\"type\": \"gd\", \"line_search\": true}}",
+     PLAN(1, 1, 2, ""), "line_search", MOPT_EUNSUPPORTED},
+    {"{\"max_norm\": 1}", PLAN(1, 2, 1, ""), "max_norm",
+     MOPT_EUNSUPPORTED},
+    {"{\"threads\": 2}", PLAN(1, 2, 1, ""), "threads", MOPT_EUNSUPPORTED},
+};
+
+START_TEST(what_does_not_go_together_is_said)
+{
+    lesson *l = plain(misfits[_i].settings, misfits[_i].plan);
+    kit_fails(mopt_group_run(ctx, 2, 600, attend, l), misfits[_i].code);
+    kit_says(misfits[_i].why);
+    free(l);
+}
+END_TEST
+
+/* Each allocation fails in turn, of whichever rank: an error, no hang. */
+START_TEST(meshes_without_memory)
+{
+    int failures = 0;
+    for (int64_t at = 0;; at += 5) {
+        lesson *l = plain("{\"epochs\": 1, \"batch_size\": 64}", MESH);
+        l->starve = at;
+        int32_t rc = mopt_group_run(ctx, 4, 600, attend, l);
+        kit_fail_allocation(-1, 0);
+        free(l);
+        if (rc == MOPT_OK)
+            break;
+        ck_assert_int_eq(rc, MOPT_ENOMEM);
+        failures++;
+    }
+    ck_assert_int_gt(failures, 20);
+}
+END_TEST
+
+Suite *kit_suite(void)
+{
+    Suite *s = suite_create("mesh");
+    TCase *t = tcase_create("mesh");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, stages_and_copies_change_no_bit, 0, 3 * STAGES);
+    tcase_add_loop_test(t, pieces_of_layers_come_close, 0, 2 * MESHES);
+    tcase_add_test(t, weights_that_are_there_are_cut);
+    tcase_add_loop_test(t, first_weights_are_pieces_of_the_whole, 0, 5);
+    tcase_add_loop_test(t, a_rank_that_leaves_ends_all, 0, 3);
+    tcase_add_loop_test(t, a_callback_of_one_rank_ends_all, 0, 3);
+    tcase_add_loop_test(t, a_token_of_one_rank_ends_all, 0, 3);
+    tcase_add_loop_test(t, ranks_that_differ_are_told_so, 0, 3);
+    tcase_add_loop_test(t, what_does_not_go_together_is_said, 0, 3);
+    tcase_add_test(t, meshes_without_memory);
+    suite_add_tcase(s, t);
+    return s;
+}
