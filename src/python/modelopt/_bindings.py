@@ -153,6 +153,10 @@ class mopt_model(Structure):
     """Only ever behind a pointer."""
 
 
+class mopt_parallel(Structure):
+    """Only ever behind a pointer."""
+
+
 class mopt_trainer(Structure):
     """Only ever behind a pointer."""
 
@@ -166,10 +170,6 @@ class mopt_finetune(Structure):
 
 
 class mopt_adapter(Structure):
-    """Only ever behind a pointer."""
-
-
-class mopt_parallel(Structure):
     """Only ever behind a pointer."""
 
 
@@ -528,6 +528,14 @@ mopt_model_save = bind(
 mopt_model_load = bind(
     "mopt_model_load", c_int32, POINTER(mopt_context), c_char_p,
     POINTER(POINTER(mopt_model)))
+mopt_parallel_create = bind(
+    "mopt_parallel_create", c_int32, POINTER(mopt_context),
+    POINTER(mopt_model), POINTER(mopt_config), POINTER(mopt_config), c_int32,
+    POINTER(POINTER(mopt_parallel)))
+mopt_parallel_free = bind("mopt_parallel_free", None, POINTER(mopt_parallel))
+mopt_parallel_json = bind(
+    "mopt_parallel_json", c_int32, POINTER(mopt_parallel), POINTER(c_char),
+    c_size_t, POINTER(c_size_t))
 mopt_trainer_create = bind(
     "mopt_trainer_create", c_int32, POINTER(mopt_context), POINTER(mopt_model),
     POINTER(mopt_dataset), POINTER(mopt_dataset), POINTER(mopt_config),
@@ -544,6 +552,13 @@ mopt_trainer_set_loss_weight = bind(
 mopt_trainer_set_group = bind(
     "mopt_trainer_set_group", c_int32, POINTER(mopt_trainer),
     POINTER(mopt_group))
+mopt_trainer_create_parallel = bind(
+    "mopt_trainer_create_parallel", c_int32, POINTER(mopt_context),
+    POINTER(mopt_model), POINTER(mopt_dataset), POINTER(mopt_dataset),
+    POINTER(mopt_config), POINTER(mopt_parallel), POINTER(mopt_group),
+    POINTER(POINTER(mopt_trainer)))
+mopt_trainer_gather = bind(
+    "mopt_trainer_gather", c_int32, POINTER(mopt_trainer), POINTER(mopt_model))
 mopt_trainer_on_step = bind(
     "mopt_trainer_on_step", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
     c_void_p, mopt_destroy_fn)
@@ -630,14 +645,6 @@ mopt_model_features = bind(
 mopt_model_save_features = bind(
     "mopt_model_save_features", c_int32, POINTER(mopt_model), c_int64,
     POINTER(mopt_dataset), c_char_p, POINTER(mopt_cancel))
-mopt_parallel_create = bind(
-    "mopt_parallel_create", c_int32, POINTER(mopt_context),
-    POINTER(mopt_model), POINTER(mopt_config), POINTER(mopt_config), c_int32,
-    POINTER(POINTER(mopt_parallel)))
-mopt_parallel_free = bind("mopt_parallel_free", None, POINTER(mopt_parallel))
-mopt_parallel_json = bind(
-    "mopt_parallel_json", c_int32, POINTER(mopt_parallel), POINTER(c_char),
-    c_size_t, POINTER(c_size_t))
 mopt_space_create = bind(
     "mopt_space_create", c_int32, POINTER(mopt_context),
     POINTER(POINTER(mopt_space)))
