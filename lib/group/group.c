@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,6 +167,9 @@ int32_t moi_group_usable(const mopt_group *g)
     int32_t broken = atomic_load(&g->broken);
     if (broken == MOPT_OK)
         return MOPT_OK;
+    if (atomic_load(&g->known))
+        return moi_fail(MOPT_EPEER, "the group '%s' is broken: %s",
+                        g->link->name, g->reason);
     return moi_fail(MOPT_EPEER, "the group '%s' is broken: an earlier call "
                     "ended with %s", g->link->name, mopt_status_name(broken));
 }
@@ -179,6 +183,19 @@ static int32_t explain(const mopt_group *g, int32_t code)
                     "seconds", moi_number_text(g->timeout, text));
 }
 
+/* The first error is what breaks a group. Was this the first? */
+static int32_t mark_broken(mopt_group *g, int32_t code)
+{
+    int32_t whole = MOPT_OK;
+    if (!atomic_compare_exchange_strong(&g->broken, &whole, code))
+        return 0;
+    if (mopt_last_code() == code) {
+        snprintf(g->reason, sizeof(g->reason), "%s", moi_last_text());
+        atomic_store(&g->known, 1);
+    }
+    return 1;
+}
+
 int32_t moi_group_end(mopt_group *g, const char *what, uint64_t told,
                       int32_t code)
 {
@@ -188,9 +205,10 @@ int32_t moi_group_end(mopt_group *g, const char *what, uint64_t told,
         code = MOPT_ECALLBACK;
     if (moi_errors_told() == told || mopt_last_code() != code)
         explain(g, code);
+    int32_t first = mark_broken(g, code);
     moi_fail_at(code, "group '%s', rank %d of %d, %s: ", g->link->name,
                 (int)g->rank, (int)g->size, what);
-    if (atomic_exchange(&g->broken, code) == MOPT_OK && code != MOPT_EPEER)
+    if (first && code != MOPT_EPEER)
         g->link->table.abort(g->link->table.user, code);
     return code;
 }
@@ -202,7 +220,7 @@ int32_t mopt_group_abort(mopt_group *group, int32_t code)
     if (code >= 0)
         return moi_fail(MOPT_EINVAL, "mopt_group_abort: code is %d, allowed "
                         "are negative ones", (int)code);
-    atomic_store(&group->broken, code);
+    mark_broken(group, code);
     group->link->table.abort(group->link->table.user, code);
     return MOPT_OK;
 }

@@ -27,6 +27,8 @@ struct mopt_group {
     int32_t rank, size, channel;
     double timeout;
     atomic_int broken; /* the status that ended it, or 0 */
+    atomic_int known;  /* reason is written, for good */
+    char reason[256];  /* the message of that */
 };
 
 /* More bytes than any machine holds: sums of sizes stay far from overflow. */

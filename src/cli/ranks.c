@@ -52,7 +52,7 @@ static void fall_silent(cli *c)
         cli_say(c, MOPT_LOG_WARN, "cannot silence this rank");
 }
 
-int ranks_join(cli *c, mopt_group **out)
+int ranks_join(cli *c, int64_t seconds, mopt_group **out)
 {
     make_fn make;
     int32_t rc;
@@ -65,9 +65,10 @@ int ranks_join(cli *c, mopt_group **out)
         return cli_fail(c, EXIT_FAILED, "this runs as one of %d ranks, and "
                         "%s is needed for that: %s", ranks_started(), LIBRARY,
                         dlerror());
-    rc = make(c->ctx, TIMEOUT, out);
+    rc = make(c->ctx, seconds > 0 ? (double)seconds : TIMEOUT, out);
     if (rc != MOPT_OK)
         return cli_library(c, rc, "MPI");
+    c->out.colour = 0; /* mpirun's own terminal, whatever lies behind it */
     if (!ranks_first(*out))
         fall_silent(c);
     return 0;

@@ -32,6 +32,7 @@ for ranks in 2 3; do
         fail "$(cat errors.txt)"
     cmp one.safetensors many.safetensors || fail "$ranks ranks: other bits"
     rm many.safetensors
+    ! grep -q "$(printf '\033')" many.txt || fail "colours in a file"
     [ "$(grep -c accuracy many.txt)" = "$(grep -c accuracy one.txt)" ] ||
         fail "$ranks ranks: said $(cat many.txt)"
 done

@@ -266,7 +266,8 @@ static int32_t one_leaves(void *user, mopt_group *g)
         return MOPT_EINTERNAL;
     rc = mopt_group_barrier(g, NULL);
     mopt_last_error(text, sizeof text, NULL);
-    return rc == MOPT_EPEER && strstr(text, "broken") != NULL
+    return rc == MOPT_EPEER &&
+                   strstr(text, "is broken: rank 0 is gone") != NULL
                ? MOPT_OK : MOPT_EINTERNAL;
 }
 
