@@ -495,7 +495,7 @@ static int find_storage(job *j)
 /* Under mpirun the recipe says which ranks train what. */
 static int join_ranks(job *j)
 {
-    int code = ranks_join(j->c, &j->group);
+    int code = ranks_join(j->c, j->rank_timeout, &j->group);
     int32_t rc = MOPT_OK;
 
     if (code == 0)

@@ -16,6 +16,7 @@ typedef struct job {
     char *own_model;   /* the path that was chosen when none was given */
     int no_model;
     int dry_run;
+    int64_t rank_timeout; /* seconds; 0: the default */
 
     mopt_recipe *recipe;
     json_t *doc;       /* the recipe with its defaults */

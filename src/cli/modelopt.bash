@@ -27,16 +27,17 @@ _modelopt()
     --storage | --model | --report | --from | --teacher | --source | --data | \
         --adapter | --out)
         COMPREPLY=($(compgen -f -- "$word")); return ;;
-    --set | --trials | --timeout | --workers | --ranks-per-trial | --seed | \
-        --threads | --name | --trial | --limit | --loss | --layer) return ;;
+    --set | --trials | --timeout | --workers | --ranks-per-trial | \
+        --rank-timeout | --seed | --threads | --name | --trial | --limit | \
+        --loss | --layer) return ;;
     esac
     case $verb in
     '') COMPREPLY=($(compgen -W "$verbs $common --version" -- "$word"))
         return ;;
     search) options='--set --trials --timeout --workers --ranks-per-trial
-        --seed --storage --resume --model --no-model --report --dry-run' ;;
-    train) options='--set --from --trial --name --seed --model --no-model
-        --report' ;;
+        --rank-timeout --seed --storage --resume --model --no-model --report --dry-run' ;;
+    train) options='--set --from --trial --name --rank-timeout --seed --storage
+        --resume --model --no-model --report' ;;
     distill) options='--teacher --data --student --method --weight
         --temperature --epochs --set --seed --quick --model --no-model
         --report' ;;

@@ -6,9 +6,10 @@
 #include "cli.h"
 
 /* The group of the MPI ranks that this process was started with, by the
- * library libmodelopt-mpi; NULL where there are no others. Ranks but the first
+ * library libmodelopt-mpi; NULL where there are no others. Who is silent for
+ * so many seconds is dead to the others; 0: the default. Ranks but the first
  * stay silent from then on. Needs c->ctx. Returns 0, or an exit code. */
-int ranks_join(cli *c, mopt_group **out);
+int ranks_join(cli *c, int64_t seconds, mopt_group **out);
 
 /* Ranks that fail do so together: the first exit code other than 0 of all, or
  * 0. group may be NULL. */

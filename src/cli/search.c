@@ -96,6 +96,9 @@ int verb_search(cli *c, int argc, char **argv)
         {"ranks-per-trial", 0, OPTION_SET_INT, "N", &j.set,
          "under mpirun: N ranks train each trial together\n"
          "(default 1)", "search.ranks_per_trial", 0, 0},
+        {"rank-timeout", 0, OPTION_INT, "SECONDS", &j.rank_timeout,
+         "under mpirun: a rank that is silent for so long is\n"
+         "lost, and the others end (default 120)", NULL, 1, 1000000},
         {"seed", 0, OPTION_SET_INT, "N", &j.set,
          "the seed: the same gives the same result", "seed", 0, 0},
         {"storage", 0, OPTION_SET_TEXT, "FILE", &j.set,
@@ -242,8 +245,16 @@ int verb_train(cli *c, int argc, char **argv)
          "with --from: from trial N", NULL, 0, INT64_MAX},
         {"name", 0, OPTION_TEXT, "NAME", &from.name,
          "with --from: the study of that name", NULL, 0, 0},
+        {"rank-timeout", 0, OPTION_INT, "SECONDS", &j.rank_timeout,
+         "under mpirun: a rank that is silent for so long is\n"
+         "lost, and the others end (default 120)", NULL, 1, 1000000},
         {"seed", 0, OPTION_SET_INT, "N", &j.set,
          "the seed: the same gives the same weights", "seed", 0, 0},
+        {"storage", 0, OPTION_SET_TEXT, "FILE", &j.set,
+         "keep a checkpoint beside FILE, a study file, while\n"
+         "it trains", "search.storage", 0, 0},
+        {"resume", 0, OPTION_SET_TRUE, NULL, &j.set,
+         "go on from there", "search.resume", 0, 0},
         {"model", 0, OPTION_TEXT, "FILE", &j.model,
          "write the model to FILE (default: the recipe's\n"
          "name with .safetensors, in this folder)", NULL, 0, 0},

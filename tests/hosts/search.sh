@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # tests/hosts/search.sh: workers on three hosts share a study in PostgreSQL on
 # one of them. One host dies, another is cut off for 5 seconds: the search goes
-# on, and finds what one worker alone would have found.
+# on, with trials from their checkpoints, and finds what one host would alone.
 . "$(dirname "$0")/../shell/kit.sh"
 . "$root/tests/shell/server.sh"
 on=$root/tests/tools/on.sh
 serve "$(sed -n 's/ node1$//p' /run/hosts)"
 recipe r.json
+mkdir checkpoints
 
 # search PLACE FLAG...: the words of one worker's command.
 search() {
@@ -19,8 +20,10 @@ search() {
 
 # On a host, by itself.
 worker() {
-    "$on" "$1" "$(search "$url" -q --set search.heartbeat=0.5 \
-        --set search.grace=2 --set search.patience=30)" >"$1.txt" 2>&1 &
+    "$on" "$1" "$(search "$url" -vv --set search.heartbeat=0.5 \
+        --set search.grace=2 --set search.patience=30 \
+        --set "search.checkpoints=$work/checkpoints" \
+        --set search.checkpoint_seconds=0.02)" >"$1.txt" 2>&1 &
 }
 
 # told PLACE FILE: trials with their parameters and values, by numbers.
@@ -52,6 +55,17 @@ running() {
 # more_than N: trials that are complete beyond so many.
 more_than() {
     echo $(($(complete) - $1))
+}
+
+# interrupted: is node2 in the midst of a transaction, and of a trial that has
+# a checkpoint?
+interrupted() {
+    number=$(psql -qtAc "select number from trials
+        join modelopt_workers using (trial_id) where state = 'RUNNING' and
+        host = 'node2' and exists (select 1 from pg_stat_activity where
+        client_addr = '$(sed -n 's/ node2$//p' /run/hosts)' and
+        state = 'idle in transaction' and backend_xid is not null)" "$url")
+    [ -n "$number" ] && ls checkpoints/*-"$number".safetensors >/dev/null 2>&1
 }
 
 # wait_for WORD...: until the words print a number above 0, for 20 seconds.
@@ -91,9 +105,7 @@ wait_for running node3
 said="the end of node2"
 wait_for running node2
 signal node2 STOP
-while [ "$(ask "select count(*) from pg_stat_activity where
-    client_addr = '$(sed -n 's/ node2$//p' /run/hosts)' and
-    state = 'idle in transaction' and backend_xid is not null")" -eq 0 ]; do
+until interrupted; do
     signal node2 CONT
     sleep 0.02
     signal node2 STOP
@@ -113,7 +125,7 @@ ip -n switch link set node3 up
 for worker in "$first" "$last"; do
     wait "$worker"
     code=$?
-    cat node[13].txt >err
+    grep -v ': epoch ' node[13].txt >err
     code_is 0
 done
 told "$url" together.txt
@@ -121,4 +133,10 @@ same alone.txt together.txt
 checks=$((checks + 1))
 [ "$(ask "select count(*) from trial_system_attributes
     where key = 'retry_history'")" -ge 1 ] || fail "no trial changed hands"
+# A trial that goes on does not begin with its first epoch.
+checks=$((checks + 1))
+sed -n 's/.*: epoch \([0-9]*\):.*/\1/p' node1.txt node3.txt |
+    awk '$1 != 1 && $1 != before + 1 { found = 1 } { before = $1 }
+        END { exit !found }' || fail "no trial went on from its checkpoint"
+[ -z "$(ls checkpoints)" ] || fail "checkpoints are left"
 finish

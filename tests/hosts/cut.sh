@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+# tests/hosts/cut.sh: in the midst of a training over three hosts the link of
+# one is cut for 5 seconds, or a rank is killed. The others end with a clear
+# error, and two hosts go on from the checkpoint, to the bits of one process
+# that was never disturbed.
+. "$(dirname "$0")/../shell/kit.sh"
+mpirun=$3
+recipe r.json
+
+# train COMMAND... -- FLAG...: the same training, by one rank or several.
+train() {
+    words=
+    while [ "$1" != -- ]; do
+        words="$words $1"
+        shift
+    done
+    shift
+    said="$words modelopt train $*"
+    $words "$program" train r.json --set 'model.layers[0].units=16' \
+        --set train.parts=8 --set train.optimizer.learning_rate=0.01 \
+        --set train.epochs=1000 "$@" >out 2>err
+}
+
+# disturbed STORAGE TEXT COMMAND...: begin on three hosts, and run the command
+# when there is a checkpoint; the error has the text.
+disturbed() {
+    storage=$1 text=$2
+    shift 2
+    train "$mpirun" -n 3 -- --rank-timeout 2 --storage "$storage" \
+        -q --no-model --set search.checkpoint_seconds=0.1 &
+    ranks=$!
+    tries=0
+    until ls "$storage".trial-* >/dev/null 2>&1 || [ "$tries" -ge 300 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    "$@"
+    wait "$ranks"
+    code=$?
+    said="$*"
+    checks=$((checks + 1))
+    [ "$code" -ne 0 ] || fail "nobody was missed"
+    has err "$text"
+}
+
+# go_on STORAGE: by two hosts, from where the three were.
+go_on() {
+    train "$mpirun" -n 2 -- --storage "$1" --resume -vv \
+        --model two.safetensors
+    code=$?
+    code_is 0
+    same one.safetensors two.safetensors
+    has_not err " epoch 1:"
+    checks=$((checks + 1))
+    ! ls "$1".trial-* >/dev/null 2>&1 || fail "a checkpoint is left"
+}
+
+cut() {
+    ip -n switch link set node3 down
+    sleep 5
+    ip -n switch link set node3 up
+}
+
+kill_rank() {
+    for process in $(ip netns pids node2); do
+        ! grep -qx modelopt "/proc/$process/comm" || kill -KILL "$process"
+    done
+}
+
+train env -- -vv --model one.safetensors
+code=$?
+code_is 0
+has err " epoch 1:"
+disturbed cut.db "another rank was silent until the timeout" cut
+go_on cut.db
+disturbed killed.db "signal 9" kill_rank
+go_on killed.db
+finish
