@@ -12,7 +12,8 @@ setup_build_list='build-essential pkg-config meson ninja-build python3
     libopenblas-dev liblapacke-dev libsqlite3-dev libjansson-dev zlib1g-dev'
 setup_test_list='check clang libclang-rt-14-dev abigail-tools valgrind cmake
     python3-venv sqlite3 man-db libpq-dev postgresql libopenmpi-dev
-    openmpi-bin libmpich-dev mpich iproute2'
+    openmpi-bin libmpich-dev mpich iproute2 slurmctld slurmd
+    slurm-client python3-yaml'
 
 # The words of $* that dpkg does not know as installed.
 setup_missing() {

@@ -16,11 +16,13 @@
 typedef int32_t (*make_fn)(mopt_context *ctx, double timeout,
                            mopt_group **out);
 
-/* As the launchers of Open MPI, MPICH and Slurm tell it. */
+/* As the launchers of Open MPI, MPICH and Slurm tell it. Tasks of Slurm are
+ * ranks where it was asked for MPI, which gives each a number. */
 static int ranks_started(void)
 {
-    const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
-                                 "PMIX_SIZE"};
+    const char *const names[] = {
+        "OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
+        getenv("PMIX_RANK") ? "SLURM_STEP_NUM_TASKS" : "PMIX_SIZE"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = getenv(names[i]);

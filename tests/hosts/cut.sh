@@ -2,7 +2,8 @@
 # tests/hosts/cut.sh: in the midst of a training over three hosts the link of
 # one is cut for 5 seconds, or a rank is killed. The others end with a clear
 # error, and two hosts go on from the checkpoint, to the bits of one process
-# that was never disturbed.
+# that was never disturbed. A cut that is shorter than their patience does
+# nothing.
 . "$(dirname "$0")/../shell/kit.sh"
 mpirun=$3
 recipe r.json
@@ -18,16 +19,16 @@ train() {
     said="$words modelopt train $*"
     $words "$program" train r.json --set 'model.layers[0].units=16' \
         --set train.parts=8 --set train.optimizer.learning_rate=0.01 \
-        --set train.epochs=1000 "$@" >out 2>err
+        --set train.epochs=600 "$@" >out 2>err
 }
 
-# disturbed STORAGE TEXT COMMAND...: begin on three hosts, and run the command
-# when there is a checkpoint; the error has the text.
+# disturbed TIMEOUT STORAGE COMMAND...: begin on three hosts, and run the
+# command when there is a checkpoint.
 disturbed() {
-    storage=$1 text=$2
+    timeout=$1 storage=$2
     shift 2
-    train "$mpirun" -n 3 -- --rank-timeout 2 --storage "$storage" \
-        -q --no-model --set search.checkpoint_seconds=0.1 &
+    train "$mpirun" -n 3 -- --rank-timeout "$timeout" --storage "$storage" \
+        -q --model three.safetensors --set search.checkpoint_seconds=0.1 &
     ranks=$!
     tries=0
     until ls "$storage".trial-* >/dev/null 2>&1 || [ "$tries" -ge 300 ]; do
@@ -38,9 +39,14 @@ disturbed() {
     wait "$ranks"
     code=$?
     said="$*"
+}
+
+# ended TEXT: with an error that has the text.
+ended() {
     checks=$((checks + 1))
     [ "$code" -ne 0 ] || fail "nobody was missed"
-    has err "$text"
+    has err "$1"
+    gone three.safetensors
 }
 
 # go_on STORAGE: by two hosts, from where the three were.
@@ -55,9 +61,10 @@ go_on() {
     ! ls "$1".trial-* >/dev/null 2>&1 || fail "a checkpoint is left"
 }
 
+# cut SECONDS
 cut() {
     ip -n switch link set node3 down
-    sleep 5
+    sleep "$1"
     ip -n switch link set node3 up
 }
 
@@ -71,8 +78,14 @@ train env -- -vv --model one.safetensors
 code=$?
 code_is 0
 has err " epoch 1:"
-disturbed cut.db "another rank was silent until the timeout" cut
+disturbed 60 short.db cut 1
+code_is 0
+same one.safetensors three.safetensors
+rm -f three.safetensors
+disturbed 2 cut.db cut 5
+ended "another rank was silent until the timeout"
 go_on cut.db
-disturbed killed.db "signal 9" kill_rank
+disturbed 60 killed.db kill_rank
+ended "signal 9"
 go_on killed.db
 finish

@@ -2,8 +2,9 @@
 # tests/shell/server.sh: a PostgreSQL server of the test's own, for after
 # kit.sh. Skips the test where PostgreSQL's server is not installed.
 #
-# serve ADDRESS: start one there; $url names its database, whoever asks from
-# that network, with a password that nobody should see. It stops at the end.
+# serve ADDRESS [PORT]: start one there, which lets in whoever asks from that
+# network; $url names its database, with a password that nobody should see. It
+# stops at the end.
 bin=
 for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/bin \
     /usr/bin; do
@@ -38,10 +39,10 @@ serve() {
         exit 1
     }
     echo "host all all $1/24 trust" >>data/pg_hba.conf
-    port=$("$python" -c 'import socket, sys
+    port=${2:-$("$python" -c 'import socket, sys
 s = socket.socket()
 s.bind((sys.argv[1], 0))
-print(s.getsockname()[1])' "$1")
+print(s.getsockname()[1])' "$1")}
     as "$bin/postgres" -D data -p "$port" -k "$cluster" -c fsync=off \
         -c listen_addresses="$1" >>log 2>&1 &
     server=$!

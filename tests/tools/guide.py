@@ -3,10 +3,13 @@
 
 usage: guide.py python GUIDE.md
        guide.py c GUIDE.md INCLUDE LIBDIR COMPILER...
+       guide.py sh GUIDE.md
 
 Python blocks run from top to bottom in one interpreter; a block of C that has a
 main is compiled as a program of its own and run. All in a folder that is empty
-at first. Blocks of a shell are left to the reader.
+at first. Blocks of a shell run from top to bottom in the folder that is there;
+other blocks whose last line before ends with a name, as in `file.yaml`:, are
+written to that file first.
 """
 
 import os
@@ -60,8 +63,28 @@ def run_c(path, include, libdir, compiler):
     return 0
 
 
+def run_shell(path):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    for block in BLOCK.finditer(text):
+        language, code = block.groups()
+        name = re.search(r"`([\w.-]+)`:\s*$", text[:block.start()])
+        if language == "sh":
+            line = text.count("\n", 0, block.start()) + 2
+            print(code, flush=True)
+            if subprocess.run(["sh", "-eu", "-c", code]).returncode != 0:
+                print(f"{path}:{line}: these commands failed")
+                return 1
+        elif name:
+            with open(name.group(1), "w", encoding="utf-8") as file:
+                file.write(code)
+    return 0
+
+
 def main(language, path, *rest):
     path = os.path.abspath(path)
+    if language == "sh":
+        return run_shell(path)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
