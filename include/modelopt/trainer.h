@@ -172,6 +172,18 @@ MOPT_API int32_t mopt_trainer_create_parallel(
 MOPT_API int32_t mopt_trainer_gather(mopt_trainer *trainer,
                                      mopt_model *model);
 
+/** Write the weights of all ranks as one model file, as mopt_model_save does:
+ *  each rank of a trainer's plan writes its pieces, so that none needs room for
+ *  the whole. All ranks call this; without a plan the first one writes.
+ *
+ *  @param path of a file that all ranks see.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_EDIVERGED (weights that are not finite),
+ *          MOPT_EIO (the file is the old one or the new one, whole),
+ *          MOPT_ENOENT, MOPT_EPEER, MOPT_ENOMEM.
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_trainer_export(mopt_trainer *trainer, const char *path);
+
 /** Register what is called after each step, or epoch; NULL for nothing.
  *
  *  @param destroy called with user when replaced or freed; may be NULL.

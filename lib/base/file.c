@@ -214,6 +214,7 @@ static int32_t read_past(moi_reader *reader, unsigned char *out, int64_t room,
                             room < LARGE ? room : LARGE);
     if (n < 0)
         return fail_io(reader->path, "reading", n);
+    reader->at = reader->have = 0;
     reader->ended = n == 0;
     *got += n;
     return MOPT_OK;
@@ -328,6 +329,27 @@ int64_t moi_reader_disk_size(const moi_reader *reader)
     return reader->disk_size;
 }
 
+/* What is in the room already need not be read again. */
+int32_t moi_reader_seek(moi_reader *reader, int64_t offset)
+{
+    const moi_file_ops *files = reader->ctx->files;
+    int64_t first = reader->offset - reader->at;
+    if (reader->packed)
+        return moi_fail(MOPT_EFORMAT, "%s: packed by gzip, but is read in "
+                        "pieces", reader->path);
+    if (offset >= first && offset <= first + reader->have) {
+        reader->at = offset - first;
+    } else {
+        int64_t at = files->seek(files->user, reader->fd, offset, SEEK_SET);
+        if (at < 0)
+            return fail_io(reader->path, "seeking", at);
+        reader->at = reader->have = 0;
+        reader->ended = 0;
+    }
+    reader->offset = offset;
+    return MOPT_OK;
+}
+
 int32_t moi_reader_packed(const moi_reader *reader)
 {
     return reader->packed;
@@ -382,8 +404,8 @@ int32_t moi_file_read_all(mopt_context *ctx, const char *path, int64_t limit,
 
 struct moi_writer {
     mopt_context *ctx;
-    char *path;
-    char *beside; /* the file being written */
+    char *path;   /* as it will be called */
+    char *beside; /* the file being written; NULL: it is another's */
     int fd;
 };
 
@@ -454,10 +476,10 @@ static int sync_folder(const moi_file_ops *files, char *path)
 int32_t moi_writer_commit(moi_writer *writer)
 {
     const moi_file_ops *files = writer->ctx->files;
-    int result = files->sync(files->user, writer->fd);
-    if (result < 0)
-        return fail_io(writer->path, "writing", result);
-    result = files->close(files->user, writer->fd);
+    int32_t status = moi_writer_sync(writer);
+    if (status != MOPT_OK)
+        return status;
+    int result = files->close(files->user, writer->fd);
     writer->fd = -1;
     if (result < 0)
         return fail_io(writer->path, "writing", result);
@@ -483,6 +505,51 @@ void moi_writer_close(moi_writer *writer)
     moi_free(writer->ctx, writer->beside);
     moi_free(writer->ctx, writer->path);
     moi_free(writer->ctx, writer);
+}
+
+/* ---- several that write one file ---- */
+
+const char *moi_writer_name(const moi_writer *writer)
+{
+    return writer->beside;
+}
+
+int32_t moi_writer_join(mopt_context *ctx, const char *name, moi_writer **out)
+{
+    const moi_file_ops *files = ctx->files;
+    moi_writer *writer = moi_calloc(ctx, 1, sizeof *writer);
+    int32_t status = MOPT_OK;
+    if (writer == NULL)
+        return MOPT_ENOMEM;
+    writer->ctx = ctx;
+    writer->fd = -1;
+    writer->path = moi_strdup(ctx, name);
+    if (writer->path == NULL)
+        status = MOPT_ENOMEM;
+    if (status == MOPT_OK) {
+        writer->fd = files->open(files->user, name, O_WRONLY, 0);
+        if (writer->fd < 0)
+            status = fail_io(name, "opening", writer->fd);
+    }
+    if (status == MOPT_OK)
+        *out = writer;
+    else
+        moi_writer_close(writer);
+    return status;
+}
+
+int32_t moi_writer_seek(moi_writer *writer, int64_t offset)
+{
+    const moi_file_ops *files = writer->ctx->files;
+    int64_t at = files->seek(files->user, writer->fd, offset, SEEK_SET);
+    return at < 0 ? fail_io(writer->path, "seeking", at) : MOPT_OK;
+}
+
+int32_t moi_writer_sync(moi_writer *writer)
+{
+    const moi_file_ops *files = writer->ctx->files;
+    int result = files->sync(files->user, writer->fd);
+    return result < 0 ? fail_io(writer->path, "writing", result) : MOPT_OK;
 }
 
 int32_t moi_file_write_all(mopt_context *ctx, const char *path,

@@ -36,6 +36,9 @@ int32_t moi_reader_read(moi_reader *reader, void *buf, int64_t count,
 /* Exactly count bytes, else MOPT_EFORMAT ("ends early at byte ..."). */
 int32_t moi_reader_need(moi_reader *reader, void *buf, int64_t count);
 
+/* Go on at a byte of a plain file; MOPT_EFORMAT for a packed one. */
+int32_t moi_reader_seek(moi_reader *reader, int64_t offset);
+
 /* Bytes handed out so far (of the unpacked content), and the size of the file
  * on disk: a bound on what its content can be worth (INT64_MAX for a pipe). */
 int64_t moi_reader_offset(const moi_reader *reader);
@@ -55,6 +58,15 @@ int32_t moi_writer_open(mopt_context *ctx, const char *path, moi_writer **out);
 int32_t moi_writer_write(moi_writer *writer, const void *data, int64_t count);
 int32_t moi_writer_commit(moi_writer *writer); /* fsync, rename; then close */
 void moi_writer_close(moi_writer *writer);
+
+/* Several may write one file: one opens it, the others join it by the name that
+ * it has until then; each goes to where its bytes belong, and syncs; then the
+ * one that opened it commits. */
+const char *moi_writer_name(const moi_writer *writer);
+int32_t moi_writer_join(mopt_context *ctx, const char *name,
+                        moi_writer **out);
+int32_t moi_writer_seek(moi_writer *writer, int64_t offset);
+int32_t moi_writer_sync(moi_writer *writer);
 
 /* Write a whole file so. */
 int32_t moi_file_write_all(mopt_context *ctx, const char *path,

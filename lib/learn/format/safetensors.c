@@ -43,7 +43,8 @@ static const type_name type_names[] = {
 
 struct moi_safetensors {
     mopt_context *ctx;
-    char *bytes; /* the whole file */
+    char *bytes;        /* the whole file; or */
+    moi_reader *reader; /* where the rest of it is */
     json_t *header;
     const json_t *metadata; /* in header; NULL: none */
     moi_tensor *tensors;
@@ -105,8 +106,8 @@ static int32_t read_shape(const char *name, const json_t *value, int64_t size,
 }
 
 /* The place in the buffer of room bytes. */
-static int32_t read_place(const char *name, const json_t *value,
-                          const char *buffer, int64_t room, moi_tensor *tensor)
+static int32_t read_place(const char *name, const json_t *value, int64_t room,
+                          moi_tensor *tensor)
 {
     const json_t *first = json_array_get(value, 0);
     const json_t *last = json_array_get(value, 1);
@@ -125,12 +126,11 @@ static int32_t read_place(const char *name, const json_t *value,
                         "tensor '%.100s': it has %" PRId64 " bytes, but its "
                         "shape and type take %" PRId64, name, end - begin,
                         tensor->bytes);
-    tensor->data = buffer + begin;
+    tensor->place = begin;
     return MOPT_OK;
 }
 
-static int32_t read_tensor(const char *name, const json_t *entry,
-                           const char *buffer, int64_t room,
+static int32_t read_tensor(const char *name, const json_t *entry, int64_t room,
                            moi_tensor *tensor)
 {
     int64_t size = 0;
@@ -149,43 +149,40 @@ static int32_t read_tensor(const char *name, const json_t *entry,
     if (rc == MOPT_OK)
         rc = read_shape(name, json_object_get(entry, "shape"), size, tensor);
     if (rc == MOPT_OK)
-        rc = read_place(name, json_object_get(entry, "data_offsets"), buffer,
-                        room, tensor);
+        rc = read_place(name, json_object_get(entry, "data_offsets"), room,
+                        tensor);
     return rc;
 }
 
 static int by_place(const void *a, const void *b)
 {
     const moi_tensor *x = a, *y = b;
-    if (x->data != y->data)
-        return (const char *)x->data < (const char *)y->data ? -1 : 1;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
 /* The tensors cover the buffer: no holes, no overlaps, nothing behind. */
-static int32_t check_cover(moi_safetensors *file, const char *buffer,
-                           int64_t room)
+static int32_t check_cover(moi_safetensors *file, int64_t room)
 {
-    const char *at = buffer;
+    int64_t at = 0;
     if (file->count > 1)
         qsort(file->tensors, (size_t)file->count, sizeof(moi_tensor),
               by_place);
     for (int64_t i = 0; i < file->count; i++) {
         const moi_tensor *tensor = &file->tensors[i];
-        if ((const char *)tensor->data != at)
+        if (tensor->place != at)
             return moi_fail(MOPT_EFORMAT,
                             "tensor '%.100s': there is %s before it, at byte "
                             "%" PRId64 " of the buffer", tensor->name,
-                            (const char *)tensor->data > at ? "a hole"
-                                                            : "an overlap",
-                            (int64_t)(at - buffer));
+                            tensor->place > at ? "a hole" : "an overlap", at);
         at += tensor->bytes;
     }
-    if (at - buffer == room)
+    if (at == room)
         return MOPT_OK;
     return moi_fail(MOPT_EFORMAT,
                     "the tensors end at byte %" PRId64 " of a buffer of "
-                    "%" PRId64 " bytes", (int64_t)(at - buffer), room);
+                    "%" PRId64 " bytes", at, room);
 }
 
 static int32_t read_metadata(moi_safetensors *file)
@@ -204,8 +201,8 @@ static int32_t read_metadata(moi_safetensors *file)
     return MOPT_OK;
 }
 
-static int32_t read_tensors(moi_safetensors *file, const char *buffer,
-                            int64_t room)
+/* The buffer begins at a byte of the file, and has room bytes. */
+static int32_t read_tensors(moi_safetensors *file, int64_t begin, int64_t room)
 {
     const char *name;
     json_t *entry;
@@ -220,12 +217,19 @@ static int32_t read_tensors(moi_safetensors *file, const char *buffer,
     json_object_foreach(file->header, name, entry) {
         if (entry == file->metadata)
             continue;
-        rc = read_tensor(name, entry, buffer, room,
+        rc = read_tensor(name, entry, room,
                          &file->tensors[file->count++]);
         if (rc != MOPT_OK)
             return rc;
     }
-    return check_cover(file, buffer, room);
+    rc = check_cover(file, room);
+    for (int64_t i = 0; i < file->count && rc == MOPT_OK; i++) {
+        moi_tensor *tensor = &file->tensors[i];
+        tensor->place += begin;
+        tensor->data = file->bytes != NULL ? file->bytes + tensor->place
+                                           : NULL;
+    }
+    return rc;
 }
 
 /* The header as JSON: size bytes at text. */
@@ -246,24 +250,32 @@ static int32_t read_header(moi_safetensors *file, const char *text,
     return rc;
 }
 
-static int32_t parse(moi_safetensors *file, int64_t size)
+/* How long the header is that begins with these bytes, in a file so large. */
+static int32_t read_length(const char *prefix, int64_t size, int64_t *length)
 {
     uint64_t head = 0;
     if (size < PREFIX)
         return moi_fail(MOPT_EFORMAT,
                         "not safetensors: %" PRId64 " bytes are too few",
                         size);
-    memcpy(&head, file->bytes, PREFIX);
+    memcpy(&head, prefix, PREFIX);
     if (head > (uint64_t)(size - PREFIX) || head > (uint64_t)HEADER_LIMIT)
         return moi_fail(MOPT_EFORMAT,
                         "not safetensors: a header of %" PRIu64 " bytes in a "
                         "file of %" PRId64 " (at most %" PRId64
                         " are allowed)", head, size, HEADER_LIMIT);
-    int64_t length = (int64_t)head;
-    int32_t rc = read_header(file, file->bytes + PREFIX, length);
+    *length = (int64_t)head;
+    return MOPT_OK;
+}
+
+static int32_t parse(moi_safetensors *file, int64_t size)
+{
+    int64_t length = 0;
+    int32_t rc = read_length(file->bytes, size, &length);
     if (rc == MOPT_OK)
-        rc = read_tensors(file, file->bytes + PREFIX + length,
-                          size - PREFIX - length);
+        rc = read_header(file, file->bytes + PREFIX, length);
+    if (rc == MOPT_OK)
+        rc = read_tensors(file, PREFIX + length, size - PREFIX - length);
     return rc;
 }
 
@@ -307,12 +319,63 @@ int32_t moi_safetensors_read(mopt_context *ctx, const char *path,
     return moi_fail_at(rc, "%s: ", path);
 }
 
+/* ---- leaving the tensors where they are ---- */
+
+static int32_t look(moi_safetensors *file)
+{
+    char prefix[PREFIX];
+    int64_t size = moi_reader_disk_size(file->reader), length = 0, got = 0;
+    int32_t rc = moi_reader_read(file->reader, prefix, PREFIX, &got);
+    if (rc == MOPT_OK)
+        rc = read_length(prefix, got < PREFIX ? got : size, &length);
+    if (rc != MOPT_OK)
+        return rc;
+    char *text = moi_alloc(file->ctx, length, 1);
+    if (text == NULL)
+        return MOPT_ENOMEM;
+    rc = moi_reader_need(file->reader, text, length);
+    if (rc == MOPT_OK)
+        rc = read_header(file, text, length);
+    if (rc == MOPT_OK)
+        rc = read_tensors(file, PREFIX + length, size - PREFIX - length);
+    moi_free(file->ctx, text);
+    return rc;
+}
+
+int32_t moi_safetensors_open(mopt_context *ctx, const char *path,
+                             moi_safetensors **out)
+{
+    moi_safetensors *file = moi_calloc(ctx, 1, sizeof(*file));
+    if (file == NULL)
+        return MOPT_ENOMEM;
+    file->ctx = moi_context_hold(ctx);
+    int32_t rc = moi_reader_open(ctx, path, &file->reader);
+    if (rc == MOPT_OK) {
+        rc = look(file);
+        if (rc == MOPT_EFORMAT)
+            rc = moi_fail_at(rc, "%s: ", path);
+    }
+    if (rc == MOPT_OK)
+        *out = file;
+    else
+        moi_safetensors_free(file);
+    return rc;
+}
+
+int32_t moi_safetensors_fetch(moi_safetensors *file, int64_t place,
+                              int64_t bytes, void *out)
+{
+    int32_t rc = moi_reader_seek(file->reader, place);
+    return rc == MOPT_OK ? moi_reader_need(file->reader, out, bytes) : rc;
+}
+
 void moi_safetensors_free(moi_safetensors *file)
 {
     if (file == NULL)
         return;
     mopt_context *ctx = file->ctx;
     json_decref(file->header);
+    moi_reader_close(file->reader);
     moi_free(ctx, file->tensors);
     moi_free(ctx, file->bytes);
     moi_free(ctx, file);
@@ -480,9 +543,21 @@ static void make_header(moi_text *text, const json_t *metadata,
     memcpy(text->data, &size, PREFIX);
 }
 
-int32_t moi_safetensors_write(mopt_context *ctx, const char *path,
+/* Where the tensors begin, behind a header of so many bytes. */
+static void set_places(const moi_tensor *tensors,
+                       const moi_tensor *const *order, int64_t count,
+                       int64_t begin, int64_t *places)
+{
+    for (int64_t i = 0; i < count; i++) {
+        places[order[i] - tensors] = begin;
+        begin += order[i]->bytes;
+    }
+}
+
+int32_t moi_safetensors_begin(mopt_context *ctx, const char *path,
                               const json_t *metadata,
-                              const moi_tensor *tensors, int64_t count)
+                              const moi_tensor *tensors, int64_t count,
+                              moi_writer **out, int64_t *places)
 {
     moi_writer *writer = NULL;
     moi_text header;
@@ -498,13 +573,46 @@ int32_t moi_safetensors_write(mopt_context *ctx, const char *path,
         rc = moi_writer_open(ctx, path, &writer);
     if (rc == MOPT_OK)
         rc = moi_writer_write(writer, header.data, header.length);
-    for (int64_t i = 0; i < count && rc == MOPT_OK; i++)
-        rc = moi_writer_write(writer, order[i]->data, order[i]->bytes);
-    if (rc == MOPT_OK)
-        rc = moi_writer_commit(writer);
+    if (rc == MOPT_OK) {
+        set_places(tensors, order, count, header.length, places);
+        *out = writer;
+        writer = NULL;
+    }
 out:
     moi_writer_close(writer);
     moi_free(ctx, order);
     moi_text_free(&header);
+    return rc;
+}
+
+/* In the order of their places, so that nothing is sought. */
+static int32_t write_tensors(moi_writer *writer, const moi_tensor *tensors,
+                             int64_t count)
+{
+    int32_t rc = MOPT_OK;
+    for (int64_t size = 8; size > 0; size /= 2)
+        for (int64_t i = 0; i < count && rc == MOPT_OK; i++)
+            if (find_type(tensors[i].type)->size == size)
+                rc = moi_writer_write(writer, tensors[i].data,
+                                      tensors[i].bytes);
+    return rc;
+}
+
+int32_t moi_safetensors_write(mopt_context *ctx, const char *path,
+                              const json_t *metadata,
+                              const moi_tensor *tensors, int64_t count)
+{
+    moi_writer *writer = NULL;
+    int64_t *places = moi_alloc(ctx, count, sizeof(*places));
+    int32_t rc = places != NULL ? moi_safetensors_begin(ctx, path, metadata,
+                                                        tensors, count,
+                                                        &writer, places)
+                                : MOPT_ENOMEM;
+    if (rc == MOPT_OK)
+        rc = write_tensors(writer, tensors, count);
+    if (rc == MOPT_OK)
+        rc = moi_writer_commit(writer);
+    moi_writer_close(writer);
+    moi_free(ctx, places);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include <modelopt/data.h>
 
 #include "backend/real.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #define MOI_TENSOR_RANK 8
@@ -22,7 +23,9 @@ typedef struct moi_tensor {
     int32_t rank;
     int64_t shape[MOI_TENSOR_RANK];
     int64_t bytes;
-    const void *data; /* of a file: not aligned, copy it out */
+    const void *data; /* of a file: not aligned, copy it out; NULL: it is not
+                         in memory */
+    int64_t place;    /* of a file: its first byte there */
 } moi_tensor;
 
 /* Write a file atomically. metadata: object of texts, may be NULL. Names must
@@ -31,6 +34,13 @@ int32_t moi_safetensors_write(mopt_context *ctx, const char *path,
                               const json_t *metadata,
                               const moi_tensor *tensors, int64_t count);
 
+/* The same in pieces: begin with everything but the tensors' bytes, whose
+ * places[count] in the file are told. The caller writes them, and commits. */
+int32_t moi_safetensors_begin(mopt_context *ctx, const char *path,
+                              const json_t *metadata,
+                              const moi_tensor *tensors, int64_t count,
+                              moi_writer **out, int64_t *places);
+
 typedef struct moi_safetensors moi_safetensors;
 
 /* Read and check a whole file; or one in memory, that is copied. */
@@ -38,6 +48,13 @@ int32_t moi_safetensors_read(mopt_context *ctx, const char *path,
                              moi_safetensors **out);
 int32_t moi_safetensors_parse(mopt_context *ctx, const void *data,
                               int64_t size, moi_safetensors **out);
+
+/* Read and check what the file says of itself, and leave the tensors where
+ * they are; then some of their bytes. */
+int32_t moi_safetensors_open(mopt_context *ctx, const char *path,
+                             moi_safetensors **out);
+int32_t moi_safetensors_fetch(moi_safetensors *file, int64_t place,
+                              int64_t bytes, void *out);
 void moi_safetensors_free(moi_safetensors *file);
 int64_t moi_safetensors_count(const moi_safetensors *file);
 const moi_tensor *moi_safetensors_get(const moi_safetensors *file, int64_t i);

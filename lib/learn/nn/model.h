@@ -74,6 +74,13 @@ void moi_model_export(const mopt_model *model, const moi_real *block,
 void moi_model_import(const mopt_model *model, const float *values,
                       moi_real *block);
 
+/* What a file says of the model, as an object of texts, NULL without memory;
+ * and of a tensor. For those who write files in pieces. */
+struct moi_tensor;
+json_t *moi_model_metadata(const mopt_model *model);
+void moi_model_tensor(const mopt_model *model, int64_t k,
+                      struct moi_tensor *out);
+
 /* Does it end in softmax or sigmoid (MOI_PLAN_LOGITS leaves that out)? And in
  * plain sums, with no function of them after the head? */
 int32_t moi_model_ends_in_probability(const mopt_model *model);

@@ -61,8 +61,7 @@ static int32_t add_transform(const mopt_model *model, json_t *metadata)
     return rc;
 }
 
-/* The metadata; NULL without memory. */
-static json_t *make_metadata(const mopt_model *model)
+json_t *moi_model_metadata(const mopt_model *model)
 {
     json_t *metadata = json_object(), *tree = moi_model_tree(model);
     int32_t rc = MOPT_ENOMEM;
@@ -98,6 +97,18 @@ static int32_t check_finite(const mopt_model *model)
     return MOPT_OK;
 }
 
+void moi_model_tensor(const mopt_model *model, int64_t k, moi_tensor *out)
+{
+    const moi_param *param = &model->params[k];
+    *out = (moi_tensor){
+        .name = param->name,
+        .type = MOPT_F32,
+        .rank = param->rank,
+        .bytes = param->count * (int64_t)sizeof(float),
+    };
+    memcpy(out->shape, param->shape, sizeof(param->shape));
+}
+
 static int32_t write_tensors(const mopt_model *model, const json_t *metadata,
                              const char *path)
 {
@@ -110,15 +121,8 @@ static int32_t write_tensors(const mopt_model *model, const json_t *metadata,
         goto out;
     moi_model_export(model, model->weights, values);
     for (int64_t k = 0; k < model->param_count; k++) {
-        const moi_param *param = &model->params[k];
-        tensors[k] = (moi_tensor){
-            .name = param->name,
-            .type = MOPT_F32,
-            .rank = param->rank,
-            .bytes = param->count * (int64_t)sizeof(float),
-            .data = values + param->offset,
-        };
-        memcpy(tensors[k].shape, param->shape, sizeof(param->shape));
+        moi_model_tensor(model, k, &tensors[k]);
+        tensors[k].data = values + model->params[k].offset;
     }
     rc = moi_safetensors_write(ctx, path, metadata, tensors,
                                model->param_count);
@@ -138,7 +142,7 @@ int32_t mopt_model_save(const mopt_model *model, const char *path)
     int32_t rc = check_finite(model);
     if (rc != MOPT_OK)
         return rc;
-    json_t *metadata = make_metadata(model);
+    json_t *metadata = moi_model_metadata(model);
     rc = metadata != NULL
              ? write_tensors(model, metadata, path)
              : moi_fail(MOPT_ENOMEM, "no memory for a model's description");

@@ -13,11 +13,10 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "learn/format/safetensors.h"
-#include "learn/train/trainer.h"
+#include "learn/train/checkpoint.h"
 
 #define FORMAT "modelopt training"
-#define NAME_SIZE 256
+#define NAME_SIZE MOI_CHECKPOINT_NAME
 #define VERSION "1"
 
 /* Settings that a resumed training may change. */
@@ -205,7 +204,7 @@ static int32_t add_document(const mopt_trainer *t, json_t *texts,
     return rc;
 }
 
-static int32_t add_texts(mopt_trainer *t, json_t *texts)
+int32_t moi_checkpoint_texts(mopt_trainer *t, json_t *texts)
 {
     char digest[17];
     int32_t rc = moi_json_add_text(texts, "format", FORMAT);
@@ -215,7 +214,7 @@ static int32_t add_texts(mopt_trainer *t, json_t *texts)
     if (!rc)
         rc = moi_json_add_text(texts, "data", digest_text(t, digest));
     if (!rc)
-        rc = add_document(t, texts, "model", moi_model_tree(t->model));
+        rc = add_document(t, texts, "model", moi_model_tree(t->whole));
     if (!rc)
         rc = add_document(t, texts, "config", config_json(t));
     if (!rc)
@@ -227,17 +226,7 @@ static int32_t add_texts(mopt_trainer *t, json_t *texts)
     return rc;
 }
 
-/* A block of the training under its name in files. */
-typedef struct block {
-    const char *name;
-    moi_real *data;
-    moi_real *annex; /* the same of the annex; NULL without one */
-} block;
-
-#define BLOCKS (2 + MOI_STATES)
-
-/* All blocks; returns how many. */
-static int32_t list_blocks(const mopt_trainer *t, block blocks[BLOCKS])
+int32_t moi_checkpoint_blocks(const mopt_trainer *t, moi_block *blocks)
 {
     moi_real *weights = moi_model_weights(t->model), *kept = t->kept;
     int32_t settled = t->flags & MOI_TRAINER_SETTLED;
@@ -249,13 +238,13 @@ static int32_t list_blocks(const mopt_trainer *t, block blocks[BLOCKS])
         kept = weights;
         more_kept = more;
     }
-    blocks[0] = settled ? (block){"weights", kept, more_kept}
-                        : (block){"weights", weights, more};
-    blocks[1] = settled ? (block){"kept", weights, more}
-                        : (block){"kept", kept, more_kept};
+    blocks[0] = settled ? (moi_block){"weights", kept, more_kept}
+                        : (moi_block){"weights", weights, more};
+    blocks[1] = settled ? (moi_block){"kept", weights, more}
+                        : (moi_block){"kept", kept, more_kept};
     for (int32_t i = 0; i < t->rule.states; i++)
         blocks[2 + i] =
-            (block){t->rule.state[i], t->state[i], t->annex_state[i]};
+            (moi_block){t->rule.state[i], t->state[i], t->annex_state[i]};
     return 2 + t->rule.states;
 }
 
@@ -265,8 +254,9 @@ static int64_t tensor_count(const mopt_trainer *t)
     return moi_model_param_count(t->model) + (t->annex ? t->annex->count : 0);
 }
 
-static const moi_param *tensor_at(const mopt_trainer *t, const block *from,
-                                  int64_t i, moi_real **data)
+static const moi_param *tensor_at(const mopt_trainer *t,
+                                  const moi_block *from, int64_t i,
+                                  moi_real **data)
 {
     int64_t own = moi_model_param_count(t->model);
     const moi_param *p = i < own ? moi_model_param(t->model, i)
@@ -276,19 +266,15 @@ static const moi_param *tensor_at(const mopt_trainer *t, const block *from,
     return p;
 }
 
-static void describe_tensor(const mopt_trainer *t, const block *from,
-                            int64_t param, char *name, moi_tensor *tensor)
+void moi_checkpoint_describe(const char *block, const moi_param *p, char *name,
+                             moi_tensor *tensor)
 {
-    moi_real *data;
-    const moi_param *p = tensor_at(t, from, param, &data);
-
-    snprintf(name, NAME_SIZE, "%s/%s", from->name, p->name);
+    snprintf(name, NAME_SIZE, "%s/%s", block, p->name);
     *tensor = (moi_tensor){
         .name = name,
         .type = sizeof(moi_real) == 4 ? MOPT_F32 : MOPT_F64,
         .rank = p->rank,
         .bytes = p->count * (int64_t)sizeof(moi_real),
-        .data = data,
     };
     for (int32_t i = 0; i < p->rank; i++)
         tensor->shape[i] = p->shape[i];
@@ -298,12 +284,22 @@ static void describe_tensor(const mopt_trainer *t, const block *from,
     }
 }
 
+static void describe_tensor(const mopt_trainer *t, const moi_block *from,
+                            int64_t param, char *name, moi_tensor *tensor)
+{
+    moi_real *data;
+    const moi_param *p = tensor_at(t, from, param, &data);
+
+    moi_checkpoint_describe(from->name, p, name, tensor);
+    tensor->data = data;
+}
+
 static int32_t write_file(const mopt_trainer *t, const char *path,
                           const json_t *texts)
 {
-    block blocks[BLOCKS];
+    moi_block blocks[MOI_BLOCKS];
     int64_t params = tensor_count(t);
-    int64_t count = list_blocks(t, blocks) * params;
+    int64_t count = moi_checkpoint_blocks(t, blocks) * params;
     moi_tensor *tensors = moi_alloc(t->ctx, count, sizeof *tensors);
     char *names = moi_alloc(t->ctx, count, NAME_SIZE);
     int32_t rc = tensors && names ? MOPT_OK : MOPT_ENOMEM;
@@ -321,7 +317,7 @@ static int32_t write_file(const mopt_trainer *t, const char *path,
 static int32_t save(mopt_trainer *t, const char *path)
 {
     json_t *texts = json_object();
-    int32_t rc = texts ? add_texts(t, texts)
+    int32_t rc = texts ? moi_checkpoint_texts(t, texts)
                        : moi_fail(MOPT_ENOMEM, "no memory for a checkpoint");
 
     if (!rc)
@@ -344,6 +340,8 @@ int32_t mopt_trainer_save(const mopt_trainer *trainer, const char *path)
                         "this training ended with %s: there is nothing to go "
                         "on from",
                         mopt_status_name(t->broken));
+    if (t->mesh)
+        return moi_spread_save(t, path);
     rc = moi_shard_collect(t);
     if (!rc && t->team && mopt_group_rank(t->team->group) > 0)
         return MOPT_OK;
@@ -465,7 +463,7 @@ static int32_t check_identity(mopt_trainer *t, const found *f)
     if (!rc)
         rc = text_is(f, "version", VERSION);
     if (!rc)
-        rc = agree(f, "model", moi_model_tree(t->model));
+        rc = agree(f, "model", moi_model_tree(t->whole));
     if (!rc)
         rc = agree(f, "config", config_json(t));
     if (!rc)
@@ -595,7 +593,7 @@ static int32_t is_finite(const moi_tensor *tensor)
     return 1;
 }
 
-static int32_t check_tensor(const moi_tensor *wanted, const moi_tensor *got)
+int32_t moi_checkpoint_fits(const moi_tensor *wanted, const moi_tensor *got)
 {
     if (!got)
         return moi_fail(MOPT_EFORMAT, "there is no tensor '%s'", wanted->name);
@@ -605,6 +603,15 @@ static int32_t check_tensor(const moi_tensor *wanted, const moi_tensor *got)
         got->bytes != wanted->bytes)
         return moi_fail(MOPT_EFORMAT, "tensor '%s' has another type or shape",
                         wanted->name);
+    return MOPT_OK;
+}
+
+static int32_t check_tensor(const moi_tensor *wanted, const moi_tensor *got)
+{
+    int32_t rc = moi_checkpoint_fits(wanted, got);
+
+    if (rc)
+        return rc;
     if (!is_finite(got))
         return moi_fail(MOPT_EFORMAT, "tensor '%s' has NaN or infinity in it",
                         wanted->name);
@@ -616,11 +623,11 @@ static int32_t read_tensors(const mopt_trainer *t, const found *f,
                             int32_t copy)
 {
     int64_t params = tensor_count(t);
-    block blocks[BLOCKS];
-    int64_t count = list_blocks(t, blocks) * params;
+    moi_block blocks[MOI_BLOCKS];
+    int64_t count = moi_checkpoint_blocks(t, blocks) * params;
 
     for (int64_t i = 0; i < count; i++) {
-        const block *to = &blocks[i / params];
+        const moi_block *to = &blocks[i / params];
         char name[NAME_SIZE];
         moi_tensor wanted;
         const moi_tensor *got;
@@ -639,11 +646,11 @@ static int32_t read_tensors(const mopt_trainer *t, const found *f,
     return MOPT_OK;
 }
 
+/* Everything but the tensors. */
 static void adopt(mopt_trainer *t, found *f)
 {
     moi_trainer_begin(t);
     t->flags &= ~(MOI_TRAINER_SETTLED | MOI_TRAINER_CLOSED);
-    read_tensors(t, f, 1);
     t->now = f->now;
     t->schedule.plateau = f->plateau;
     moi_free(t->ctx, t->history);
@@ -654,7 +661,34 @@ static void adopt(mopt_trainer *t, found *f)
     t->norm = 0;
     t->saved = t->now.seconds;
     t->saved_step = t->now.step;
-    memset(moi_step_gradient(t), 0, (size_t)t->size * sizeof(moi_real));
+    if (moi_step_gradient(t))
+        memset(moi_step_gradient(t), 0, (size_t)t->size * sizeof(moi_real));
+}
+
+static int32_t take_over(mopt_trainer *t, found *f)
+{
+    int32_t rc = moi_shard_unfold(t);
+
+    if (rc)
+        return rc;
+    adopt(t, f);
+    read_tensors(t, f, 1);
+    moi_shard_fold(t);
+    return MOPT_OK;
+}
+
+/* All ranks find the file good, or none goes on from it. */
+static int32_t take_over_mesh(mopt_trainer *t, found *f, int32_t rc)
+{
+    if (!rc)
+        rc = moi_spread_read(t, f->file, 0);
+    rc = moi_team_settle(t, rc);
+    if (rc)
+        return rc;
+    adopt(t, f);
+    rc = moi_team_settle(t, moi_spread_read(t, f->file, 1));
+    t->broken = rc;
+    return rc;
 }
 
 int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path)
@@ -668,21 +702,21 @@ int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path)
     if (t->flags & MOI_TRAINER_RUNNING)
         return moi_fail(MOPT_ESTATE, "the trainer is at work: a callback may "
                                      "not step, fit or resume it");
-    rc = moi_safetensors_read(t->ctx, path, &f.file);
-    if (rc)
+    rc = t->mesh ? moi_safetensors_open(t->ctx, path, &f.file)
+                 : moi_safetensors_read(t->ctx, path, &f.file);
+    if (rc && !t->mesh)
         return rc;
-    rc = check_identity(t, &f);
+    if (!rc)
+        rc = check_identity(t, &f);
     if (!rc)
         rc = read_state(t, &f);
-    if (!rc)
+    if (!rc && !t->mesh)
         rc = read_tensors(t, &f, 0);
-    if (!rc)
-        rc = moi_shard_unfold(t);
-    if (!rc) {
-        adopt(t, &f);
-        moi_shard_fold(t);
-    }
-    else if (rc == MOPT_EFORMAT)
+    if (t->mesh)
+        rc = take_over_mesh(t, &f, rc);
+    else if (!rc)
+        rc = take_over(t, &f);
+    if (rc == MOPT_EFORMAT && f.file)
         moi_fail_at(rc, "%s: ", path);
     moi_free(t->ctx, f.history);
     moi_safetensors_free(f.file);

@@ -67,6 +67,7 @@ typedef struct lesson {
     int64_t starve;      /* the allocation that fails, from the trainer's making
                             on, -1: none */
     int32_t ready;       /* the model has weights already */
+    const char *resume, *save, *model; /* files, or NULL */
     mopt_cancel *cancel; /* of the last rank */
     double *losses;      /* [STEPS], of steps that are taken one by one; NULL:
                             it trains to the end */
@@ -152,12 +153,18 @@ static int32_t attend(void *user, mopt_group *g)
     mopt_trainer *trainer = make_trainer(l, g, model, &rc);
     if (rc == MOPT_OK && l->failing >= 0)
         rc = mopt_trainer_on_step(trainer, after_step, &fails, NULL);
+    if (rc == MOPT_OK && l->resume != NULL)
+        rc = mopt_trainer_resume(trainer, l->resume);
     if (rc == MOPT_OK && l->leaver == rank)
         rc = leave(trainer);
     if (rc == MOPT_OK && l->losses != NULL)
         rc = take_steps(l, trainer, rank);
     else if (rc == MOPT_OK)
         rc = mopt_trainer_fit(trainer, last ? l->cancel : NULL);
+    if (rc == MOPT_OK && l->save != NULL)
+        rc = mopt_trainer_save(trainer, l->save);
+    if (rc == MOPT_OK && l->model != NULL)
+        rc = mopt_trainer_export(trainer, l->model);
     if (rc == MOPT_OK)
         rc = mopt_trainer_gather(trainer, learned);
     if (rc == MOPT_OK && rank == 0) {
@@ -337,6 +344,82 @@ START_TEST(first_weights_are_pieces_of_the_whole)
 }
 END_TEST
 
+/* ---- files ---- */
+
+static const char *const halves[] = {
+    NULL, PLAN(1, 1, 2, ""), PLAN(2, 1, 2, ", \"schedule\": \"gpipe\""),
+    PLAN(3, 1, 1, ""), PLAN(1, 2, 1, ""), PLAN(2, 2, 1, ""),
+    PLAN(1, 2, 2, ", \"cuts\": \"0,3\""),
+};
+static const int32_t half_ranks[] = {1, 2, 4, 3, 2, 4, 4};
+#define HALVES 7
+#define EXACT 4 /* the first ones, that split no layer */
+
+#define HALF "\"batch_size\": 64, \"parts\": 8, \"optimizer\": \"adam\"}"
+
+static lesson *half(const char *how, int i)
+{
+    return plain(how, halves[i]);
+}
+
+/* Two epochs on one mesh, and two more on another. */
+START_TEST(a_training_goes_on_with_another_mesh)
+{
+    int a = _i / HALVES, b = _i % HALVES;
+    char *path = strdup(kit_path("half"));
+    lesson *whole = half("{\"epochs\": 4, " HALF, 0);
+    lesson *first = half("{\"epochs\": 2, " HALF, a);
+    lesson *second = half("{\"epochs\": 4, " HALF, b);
+    first->save = second->resume = path;
+    kit_ok(mopt_group_run(ctx, 1, 60, attend, whole));
+    kit_ok(mopt_group_run(ctx, half_ranks[a], 60, attend, first));
+    kit_ok(mopt_group_run(ctx, half_ranks[b], 60, attend, second));
+    if (a < EXACT && b < EXACT)
+        ck_assert_str_eq(whole->history, second->history);
+    for (int i = 0; i < WEIGHTS; i++)
+        if (a < EXACT && b < EXACT)
+            ck_assert(whole->weights[i] == second->weights[i]);
+        else
+            ck_assert_double_eq_tol((double)whole->weights[i],
+                                    (double)second->weights[i], 2e-4);
+    free(whole);
+    free(first);
+    free(second);
+    free(path);
+}
+END_TEST
+
+/* What the ranks wrote together is a model like any other. */
+START_TEST(an_exported_model_is_the_gathered_one)
+{
+    char *path = strdup(kit_path("exported"));
+    lesson *l = half("{\"epochs\": 2, " HALF, _i);
+    mopt_model *model = NULL;
+    l->model = path;
+    kit_ok(mopt_group_run(ctx, half_ranks[_i], 60, attend, l));
+    kit_ok(mopt_model_load(ctx, path, &model));
+    ck_assert_mem_eq(moi_model_weights(model), l->weights,
+                     (size_t)moi_model_size(model) * sizeof(float));
+    mopt_model_free(model);
+    free(l);
+    free(path);
+}
+END_TEST
+
+static const char *const bad_places[] = {"/nowhere/at/all", "/dev/null/x"};
+
+START_TEST(a_file_that_cannot_be_is_an_error_of_all)
+{
+    lesson *l = half("{\"epochs\": 1, " HALF, 2);
+    int32_t rc;
+    l->save = bad_places[_i % 2];
+    l->model = l->resume = _i >= 2 ? bad_places[_i % 2] : NULL;
+    rc = mopt_group_run(ctx, 4, 600, attend, l);
+    ck_assert(rc == MOPT_EIO || rc == MOPT_ENOENT);
+    free(l);
+}
+END_TEST
+
 /* ---- one end for all ---- */
 
 #define MESH PLAN(1, 2, 2, "")
@@ -433,6 +516,10 @@ Suite *kit_suite(void)
     tcase_add_loop_test(t, pieces_of_layers_come_close, 0, 2 * MESHES);
     tcase_add_test(t, weights_that_are_there_are_cut);
     tcase_add_loop_test(t, first_weights_are_pieces_of_the_whole, 0, 5);
+    tcase_add_loop_test(t, a_training_goes_on_with_another_mesh, 0,
+                        HALVES * HALVES);
+    tcase_add_loop_test(t, an_exported_model_is_the_gathered_one, 0, HALVES);
+    tcase_add_loop_test(t, a_file_that_cannot_be_is_an_error_of_all, 0, 4);
     tcase_add_loop_test(t, a_rank_that_leaves_ends_all, 0, 3);
     tcase_add_loop_test(t, a_callback_of_one_rank_ends_all, 0, 3);
     tcase_add_loop_test(t, a_token_of_one_rank_ends_all, 0, 3);

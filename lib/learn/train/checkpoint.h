@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/checkpoint.h: what a checkpoint holds, for those who write
+ * and read it in one go (checkpoint.c) or in pieces (spread.c). */
+#ifndef MOI_LEARN_CHECKPOINT_H
+#define MOI_LEARN_CHECKPOINT_H
+
+#include "learn/format/safetensors.h"
+#include "learn/train/trainer.h"
+
+/* A block of the training under its name in files. */
+typedef struct moi_block {
+    const char *name;
+    moi_real *data;
+    moi_real *annex; /* the same of the annex; NULL without one */
+} moi_block;
+
+#define MOI_BLOCKS (2 + MOI_STATES)
+#define MOI_CHECKPOINT_NAME 256 /* bytes of a tensor's name there */
+
+/* All blocks, weights and kept first, into blocks[MOI_BLOCKS]; how many. */
+int32_t moi_checkpoint_blocks(const mopt_trainer *t, moi_block *blocks);
+
+/* A tensor of a block, without its data; and whether a file has it so. */
+void moi_checkpoint_describe(const char *block, const moi_param *p, char *name,
+                             moi_tensor *tensor);
+int32_t moi_checkpoint_fits(const moi_tensor *wanted, const moi_tensor *got);
+
+/* What the training is, and where it stands. */
+int32_t moi_checkpoint_texts(mopt_trainer *t, json_t *texts);
+
+/* spread.c, for a mesh: all ranks write one file. Collective. */
+int32_t moi_spread_save(mopt_trainer *t, const char *path);
+
+/* Read this rank's pieces; with take not set, only see that they are there,
+ * and finite. */
+int32_t moi_spread_read(mopt_trainer *t, moi_safetensors *file, int32_t take);
+
+#endif
