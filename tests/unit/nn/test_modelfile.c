@@ -174,9 +174,9 @@ static void write_file(mopt_context *ctx, const char *path, const char *format,
 {
     float w[4] = {1, 2, 3, value}, b[2] = {0, 0};
     moi_tensor tensors[] = {
-        {"layers.0.weight", MOPT_F32, 2, {2, 2}, 16, w},
-        {"layers.0.bias", MOPT_F32, 1, {2}, 8, b},
-        {"other", MOPT_F32, 1, {2}, 8, b},
+        {"layers.0.weight", MOPT_F32, 2, {2, 2}, 16, w, 0},
+        {"layers.0.bias", MOPT_F32, 1, {2}, 8, b, 0},
+        {"other", MOPT_F32, 1, {2}, 8, b, 0},
     };
     json_t *metadata = json_object();
     if (format != NULL)

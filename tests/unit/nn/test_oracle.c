@@ -39,11 +39,11 @@ static const char *problem(mopt_context *ctx)
         binary[r] = classes[r] % 2;
     }
     moi_tensor tensors[] = {
-        {"x", MOPT_F32, 2, {ROWS, WIDE}, sizeof x, x},
-        {"numbers", MOPT_F32, 2, {ROWS, WIDE}, sizeof numbers, numbers},
-        {"shares", MOPT_F32, 2, {ROWS, WIDE}, sizeof shares, shares},
-        {"classes", MOPT_I32, 1, {ROWS}, sizeof classes, classes},
-        {"weights", MOPT_F32, 1, {WIDE}, sizeof weights, weights},
+        {"x", MOPT_F32, 2, {ROWS, WIDE}, sizeof x, x, 0},
+        {"numbers", MOPT_F32, 2, {ROWS, WIDE}, sizeof numbers, numbers, 0},
+        {"shares", MOPT_F32, 2, {ROWS, WIDE}, sizeof shares, shares, 0},
+        {"classes", MOPT_I32, 1, {ROWS}, sizeof classes, classes, 0},
+        {"weights", MOPT_F32, 1, {WIDE}, sizeof weights, weights, 0},
     };
     kit_ok(moi_safetensors_write(ctx, path, NULL, tensors, 5));
     return path;
@@ -253,7 +253,7 @@ START_TEST(model_files)
     kit_ok(mopt_model_add_dense(model, 3, "softmax"));
     kit_ok(mopt_model_init(model, 3));
     kit_ok(mopt_model_save(model, path));
-    moi_tensor tensor = {"x", MOPT_F32, 2, {ROWS, 7}, sizeof in, in};
+    moi_tensor tensor = {"x", MOPT_F32, 2, {ROWS, 7}, sizeof in, in, 0};
     kit_ok(moi_safetensors_write(ctx, beside, NULL, &tensor, 1));
     moi_safetensors *file = ask_oracle(ctx, "model", path);
     if (file != NULL) {

@@ -39,16 +39,16 @@ START_TEST(tensors_come_back)
     int16_t i16[3] = {1, -1, 5};
     uint8_t u8[3] = {0, 128, 255};
     moi_tensor in[] = {
-        {"u8", MOPT_U8, 1, {3}, 3, u8},
-        {"a.\"quoted\" \xc3\xa9", MOPT_F32, 2, {2, 3}, 24, f},
-        {"scalar", MOPT_F32, 0, {0}, 4, f + 1},
-        {"none", MOPT_F32, 3, {2, 0, 5}, 0, f},
-        {"d", MOPT_F64, 1, {2}, 16, d},
-        {"l", MOPT_I64, 1, {1}, 8, l},
-        {"i32", MOPT_I32, 1, {2}, 8, i32},
-        {"i16", MOPT_I16, 1, {3}, 6, i16},
-        {"bool", MOPT_BOOL, 1, {1}, 1, u8},
-        {"i8", MOPT_I8, 1, {2}, 2, u8},
+        {"u8", MOPT_U8, 1, {3}, 3, u8, 0},
+        {"a.\"quoted\" \xc3\xa9", MOPT_F32, 2, {2, 3}, 24, f, 0},
+        {"scalar", MOPT_F32, 0, {0}, 4, f + 1, 0},
+        {"none", MOPT_F32, 3, {2, 0, 5}, 0, f, 0},
+        {"d", MOPT_F64, 1, {2}, 16, d, 0},
+        {"l", MOPT_I64, 1, {1}, 8, l, 0},
+        {"i32", MOPT_I32, 1, {2}, 8, i32, 0},
+        {"i16", MOPT_I16, 1, {3}, 6, i16, 0},
+        {"bool", MOPT_BOOL, 1, {1}, 1, u8, 0},
+        {"i8", MOPT_I8, 1, {2}, 2, u8, 0},
     };
     int64_t count = (int64_t)(sizeof in / sizeof in[0]);
     const char *path = kit_path("t.safetensors");
@@ -141,6 +141,43 @@ START_TEST(half_and_brain_floats)
 }
 END_TEST
 
+/* ---- left where they are ---- */
+
+#define MANY 40000 /* more than is read at a time */
+
+START_TEST(pieces_are_fetched_from_anywhere)
+{
+    mopt_context *ctx = kit_begin();
+    moi_safetensors *file = NULL;
+    static float values[MANY], got[MANY + 1];
+    static const int64_t cuts[][2] = {{0, 10}, {39000, 1000}, {5, 3},
+                                      {100, 39000}, {7, 20000}, {20000, 1},
+                                      {20001, 17000}, {0, MANY}};
+    for (int i = 0; i < MANY; i++)
+        values[i] = (float)i;
+    moi_tensor tensor = {.name = "t", .type = MOPT_F32, .rank = 1,
+                         .shape = {MANY}, .bytes = sizeof values,
+                         .data = values};
+    kit_ok(moi_safetensors_write(ctx, kit_path("many"), NULL, &tensor, 1));
+    kit_ok(moi_safetensors_open(ctx, kit_path("many"), &file));
+    const moi_tensor *found = moi_safetensors_find(file, "t");
+    ck_assert_ptr_nonnull(found);
+    ck_assert_ptr_null(found->data);
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        kit_ok(moi_safetensors_fetch(file, found->place + 4 * cuts[i][0],
+                                     4 * cuts[i][1], got));
+        ck_assert_mem_eq(got, values + cuts[i][0],
+                         (size_t)cuts[i][1] * sizeof *got);
+    }
+    kit_fails(moi_safetensors_fetch(file, found->place, (MANY + 1) * 4, got),
+              MOPT_EFORMAT);
+    moi_safetensors_free(file);
+    kit_fails(moi_safetensors_open(ctx, kit_path("none"), &file),
+              MOPT_ENOENT);
+    kit_end(ctx);
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 static const struct {
@@ -207,6 +244,10 @@ START_TEST(wrong_headers_are_refused)
     int64_t size = make(wrong[_i].header, wrong[_i].buffer);
     kit_fails(moi_safetensors_parse(ctx, image, size, &file), MOPT_EFORMAT);
     kit_says(wrong[_i].says);
+    kit_write(kit_path("wrong"), image, (size_t)size);
+    kit_fails(moi_safetensors_open(ctx, kit_path("wrong"), &file),
+              MOPT_EFORMAT);
+    kit_says(wrong[_i].says);
     ck_assert_ptr_null(file);
     kit_end(ctx);
 }
@@ -217,9 +258,13 @@ START_TEST(wrong_sizes_are_refused)
     mopt_context *ctx = kit_begin();
     moi_safetensors *file = NULL;
     int64_t size = make("{" ENTRY("a", "F32", "[1]", "0", "4") "}", 4);
-    for (int64_t cut = 0; cut < size; cut++)
+    for (int64_t cut = 0; cut < size; cut++) {
         kit_fails(moi_safetensors_parse(ctx, image, cut, &file),
                   MOPT_EFORMAT);
+        kit_write(kit_path("cut"), image, (size_t)cut);
+        kit_fails(moi_safetensors_open(ctx, kit_path("cut"), &file),
+                  MOPT_EFORMAT);
+    }
     static const uint64_t heads[] = {0, 1, 100000001, 1ull << 62, 1ull << 63,
                                      UINT64_MAX, UINT64_MAX - 7};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
@@ -325,6 +370,7 @@ Suite *kit_suite(void)
     TCase *tests = tcase_create("safetensors");
     tcase_add_test(tests, tensors_come_back);
     tcase_add_test(tests, half_and_brain_floats);
+    tcase_add_test(tests, pieces_are_fetched_from_anywhere);
     tcase_add_loop_test(tests, wrong_headers_are_refused, 0,
                         (int)(sizeof wrong / sizeof wrong[0]));
     tcase_add_test(tests, wrong_sizes_are_refused);
