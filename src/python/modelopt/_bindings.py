@@ -559,6 +559,8 @@ mopt_trainer_create_parallel = bind(
     POINTER(POINTER(mopt_trainer)))
 mopt_trainer_gather = bind(
     "mopt_trainer_gather", c_int32, POINTER(mopt_trainer), POINTER(mopt_model))
+mopt_trainer_export = bind(
+    "mopt_trainer_export", c_int32, POINTER(mopt_trainer), c_char_p)
 mopt_trainer_on_step = bind(
     "mopt_trainer_on_step", c_int32, POINTER(mopt_trainer), mopt_trainer_fn,
     c_void_p, mopt_destroy_fn)
