@@ -89,6 +89,9 @@ static int32_t fail_io(const char *path, const char *doing, int64_t error)
     int32_t code = number == ENOENT || number == ENOTDIR ? MOPT_ENOENT
                                                          : MOPT_EIO;
     char text[128];
+    if (number == EISDIR)
+        return moi_fail(MOPT_EINVAL, "%s: this is a folder; name a file",
+                        path);
     return moi_fail(code, "%s: %s: %s", path, doing,
                     strerror_r(number, text, sizeof text));
 }

@@ -15,6 +15,11 @@ refused 2 "--threads needs a value" --threads
 refused 2 "did you mean 'modelopt train'" help trian
 
 refused 3 "x: No such file" info x
+recipe folder.json
+for verb in "info ." "eval . folder.json" "predict ." "search ." \
+    "finetune --source . --data folder.json"; do
+    refused 3 ".: this is a folder" $verb
+done
 refused 2 "one argument too many: 'y'" info x y
 refused 2 "did you mean '--threads'" info --thread 1
 refused 2 "not 'many'" info --threads many
