@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "recipe/cases.h"
 #include "recipe/result.h"
+#include "search/study/study.h"
 
 /* --- Events ------------------------------------------------------------- */
 
@@ -144,7 +145,8 @@ static int32_t open_study(moi_job *job, int32_t joins)
     if (rc == MOPT_OK)
         rc = moi_slots_space(&job->recipe->slots, &space);
     if (rc == MOPT_OK)
-        rc = mopt_study_create(job->ctx, space, config, &job->study);
+        rc = moi_study_create(job->ctx, space, config, job->cancel,
+                              &job->study);
     mopt_space_free(space);
     mopt_config_free(config);
     if (rc == MOPT_OK)

@@ -471,6 +471,30 @@ static void close_store(moi_store *store)
     moi_free(ctx, self);
 }
 
+/* A server may be down for a moment when a worker starts, as it may be later.
+ * Who only looks is told so at once. */
+static int32_t open_patiently(moi_relational *self, int32_t create,
+                              const mopt_database_host *host)
+{
+    const mopt_database *table = self->table;
+    double pause = 0.05;
+    int32_t answer = table->open(table->user, self->place, create, host,
+                                 &self->db);
+
+    if (answer == MOPT_DATABASE_LOST && create && keep_waiting(self))
+        moi_log(self->head.ctx, MOPT_LOG_WARN, "study", "%s: %s; trying for "
+                "%lld seconds", self->shown, self->message,
+                (long long)self->terms.patience);
+    while (answer == MOPT_DATABASE_LOST && create && keep_waiting(self)) {
+        nap(self, pause);
+        pause = pause < 1 ? pause * 2 : 2;
+        answer = table->open(table->user, self->place, create, host,
+                             &self->db);
+    }
+    return mopt_cancel_requested(self->cancel) && answer
+               ? MOPT_DATABASE_BUSY : answer;
+}
+
 static int32_t open_database(moi_relational *self, int32_t create)
 {
     const mopt_database_host host = {
@@ -486,9 +510,8 @@ static int32_t open_database(moi_relational *self, int32_t create)
 
     if (rc)
         return rc;
-    be_patient(self, NULL);
-    return moi_rel_fail(self, self->table->open(self->table->user, self->place,
-                                                create, &host, &self->db));
+    be_patient(self, self->terms.cancel);
+    return moi_rel_fail(self, open_patiently(self, create, &host));
 }
 
 /* A handle with its connection; create: the place may be made. */
@@ -554,13 +577,14 @@ static int32_t open_store(mopt_context *ctx, const char *place, int32_t how,
         close_store(&self->head);
         return rc;
     }
+    self->cancel = NULL;
     *out = &self->head;
     return MOPT_OK;
 }
 
 static int32_t list(mopt_context *ctx, const char *place, json_t *names)
 {
-    const moi_store_terms terms = {60, 0, 0};
+    const moi_store_terms terms = {60, 0, 0, NULL};
     moi_relational *self = NULL;
     int32_t rc = connect_to(ctx, place, 0, &terms, &self);
 

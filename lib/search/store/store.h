@@ -38,6 +38,7 @@ typedef struct moi_store_terms {
     double patience;  /* seconds to wait for others, or for a connection */
     double heartbeat; /* seconds between signs of life */
     double grace;     /* seconds without one after which a worker is dead */
+    const mopt_cancel *cancel; /* of the opening; may be NULL */
 } moi_store_terms;
 
 /* A trial that is to be added. */

@@ -65,7 +65,8 @@ static int32_t check_directions(const mopt_config *config,
 
 /* Open the store, and take over from it what an old study has. */
 static int32_t open_store(mopt_study *study, const mopt_space *space,
-                          const mopt_config *config, moi_study_head *head)
+                          const mopt_config *config,
+                          const mopt_cancel *cancel, moi_study_head *head)
 {
     const char *place = moi_config_text(config, "storage");
     const moi_store_kind *kind = moi_store_find(&place);
@@ -73,6 +74,7 @@ static int32_t open_store(mopt_study *study, const mopt_space *space,
         moi_config_float(config, "patience"),
         moi_config_float(config, "heartbeat"),
         moi_config_float(config, "grace"),
+        cancel,
     };
     const int32_t resume = !space || moi_config_bool(config, "resume");
     json_t *document;
@@ -181,7 +183,8 @@ static int32_t make_checkpoints(mopt_study *study, const mopt_config *config)
 }
 
 static int32_t build(mopt_study *study, const mopt_space *space,
-                     const mopt_config *config, moi_study_head *head)
+                     const mopt_config *config, const mopt_cancel *cancel,
+                     moi_study_head *head)
 {
     int32_t rc;
 
@@ -192,7 +195,7 @@ static int32_t build(mopt_study *study, const mopt_space *space,
     study->lasting =
         strcmp(moi_config_text(config, "durability"), "power") == 0;
     study->timeout = moi_config_float(config, "timeout");
-    if ((rc = open_store(study, space, config, head)) ||
+    if ((rc = open_store(study, space, config, cancel, head)) ||
         (rc = take_space(study, space, head)) ||
         (rc = moi_history_init(&study->history, study->ctx, study->space,
                                head->objectives, head->maximize)))
@@ -210,7 +213,8 @@ static int32_t build(mopt_study *study, const mopt_space *space,
 }
 
 static int32_t create(mopt_context *ctx, const mopt_space *space,
-                      const mopt_config *config, mopt_study **out)
+                      const mopt_config *config, const mopt_cancel *cancel,
+                      mopt_study **out)
 {
     mopt_study *study = moi_calloc(ctx, 1, sizeof(*study));
     moi_study_head head = {0};
@@ -221,7 +225,7 @@ static int32_t create(mopt_context *ctx, const mopt_space *space,
     study->ctx = moi_context_hold(ctx);
     atomic_init(&study->refs, 1);
     pthread_mutex_init(&study->gate, NULL);
-    rc = build(study, space, config, &head);
+    rc = build(study, space, config, cancel, &head);
     moi_study_head_clear(ctx, &head);
     if (rc) {
         moi_study_release(study);
@@ -229,6 +233,15 @@ static int32_t create(mopt_context *ctx, const mopt_space *space,
     }
     *out = study;
     return MOPT_OK;
+}
+
+int32_t moi_study_create(mopt_context *ctx, const mopt_space *space,
+                         const mopt_config *config, const mopt_cancel *cancel,
+                         mopt_study **out)
+{
+    int32_t rc = moi_config_check(config);
+
+    return rc ? rc : create(ctx, space, config, cancel, out);
 }
 
 int32_t mopt_study_create(mopt_context *ctx, const mopt_space *space,
@@ -244,13 +257,11 @@ int32_t mopt_study_create(mopt_context *ctx, const mopt_space *space,
     if (config && moi_config_schema(config) != &moi_study_schema)
         return moi_fail(MOPT_EINVAL, "a study needs a config of kind 'study', "
                         "not '%s'", moi_config_schema(config)->name);
-    if (config) {
-        rc = moi_config_check(config);
-        return rc ? rc : create(ctx, space, config, out);
-    }
+    if (config)
+        return moi_study_create(ctx, space, config, NULL, out);
     rc = moi_config_new(ctx, &moi_study_schema, &defaults);
     if (!rc)
-        rc = create(ctx, space, defaults, out);
+        rc = create(ctx, space, defaults, NULL, out);
     mopt_config_free(defaults);
     return rc;
 }

@@ -61,6 +61,12 @@ struct mopt_trial {
     double params[]; /* [parameters], NaN: does not exist */
 };
 
+/* As mopt_study_create with a config of kind "study"; cancel, which may be
+ * NULL, ends the waiting for a server that is down. MOPT_ECANCELED. */
+int32_t moi_study_create(mopt_context *ctx, const mopt_space *space,
+                         const mopt_config *config, const mopt_cancel *cancel,
+                         mopt_study **out);
+
 void moi_study_release(mopt_study *study);
 
 /* A handle to a row; asked tells whether freeing it gives the trial back. */

@@ -16,7 +16,7 @@
 
 static mopt_context *ctx;
 static mopt_space *space;
-static char place[300];
+static char place[300], called[32] = "study";
 static int there = 1;
 
 /* ---- the layer -------------------------------------------------------- */
@@ -155,8 +155,9 @@ static int32_t try_open(mopt_study **study)
 {
     char config[500];
 
-    snprintf(config, sizeof(config), "{\"storage\": \"%s\", \"seed\": 2, "
-             "\"resume\": true, \"patience\": 20}", place);
+    snprintf(config, sizeof(config), "{\"storage\": \"%s\", \"name\": "
+             "\"%s\", \"seed\": 2, \"resume\": true, \"patience\": 20}",
+             place, called);
     return study_try(ctx, space, config, study);
 }
 
@@ -297,6 +298,33 @@ START_TEST(postgresql_fails)
 END_TEST
 #endif
 
+#ifdef HAVE_POSTGRESQL
+/* Allocations of ours that fail, once and from then on; libpq's are its own. */
+START_TEST(allocations_fail_on_postgresql)
+{
+    int32_t told[TRIALS + 2], fine, failed = 0, through = !there;
+    int64_t at, before;
+
+    if (there)
+        snprintf(place, sizeof(place), "%s", pg_kit_new());
+    kit_ok(mopt_postgresql_register(ctx));
+    for (at = 0; !through; at += at < 40 ? 1 : 31) {
+        snprintf(called, sizeof(called), "a%d", (int)at);
+        memset(told, 0, sizeof(told));
+        before = kit_allocations();
+        kit_fail_allocation(at, _i);
+        fine = use_study(told);
+        through = kit_allocations() - before <= at;
+        kit_fail_allocation(-1, 0);
+        failed += !fine;
+        check_study(told, fine);
+        ck_assert_int_lt(at, 10000);
+    }
+    ck_assert(!there || failed > 30);
+}
+END_TEST
+#endif
+
 START_TEST(tables_that_are_refused)
 {
     mopt_database table = moi_database_sqlite;
@@ -356,6 +384,7 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 100);
     tcase_add_loop_test(tc, postgresql_fails, 0, 5);
+    tcase_add_loop_test(tc, allocations_fail_on_postgresql, 0, 2);
     suite_add_tcase(suite, tc);
 #endif
     return suite;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "kit.h"
 #include "pg_kit.h"
+#include "search/study/study.h"
 #include "study_kit.h"
 
 static mopt_context *ctx;
@@ -425,7 +426,8 @@ START_TEST(killed_workers_lose_nothing)
         pid_t child;
 
         ck_assert_int_eq(pipe(ends), 0);
-        child = search(ends[1], "\"trials\": 80, \"workers\": 2");
+        child = search(ends[1], "\"trials\": 80, \"workers\": 2, "
+                                "\"retries\": 1000");
         close(ends[1]);
         nap(1e-6 * (20000 + rand() % 150000));
         kill(child, SIGKILL);
@@ -433,7 +435,7 @@ START_TEST(killed_workers_lose_nothing)
             told[number] = 1;
         close(ends[0]);
         waitpid(child, &status, 0);
-        study = open_url("");
+        study = open_url("\"retries\": 1000");
         kit_ok(mopt_study_count(study, MOPT_TRIAL_RUNNING, &n));
         ck_assert_int_eq(n, 0);
         for (i = 0; i < SHARED; i++) {
@@ -644,6 +646,55 @@ START_TEST(waiting_can_be_canceled)
 }
 END_TEST
 
+/* A worker may be started before its server. */
+START_TEST(a_server_may_come_later)
+{
+    mopt_study *study;
+    pthread_t starter;
+
+    there = pg_kit_start();
+    if (!there)
+        return;
+    url = pg_kit_new();
+    pg_kit_crash();
+    atomic_store(&down, 1);
+    ck_assert_int_eq(pthread_create(&starter, NULL, start_later, NULL), 0);
+    study = open_url("\"patience\": 30");
+    mopt_study_free(study);
+    atomic_store(&down, 0);
+    pthread_join(starter, NULL);
+    pg_kit_stop();
+}
+END_TEST
+
+START_TEST(waiting_for_a_server_can_be_canceled)
+{
+    mopt_cancel *cancel = NULL;
+    mopt_study *study = NULL;
+    mopt_config *config = NULL;
+    pthread_t canceler;
+    double start = moi_clock_seconds();
+
+    kit_ok(mopt_cancel_create(ctx, &cancel));
+    kit_ok(mopt_config_create(ctx, "study", &config));
+    kit_ok(mopt_config_set_text(config, "storage",
+                                "postgresql://tester@127.0.0.1:1/x"));
+    atomic_store(&down, 1);
+    ck_assert_int_eq(pthread_create(&canceler, NULL, cancel_later, cancel),
+                     0);
+    kit_fails(moi_study_create(ctx, space, config, cancel, &study),
+              MOPT_ECANCELED);
+    ck_assert(moi_clock_seconds() - start < 10);
+    /* Who only looks does not wait. */
+    start = moi_clock_seconds();
+    kit_fails(mopt_study_create(ctx, NULL, config, &study), MOPT_ESTORE);
+    ck_assert(moi_clock_seconds() - start < 10);
+    pthread_join(canceler, NULL);
+    mopt_config_free(config);
+    mopt_cancel_free(cancel);
+}
+END_TEST
+
 Suite *kit_suite(void)
 {
     Suite *suite = suite_create("postgresql");
@@ -668,6 +719,8 @@ Suite *kit_suite(void)
     tcase_set_timeout(tc, 100);
     tcase_add_test(tc, a_breakdown_is_outlived);
     tcase_add_test(tc, waiting_can_be_canceled);
+    tcase_add_test(tc, a_server_may_come_later);
+    tcase_add_test(tc, waiting_for_a_server_can_be_canceled);
     suite_add_tcase(suite, tc);
     return suite;
 }
