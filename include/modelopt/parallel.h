@@ -27,8 +27,8 @@ typedef struct mopt_parallel mopt_parallel;
  *  within "memory_limit". The same arguments give the same plan everywhere.
  *
  *  The estimate takes a core for each rank, and a machine as "speed",
- *  "memory_speed", "overhead", "link_latency" and "link_bandwidth" tell it;
- *  bench/costs.py measures these.
+ *  "memory_speed", "update_speed", "overhead", "link_latency",
+ *  "link_bandwidth" and "link_work" tell it; bench/costs.py measures these.
  *
  *  @param model    its layers are looked at; it needs no weights. Not kept.
  *  @param config   kind "parallel"; NULL for the defaults. Read, not kept.

@@ -8,6 +8,7 @@
 #define MODELOPT_RECIPE_H
 
 #include "finetune.h"
+#include "parallel.h"
 #include "study.h"
 
 #ifdef __cplusplus
@@ -202,6 +203,22 @@ MOPT_API int32_t mopt_recipe_space(const mopt_recipe *recipe,
  */
 MOPT_API int32_t mopt_recipe_set_group(mopt_recipe *recipe,
                                        mopt_group *group);
+
+/** Plan how some ranks would share the training of a recipe, as its section
+ *  "parallel" (keys of the kind "parallel") says or leaves open. The data are
+ *  loaded, as the model's sizes follow from them.
+ *
+ *  @param ranks  1 to 65536.
+ *  @param cancel may be NULL.
+ *  @param out    receives the plan; the caller frees it.
+ *  @return as mopt_parallel_create, and what loading data returns; MOPT_ESTATE
+ *          (the recipe searches something: set it, or mopt_recipe_apply);
+ *          MOPT_EUNSUPPORTED (a recipe with distill or finetune, which ranks
+ *          share by its data alone).
+ *  Thread: one a handle. Since 0.1.
+ */
+MOPT_API int32_t mopt_recipe_plan(const mopt_recipe *recipe, int32_t ranks,
+                                  mopt_cancel *cancel, mopt_parallel **out);
 
 /** Run a recipe: load the data, search, keep the winner's model, measure it on
  *  the test part, once. A recipe without domains is one trial.

@@ -47,14 +47,12 @@ struct moi_reduction {
 
 /* ---- how parts are dealt out ---- */
 
-#define deal moi_pairs_deal
-
 /* The nodes that a rank will have. */
 static int64_t list_nodes(int64_t parts, int32_t size, int32_t rank,
                           node nodes[NODES])
 {
-    int64_t at = deal(parts, size, rank);
-    int64_t limit = deal(parts, size, rank + 1), count = 0;
+    int64_t at = moi_pairs_deal(parts, size, rank);
+    int64_t limit = moi_pairs_deal(parts, size, rank + 1), count = 0;
     while (at < limit) {
         nodes[count].first = at;
         nodes[count].count = moi_pairs_node(parts, at, limit);
@@ -135,11 +133,11 @@ static deed plan_deed(moi_reduction *r, int64_t at, int64_t *taken,
  * takes. */
 static int32_t plan_deeds(moi_reduction *r, int64_t parts)
 {
-    int64_t limit = deal(parts, r->group->size, r->group->rank + 1);
+    int64_t limit = moi_pairs_deal(parts, r->group->size, r->group->rank + 1);
     int64_t taken = 0, used = 0, joins = 0;
     int32_t arrays = 0;
     r->parts = parts;
-    r->first = deal(parts, r->group->size, r->group->rank);
+    r->first = moi_pairs_deal(parts, r->group->size, r->group->rank);
     r->count = 0;
     for (int64_t at = r->first; at < limit; at++) {
         deed *d = &r->deeds[at - r->first];
@@ -225,8 +223,8 @@ void moi_reduction_free(moi_reduction *r)
 void moi_reduction_deal(const moi_reduction *r, int64_t parts, int64_t *first,
                         int64_t *count)
 {
-    *first = deal(parts, r->group->size, r->group->rank);
-    *count = deal(parts, r->group->size, r->group->rank + 1) - *first;
+    *first = moi_pairs_deal(parts, r->group->size, r->group->rank);
+    *count = moi_pairs_deal(parts, r->group->size, r->group->rank + 1) - *first;
 }
 
 void moi_reduction_begin(moi_reduction *r, int64_t parts)

@@ -151,19 +151,22 @@ static int32_t check_slot(const mopt_recipe *recipe, int64_t i)
 
 int32_t moi_recipe_check(const mopt_recipe *recipe)
 {
-    mopt_config *study = NULL, *warm_start = NULL;
+    mopt_config *study = NULL, *warm_start = NULL, *parallel = NULL;
     json_t *params = moi_slots_example(&recipe->slots, -1, NULL);
     int32_t rc = params == NULL
                      ? moi_fail(MOPT_ENOMEM, "no memory for the recipe")
                      : moi_recipe_study(recipe, &study);
     if (rc == MOPT_OK)
         rc = moi_recipe_warm_start(recipe, &warm_start);
+    if (rc == MOPT_OK)
+        rc = moi_recipe_parallel(recipe, &parallel);
     for (int64_t i = 0; moi_recipe_searched[i] != NULL && rc == MOPT_OK; i++)
         rc = check_section(recipe, moi_recipe_searched[i], params);
     for (int64_t i = 0; i < recipe->slots.count && rc == MOPT_OK; i++)
         rc = check_slot(recipe, i);
     mopt_config_free(study);
     mopt_config_free(warm_start);
+    mopt_config_free(parallel);
     json_decref(params);
     return rc;
 }

@@ -17,9 +17,10 @@ const char *const moi_recipe_searched[] = {"data", "model", "train",
 
 static const char *const sections[] = {"data", "model", "train", "search",
                                        "distill", "finetune",
-                                       "objectives", "constraints", "seed",
-                                       "description", "$schema", "quick",
-                                       "published", "repeats", "cases"};
+                                       "parallel", "objectives",
+                                       "constraints", "seed", "description",
+                                       "$schema", "quick", "published",
+                                       "repeats", "cases"};
 
 static const char *section_name(const void *list, int64_t i)
 {
@@ -42,9 +43,9 @@ static int32_t check_sections(const json_t *doc)
         i = moi_text_nearest(key, MOI_COUNT(sections), section_name, NULL);
         return moi_fail(MOPT_EKEY,
                         "%.64s: a recipe has no such section%s%s%s; it has "
-                        "data, model, train, distill, finetune, search, "
-                        "objectives, constraints, seed, description, quick, "
-                        "published, repeats, cases", key,
+                        "data, model, train, distill, finetune, parallel, "
+                        "search, objectives, constraints, seed, description, "
+                        "quick, published, repeats, cases", key,
                         i < 0 ? "" : ", did you mean '",
                         i < 0 ? "" : sections[i], i < 0 ? "" : "'?");
     }
@@ -55,7 +56,7 @@ static int32_t check_types(const json_t *doc)
 {
     char excerpt[MOI_EXCERPT_SIZE];
     int32_t sourced = json_object_get(doc, "finetune") != NULL;
-    for (int64_t i = 0; i < 6; i++) {
+    for (int64_t i = 0; i < 7; i++) {
         const json_t *section = json_object_get(doc, sections[i]);
         if (section == NULL && (i == 0 || (i == 1 && !sourced)))
             return moi_fail(MOPT_EINVAL, "%s: a recipe needs this section",
@@ -289,6 +290,29 @@ int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out)
     /* There is one way only to run what varies nothing. */
     if (rc == MOPT_OK && recipe->slots.count == 0)
         rc = mopt_config_set_int(config, "trials", 1);
+    if (rc == MOPT_OK)
+        *out = config;
+    else
+        mopt_config_free(config);
+    return rc;
+}
+
+/* Where a recipe learns from models, a student or a copy of a source is what
+ * ranks would share: data parallel alone, which needs no section. */
+int32_t moi_recipe_parallel(const mopt_recipe *recipe, mopt_config **out)
+{
+    static const char *const mentored[] = {"distill", "finetune"};
+    const moi_path path = {NULL, "parallel", 0};
+    const json_t *said = json_object_get(recipe->doc, "parallel");
+    mopt_config *config = NULL;
+    for (int64_t i = 0; said != NULL && i < MOI_COUNT(mentored); i++)
+        if (json_object_get(recipe->doc, mentored[i]) != NULL)
+            return moi_fail(MOPT_EUNSUPPORTED, "parallel: ranks share a recipe "
+                            "with the section \"%s\" by its data alone; leave "
+                            "this section out", mentored[i]);
+    int32_t rc = mopt_config_create(recipe->ctx, "parallel", &config);
+    if (rc == MOPT_OK && said != NULL)
+        rc = moi_config_read(config, said, &path, NULL);
     if (rc == MOPT_OK)
         *out = config;
     else

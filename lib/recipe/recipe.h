@@ -53,6 +53,15 @@ int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out);
 /* Of "search.warm_start"; *out stays NULL where there is none. */
 int32_t moi_recipe_warm_start(const mopt_recipe *recipe, mopt_config **out);
 
+/* Of the section "parallel". */
+int32_t moi_recipe_parallel(const mopt_recipe *recipe, mopt_config **out);
+
+/* How so many ranks would share the training of a model, on so many rows
+ * (plan.c). */
+int32_t moi_recipe_plan(const mopt_recipe *recipe, const mopt_model *model,
+                        const mopt_config *training, int64_t rows,
+                        int32_t ranks, mopt_parallel **out);
+
 /* Does this process write files: alone, or the first of its group? */
 int32_t moi_recipe_writes(const mopt_recipe *recipe);
 

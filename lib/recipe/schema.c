@@ -201,6 +201,9 @@ static int32_t add_sections(json_t *properties)
         rc = moi_json_add(properties, "train",
                           moi_schema_to_json(kind("train"), 1));
     if (rc == MOPT_OK)
+        rc = moi_json_add(properties, "parallel",
+                          moi_schema_to_json(kind("parallel"), 0));
+    if (rc == MOPT_OK)
         rc = moi_json_add(properties, "distill", mentored("distill"));
     if (rc == MOPT_OK)
         rc = moi_json_add(properties, "finetune", mentored("finetune"));

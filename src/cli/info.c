@@ -3,6 +3,7 @@
  * is and knows, and what is in a model's file. */
 #include "input.h"
 #include "json.h"
+#include "plan.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -139,13 +140,36 @@ static int show_build(cli *c)
 
 int verb_info(cli *c, int argc, char **argv)
 {
-    int count, code = args_parse(c, NULL, argc, argv, 0, 1, &count);
+    job j = {.c = c};
+    int64_t ranks = 0;
+    const option options[] = {
+        {"parallel", 0, OPTION_TEXT, "RECIPE", &j.path,
+         "show how ranks would share the training of\n"
+         "RECIPE, and what a step would cost", NULL, 0, 0},
+        {"ranks", 0, OPTION_INT, "N", &ranks,
+         "plan for N ranks (default: as many as the recipe\n"
+         "says, or one for each core)", NULL, 1, PLAN_RANKS},
+        {"set", 0, OPTION_SET, "PATH=JSON", &j.set,
+         "replace a value of the recipe, such as\n"
+         "parallel.tensor=2; may be given several times", NULL, 0, 0},
+        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+    };
+    int count, code = args_parse(c, options, argc, argv, 0, 1, &count);
 
-    if (code != ARGS_GO)
-        return code;
-    code = cli_context(c);
-    if (code == 0)
-        code = count ? show_model(c, argv[0]) : show_build(c);
+    if (code == ARGS_GO && j.path && count)
+        code = cli_fail(c, EXIT_USAGE, "info shows a model or, with "
+                        "--parallel, the plan for a recipe; not both");
+    else if (code == ARGS_GO && !j.path && (ranks || j.set.count))
+        code = cli_fail(c, EXIT_USAGE, "--%s goes with --parallel RECIPE",
+                        ranks ? "ranks" : "set");
+    if (code == ARGS_GO) {
+        code = cli_context(c);
+        if (code == 0)
+            code = j.path  ? plan_show(&j, ranks)
+                   : count ? show_model(c, argv[0])
+                           : show_build(c);
+    }
+    job_free(&j);
     return code;
 }
 

@@ -25,11 +25,11 @@ _modelopt()
     --format) COMPREPLY=($(compgen -W 'csv json' -- "$word")); return ;;
     --sort) COMPREPLY=($(compgen -W 'number value' -- "$word")); return ;;
     --storage | --model | --report | --from | --teacher | --source | --data | \
-        --adapter | --out)
+        --adapter | --out | --parallel)
         COMPREPLY=($(compgen -f -- "$word")); return ;;
     --set | --trials | --timeout | --workers | --ranks-per-trial | \
         --rank-timeout | --seed | --threads | --name | --trial | --limit | \
-        --loss | --layer) return ;;
+        --ranks | --loss | --layer) return ;;
     esac
     case $verb in
     '') COMPREPLY=($(compgen -W "$verbs $common --version" -- "$word"))
@@ -48,6 +48,7 @@ _modelopt()
     predict) options='--part --set --format --probabilities --layer --out
         --adapter' ;;
     study) options='--name --sort --limit --format' ;;
+    info) options='--parallel --ranks --set' ;;
     keys) options='--schema' ;;
     help) COMPREPLY=($(compgen -W "$verbs" -- "$word")); return ;;
     esac

@@ -85,9 +85,12 @@ const command cli_commands[] = {
     {"info", "[MODEL] [OPTIONS]", "version, backend, instruction set, threads",
      "What this build of the library is and what it runs on; or what is in "
      "the file of\n"
-     "a MODEL.",
+     "a MODEL; or how ranks would share the training of a recipe, and what "
+     "that would\n"
+     "cost (--parallel).",
      "modelopt info\n"
-     "modelopt info digits.safetensors --json",
+     "modelopt info digits.safetensors --json\n"
+     "modelopt info --parallel recipe.json --ranks 4",
      verb_info},
     {"keys", "[KIND] [OPTIONS]", "the options that recipes take",
      "Kinds of options, or every key of a KIND with its default, what it "

@@ -114,6 +114,7 @@ RIGHT = {
     ("mopt_group_all_gather", "part"): "w->buf",
     ("mopt_group_all_gather", "all"): "w->buf",
     ("mopt_group_reduce_scatter", "part"): "w->out",
+    ("mopt_recipe_plan", "recipe"): "the_recipe(w)",
     ("*", "ranks"): "4",
     ("*", "timeout"): "1", ("*", "color"): "0", ("*", "to"): "1",
     ("*", "from"): "1", ("*", "root"): "0", ("*", "bytes"): "8",

@@ -20,7 +20,7 @@ typedef struct search {
     const mopt_model *model;
     int64_t side[3]; /* data, tensor, pipeline; 0: open */
     const char *cuts, *splits;
-    int64_t parts, chunk; /* of the training */
+    int64_t parts; /* of the training */
     double *weight;       /* [layers], that stages are balanced by */
     moi_choice best, least; /* fastest that fits; least memory */
     moi_choice mesh;        /* the best of the running mesh */
@@ -38,7 +38,7 @@ static void weigh(search *s, int32_t by, int32_t all)
 {
     mopt_parallel *p = s->p;
     int32_t stages = p->stages;
-    int64_t rows = moi_part_rows(p);
+    int64_t parts = moi_part_together(p), rows = parts * moi_part_rows(p);
 
     p->stages = 1;
     p->cuts[0] = 0;
@@ -49,7 +49,7 @@ static void weigh(search *s, int32_t by, int32_t all)
         moi_load there = moi_layer_forward(&p->cost[i], p->split[i],
                                            p->tensor, rows);
         moi_load back = moi_layer_backward(&p->cost[i], p->split[i],
-                                           p->tensor, rows);
+                                           p->tensor, rows, parts);
 
         s->weight[i] = by == BY_WEIGHTS
                            ? moi_layer_weights(&p->cost[i], p->split[i],
@@ -152,7 +152,7 @@ static int32_t try_mesh(search *s, int32_t data, int32_t tensor,
                         int32_t stages)
 {
     mopt_parallel *p = s->p;
-    int64_t usual = moi_parts_choose(s->parts, p->batch, s->chunk,
+    int64_t usual = moi_parts_choose(s->parts, p->batch, s->p->chunk,
                                      (int64_t)data * stages);
     int64_t most = stages > 1 && s->parts == 0 ? FINER * usual : usual;
     int32_t rc = MOPT_OK;
@@ -273,7 +273,7 @@ static void look_alone(search *s)
     mopt_parallel *p = s->p;
 
     p->data = p->tensor = p->stages = 1;
-    p->parts = s->parts ? s->parts : (p->batch + s->chunk - 1) / s->chunk;
+    p->parts = s->parts ? s->parts : (p->batch + p->chunk - 1) / p->chunk;
     p->cuts[0] = 0;
     p->cuts[1] = p->layers;
     moi_split_choose(p, s->model, 0);
@@ -306,14 +306,11 @@ int32_t moi_parallel_choose(mopt_parallel *p, const mopt_model *model,
         .cuts = moi_config_text(config, "cuts"),
         .splits = moi_config_text(config, "splits"),
         .parts = moi_config_int(training, "parts"),
-        .chunk = moi_config_int(training, "chunk"),
     };
     int32_t rc = MOPT_ENOMEM;
 
     if (s.parts > p->batch)
         s.parts = p->batch;
-    if (!s.chunk)
-        s.chunk = moi_chunk_rows(moi_model_flops(model));
     s.weight = moi_alloc(p->ctx, p->layers, sizeof *s.weight);
     s.best_cuts = moi_alloc(p->ctx, p->layers + 1, sizeof *s.best_cuts);
     s.best_split = moi_alloc(p->ctx, p->layers, sizeof *s.best_split);

@@ -19,16 +19,18 @@ void moi_machine_read(moi_machine *machine, const mopt_config *config)
     *machine = (moi_machine){
         .speed = moi_config_float(config, "speed"),
         .memory = moi_config_float(config, "memory_speed"),
+        .update = moi_config_float(config, "update_speed"),
         .overhead = moi_config_float(config, "overhead"),
         .latency = moi_config_float(config, "link_latency"),
         .bandwidth = moi_config_float(config, "link_bandwidth"),
+        .work = moi_config_float(config, "link_work"),
     };
 }
 
 double moi_machine_seconds(const moi_machine *machine, moi_load load)
 {
     return load.flops / machine->speed + load.bytes / machine->memory +
-           load.calls * machine->overhead;
+           load.streamed / machine->update + load.calls * machine->overhead;
 }
 
 double moi_machine_send(const moi_machine *machine, double bytes)
@@ -36,21 +38,10 @@ double moi_machine_send(const moi_machine *machine, double bytes)
     return machine->latency + bytes / machine->bandwidth;
 }
 
-double moi_machine_all_reduce(const moi_machine *machine, int32_t ranks,
-                              double bytes, double *sent)
-{
-    double piece = bytes / ranks, rounds = 2 * (ranks - 1.0);
-    moi_load add = {.bytes = 3 * piece * (ranks - 1)};
-
-    *sent += rounds * piece;
-    return rounds * moi_machine_send(machine, piece) +
-           moi_machine_seconds(machine, add);
-}
-
 static moi_load add(moi_load a, moi_load b)
 {
     return (moi_load){a.flops + b.flops, a.bytes + b.bytes,
-                      a.calls + b.calls};
+                      a.streamed + b.streamed, a.calls + b.calls};
 }
 
 /* ---- layers ---- */
@@ -123,35 +114,39 @@ static double width_out(const moi_layer_cost *cost, int32_t split,
            (split == MOI_SPLIT_COLUMNS ? share_of(cost->out, tensor) : 1);
 }
 
+/* Some rows in so many products, each of which passes over the weights: packs
+ * them, or writes their gradients. */
 static moi_load product(const moi_layer_cost *cost, int32_t split,
-                        int32_t tensor, int64_t rows)
+                        int32_t tensor, int64_t rows, int64_t products)
 {
     double part = share(cost, split, tensor), r = (double)rows;
 
     return (moi_load){
         .flops = part * (double)cost->flops * r,
-        .bytes = REAL * (2 * part * (double)cost->matrix +
+        .bytes = REAL * (2 * part * (double)cost->matrix * (double)products +
                          r * (width_in(cost, split, tensor) +
                               width_out(cost, split, tensor))),
-        .calls = 1,
+        .calls = (double)products,
     };
 }
 
 moi_load moi_layer_forward(const moi_layer_cost *cost, int32_t split,
                            int32_t tensor, int64_t rows)
 {
-    return product(cost, split, tensor, rows);
+    return product(cost, split, tensor, rows, 1);
 }
 
 /* By inputs, where somebody asks for it, and by weights. */
 moi_load moi_layer_backward(const moi_layer_cost *cost, int32_t split,
-                            int32_t tensor, int64_t rows)
+                            int32_t tensor, int64_t rows, int64_t parts)
 {
-    moi_load one = product(cost, split, tensor, rows), sum = {0, 0, 0};
+    moi_load sum = {.calls = 0};
 
     if (cost->dx)
-        sum = add(sum, one);
-    return cost->matrix > 0 ? add(sum, one) : sum;
+        sum = add(sum, product(cost, split, tensor, rows, 1));
+    return cost->matrix > 0
+               ? add(sum, product(cost, split, tensor, rows, parts))
+               : sum;
 }
 
 /* ---- stages ---- */
@@ -166,6 +161,44 @@ int64_t moi_part_count(const mopt_parallel *p)
     return (p->parts + p->data - 1) / p->data;
 }
 
+int64_t moi_part_together(const mopt_parallel *p)
+{
+    int64_t most = p->chunk / moi_part_rows(p), parts = moi_part_count(p);
+
+    if (p->stages > 1 || most < 1)
+        return 1;
+    return most < parts ? most : parts;
+}
+
+int64_t moi_part_sums(const mopt_parallel *p)
+{
+    return (moi_part_count(p) + 1) / 2 - 1;
+}
+
+/* ---- joints ---- */
+
+moi_joint_cost moi_joint_sum(const mopt_parallel *p, double bytes)
+{
+    double piece = bytes / p->tensor;
+    moi_load add = {.streamed = 3 * piece * (p->tensor - 1)};
+
+    return (moi_joint_cost){piece, 1, moi_machine_seconds(&p->machine, add)};
+}
+
+static double count_sent(const mopt_parallel *p, moi_joint_cost c)
+{
+    return (c.sum ? 2 : 1) * (p->tensor - 1.0) * c.bytes;
+}
+
+double moi_joint_seconds(const mopt_parallel *p, moi_joint_cost c)
+{
+    double messages = (c.sum ? 2 : 1) * (p->tensor - 1.0);
+
+    return c.bytes > 0 ? messages * moi_machine_send(&p->machine, c.bytes) +
+                             c.adding
+                       : 0;
+}
+
 /* Do the outputs of a layer have to be made whole for what comes next? */
 static int32_t gathers(const mopt_parallel *p, int32_t stage, int64_t i)
 {
@@ -175,49 +208,60 @@ static int32_t gathers(const mopt_parallel *p, int32_t stage, int64_t i)
              p->cost[i + 1].matrix > 0));
 }
 
-static double gather(const mopt_parallel *p, int64_t i, int64_t rows,
-                     double *sent)
+moi_joint_cost moi_joint_forward(const mopt_parallel *p, int32_t stage,
+                                 int64_t i, int64_t rows)
 {
-    double piece = REAL * (double)rows *
-                   width_out(&p->cost[i], MOI_SPLIT_COLUMNS, p->tensor);
+    const moi_layer_cost *c = &p->cost[i];
+    double row = REAL * (double)rows;
 
-    *sent += (p->tensor - 1) * piece;
-    return (p->tensor - 1) * moi_machine_send(&p->machine, piece);
+    if (p->split[i] == MOI_SPLIT_ROWS)
+        return moi_joint_sum(p, row * (double)c->out);
+    if (gathers(p, stage, i))
+        return (moi_joint_cost){
+            row * width_out(c, MOI_SPLIT_COLUMNS, p->tensor), 0, 0};
+    return (moi_joint_cost){0, 0, 0};
 }
+
+moi_joint_cost moi_joint_backward(const mopt_parallel *p, int64_t i,
+                                  int64_t rows)
+{
+    const moi_layer_cost *c = &p->cost[i];
+
+    if (p->split[i] == MOI_SPLIT_COLUMNS && c->matrix > 0 && c->dx)
+        return moi_joint_sum(p, REAL * (double)rows * (double)c->in);
+    return (moi_joint_cost){0, 0, 0};
+}
+
+/* ---- passes ---- */
 
 double moi_stage_forward(const mopt_parallel *p, int32_t stage, int64_t rows,
                          double *tensor, double *sent)
 {
-    moi_load sum = {0, 0, 0};
+    moi_load sum = {.calls = 0};
 
     for (int64_t i = p->cuts[stage]; i < p->cuts[stage + 1]; i++) {
-        double bytes = REAL * (double)rows * (double)p->cost[i].out;
+        moi_joint_cost joint = moi_joint_forward(p, stage, i, rows);
 
         sum = add(sum, moi_layer_forward(&p->cost[i], p->split[i], p->tensor,
                                          rows));
-        if (p->split[i] == MOI_SPLIT_ROWS)
-            *tensor += moi_machine_all_reduce(&p->machine, p->tensor, bytes,
-                                              sent);
-        if (gathers(p, stage, i))
-            *tensor += gather(p, i, rows, sent);
+        *tensor += moi_joint_seconds(p, joint);
+        *sent += count_sent(p, joint);
     }
     return moi_machine_seconds(&p->machine, sum);
 }
 
 double moi_stage_backward(const mopt_parallel *p, int32_t stage, int64_t rows,
-                          double *tensor, double *sent)
+                          int64_t parts, double *tensor, double *sent)
 {
-    moi_load sum = {0, 0, 0};
+    moi_load sum = {.calls = 0};
 
     for (int64_t i = p->cuts[stage]; i < p->cuts[stage + 1]; i++) {
-        double bytes = REAL * (double)rows * (double)p->cost[i].in;
+        moi_joint_cost joint = moi_joint_backward(p, i, rows);
 
         sum = add(sum, moi_layer_backward(&p->cost[i], p->split[i], p->tensor,
-                                          rows));
-        if (p->split[i] == MOI_SPLIT_COLUMNS && p->cost[i].matrix > 0 &&
-            p->cost[i].dx)
-            *tensor += moi_machine_all_reduce(&p->machine, p->tensor, bytes,
-                                              sent);
+                                          rows, parts));
+        *tensor += moi_joint_seconds(p, joint);
+        *sent += count_sent(p, joint);
     }
     return moi_machine_seconds(&p->machine, sum);
 }
@@ -241,13 +285,13 @@ double moi_stage_weights(const mopt_parallel *p, int32_t stage)
 
 moi_load moi_stage_sum(double weights)
 {
-    return (moi_load){.bytes = 3 * REAL * weights};
+    return (moi_load){.streamed = 3 * REAL * weights};
 }
 
 /* Gradients are read, weights and states read and written. */
 moi_load moi_stage_update(const mopt_parallel *p, double weights)
 {
-    return (moi_load){.bytes = (3 + 2.0 * p->states) * REAL * weights};
+    return (moi_load){.streamed = (3 + 2.0 * p->states) * REAL * weights};
 }
 
 /* Arrays that a data rank sends the pieces of: one, where the parts of each
@@ -269,19 +313,45 @@ static int64_t count_nodes(const mopt_parallel *p, int64_t *all)
     return most;
 }
 
-double moi_stage_reduce(const mopt_parallel *p, int32_t stage, double *sent)
+#define BUCKET 131072 /* weights, at least */
+
+int64_t moi_stage_buckets(const mopt_parallel *p, int32_t stage)
+{
+    int64_t count = (int64_t)moi_stage_weights(p, stage) / BUCKET;
+
+    return count > 1 && p->data > 1 ? count : 1;
+}
+
+static double reduce(const mopt_parallel *p, int32_t stage, double *sent)
 {
     double weights = moi_stage_weights(p, stage), rounds = p->data - 1;
-    double piece = REAL * weights / p->data;
+    double buckets = (double)moi_stage_buckets(p, stage);
+    double piece = REAL * weights / p->data / buckets;
     int64_t all, own = count_nodes(p, &all);
+    double messages = buckets * rounds * (double)(own + 1);
 
     if (p->data == 1)
         return 0;
-    *sent += rounds * piece * (double)(own + 1);
-    return rounds * (double)(own + 1) * moi_machine_send(&p->machine, piece) +
+    *sent += messages * piece;
+    return messages * moi_machine_send(&p->machine, piece) +
            (double)(all - own) *
                moi_machine_seconds(&p->machine,
                                    moi_stage_sum(weights / p->data));
+}
+
+/* What of that is on its way while the last parts go back through lower layers:
+ * not the last bucket, and not what keeps the core busy. */
+static double hide(const mopt_parallel *p, int32_t stage, double seconds)
+{
+    int64_t parts = moi_part_together(p), rows = parts * moi_part_rows(p);
+    double early = 1 - 1.0 / (double)moi_stage_buckets(p, stage);
+    double tensor = 0, sent = 0, back;
+
+    if (!p->overlap)
+        return 0;
+    back = moi_stage_backward(p, stage, rows, parts, &tensor, &sent) + tensor;
+    seconds *= 1 - p->machine.work;
+    return early * (seconds < back ? seconds : back);
 }
 
 /* ---- memory ---- */
@@ -338,26 +408,33 @@ moi_memory moi_stage_memory(const mopt_parallel *p, int32_t stage)
         .gradients = weights * (count_arrays(p) + arriving),
         .state = p->states * weights * (p->data == 1 ? 1 : 1 + 1.0 / p->data),
         .activations = (double)in_flight(p, stage) *
-                       part_bytes(p, stage, moi_part_rows(p)),
+                       part_bytes(p, stage, p->stages > 1 ? moi_part_rows(p)
+                                                          : p->chunk),
     };
 }
 
 /* ---- a step ---- */
 
 typedef struct stage_times {
-    double compute, tensor, handing; /* of one part; handing both ways */
+    double compute, tensor, handing; /* of one turn; handing both ways */
     double sums, gradients, update;
     double sent;
 } stage_times;
 
+/* How often some parts go there and back. */
+static double count_turns(const mopt_parallel *p)
+{
+    return (double)moi_part_count(p) / (double)moi_part_together(p);
+}
+
 static stage_times time_stage(const mopt_parallel *p, int32_t stage)
 {
-    int64_t rows = moi_part_rows(p), parts = moi_part_count(p);
+    int64_t parts = moi_part_together(p), rows = parts * moi_part_rows(p);
     double weights = moi_stage_weights(p, stage), links = 0;
     stage_times t = {0};
 
     t.compute = moi_stage_forward(p, stage, rows, &t.tensor, &t.sent) +
-                moi_stage_backward(p, stage, rows, &t.tensor, &t.sent);
+                moi_stage_backward(p, stage, rows, parts, &t.tensor, &t.sent);
     for (int32_t side = stage - 1; side <= stage; side++) {
         double bytes = side < 0 ? 0 : moi_stage_handed(p, side, rows);
 
@@ -365,10 +442,11 @@ static stage_times time_stage(const mopt_parallel *p, int32_t stage)
         t.sent += bytes;
     }
     t.handing = links;
-    t.sent *= (double)parts;
-    t.sums = (double)(parts - 1) *
+    t.sent *= count_turns(p);
+    t.sums = (double)moi_part_sums(p) *
              moi_machine_seconds(&p->machine, moi_stage_sum(weights));
-    t.gradients = moi_stage_reduce(p, stage, &t.sent);
+    t.gradients = reduce(p, stage, &t.sent);
+    t.gradients -= hide(p, stage, t.gradients);
     t.update = moi_machine_seconds(&p->machine,
                                    moi_stage_update(p, weights / p->data));
     return t;
@@ -395,7 +473,7 @@ static double total(const moi_seconds *s)
  * parts at the pace of the slowest stage. */
 void moi_estimate_make(const mopt_parallel *p, moi_estimate *e)
 {
-    double parts = (double)moi_part_count(p), pace = 0, through = 0, after = 0;
+    double turns = count_turns(p), pace = 0, through = 0, after = 0;
     moi_seconds *s = &e->part;
 
     *e = (moi_estimate){.memory = 0};
@@ -408,9 +486,9 @@ void moi_estimate_make(const mopt_parallel *p, moi_estimate *e)
         through += own - t.handing / 2;
         if (own > pace) {
             pace = own;
-            s->compute = parts * t.compute;
-            s->tensor = parts * t.tensor;
-            s->transfer = parts * t.handing;
+            s->compute = turns * t.compute;
+            s->tensor = turns * t.tensor;
+            s->transfer = turns * t.handing;
         }
         if (t.sums + t.gradients + t.update > after) {
             after = t.sums + t.gradients + t.update;

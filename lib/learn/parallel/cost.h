@@ -2,9 +2,10 @@
  * lib/learn/parallel/cost.h: what a plan costs: seconds, bytes of memory,
  * bytes sent.
  *
- * A rank works off loads: operations of products, bytes that pass through
- * memory, calls. A machine says how fast (keys of the kind "parallel", fitted
- * by bench/costs.c). Every rank computes on one core of its own. */
+ * A rank works off loads: operations of products, bytes of their operands,
+ * bytes of blocks as large as all weights, calls. A machine says how fast (keys
+ * of the kind "parallel", fitted by bench/costs.py). Every rank computes on one
+ * core of its own. */
 #ifndef MOI_LEARN_COST_H
 #define MOI_LEARN_COST_H
 
@@ -16,14 +17,16 @@ struct mopt_parallel;
 
 typedef struct moi_machine {
     double speed;     /* flop/s */
-    double memory;    /* bytes/s, read and written */
+    double memory;    /* bytes/s of operands, read and written */
+    double update;    /* bytes/s of weights, gradients, states */
     double overhead;  /* s a call */
     double latency;   /* s a message */
     double bandwidth; /* bytes/s of a rank's link, each way */
+    double work;      /* part of a message's time that a core works on it */
 } moi_machine;
 
 typedef struct moi_load {
-    double flops, bytes, calls;
+    double flops, bytes, streamed, calls;
 } moi_load;
 
 /* What the costs of a layer follow from. */
@@ -63,10 +66,6 @@ void moi_machine_read(moi_machine *machine, const mopt_config *config);
 double moi_machine_seconds(const moi_machine *machine, moi_load load);
 double moi_machine_send(const moi_machine *machine, double bytes);
 
-/* A sum over some ranks that all of them get, as collective.c makes it:
- * seconds, and the bytes that each sends. */
-double moi_machine_all_reduce(const moi_machine *machine, int32_t ranks,
-                              double bytes, double *sent);
 
 void moi_layer_cost_read(moi_layer_cost *cost, const mopt_model *model,
                          int64_t layer);
@@ -75,18 +74,38 @@ void moi_layer_cost_read(moi_layer_cost *cost, const mopt_model *model,
 double moi_layer_weights(const moi_layer_cost *cost, int32_t split,
                          int32_t tensor);
 
-/* Some rows through a layer, forward and back, by such a rank. */
+/* What tensor ranks do where pieces of layers meet (joint.c): each sends each
+ * other one a piece; for a sum they add up what came, and once more send as
+ * much. */
+typedef struct moi_joint_cost {
+    double bytes; /* of a piece; 0: nothing is to be done */
+    int32_t sum;
+    double adding; /* seconds of adding up */
+} moi_joint_cost;
+
+moi_joint_cost moi_joint_sum(const struct mopt_parallel *p, double bytes);
+double moi_joint_seconds(const struct mopt_parallel *p, moi_joint_cost cost);
+
+/* After a layer of a stage going forward; before it going back. */
+moi_joint_cost moi_joint_forward(const struct mopt_parallel *p, int32_t stage,
+                                 int64_t layer, int64_t rows);
+moi_joint_cost moi_joint_backward(const struct mopt_parallel *p,
+                                  int64_t layer, int64_t rows);
+
+/* Some rows through a layer by such a rank: forward; back, and the gradients of
+ * its weights, of so many parts with as many rows each. */
 moi_load moi_layer_forward(const moi_layer_cost *cost, int32_t split,
                            int32_t tensor, int64_t rows);
 moi_load moi_layer_backward(const moi_layer_cost *cost, int32_t split,
-                            int32_t tensor, int64_t rows);
+                            int32_t tensor, int64_t rows, int64_t parts);
 
-/* The same of a stage. *tensor receives the seconds for adding up pieces, not
- * among those returned; *sent is increased by the bytes sent for that. */
+/* The same of a stage. *tensor is increased by the seconds for adding up
+ * pieces, which are not among those returned; *sent by the bytes sent. */
 double moi_stage_forward(const struct mopt_parallel *p, int32_t stage,
                          int64_t rows, double *tensor, double *sent);
 double moi_stage_backward(const struct mopt_parallel *p, int32_t stage,
-                          int64_t rows, double *tensor, double *sent);
+                          int64_t rows, int64_t parts, double *tensor,
+                          double *sent);
 
 /* Bytes of what a stage hands on to the next, or back. */
 double moi_stage_handed(const struct mopt_parallel *p, int32_t stage,
@@ -98,16 +117,21 @@ double moi_stage_weights(const struct mopt_parallel *p, int32_t stage);
 moi_load moi_stage_sum(double weights);
 moi_load moi_stage_update(const struct mopt_parallel *p, double weights);
 
-/* Gradients over data ranks: what they send to each other, add up, and send
- * back as weights. */
-double moi_stage_reduce(const struct mopt_parallel *p, int32_t stage,
-                        double *sent);
+/* Stretches of the weights that travel over data ranks one after the other:
+ * gradients to who adds them up, then weights back. */
+int64_t moi_stage_buckets(const struct mopt_parallel *p, int32_t stage);
 
 moi_memory moi_stage_memory(const struct mopt_parallel *p, int32_t stage);
 
-/* Rows of a part, and the parts of the data rank that has the most. */
+/* Rows of a part, the parts of the data rank that has the most, and how many of
+ * them go through the layers together: one in a pipeline. */
 int64_t moi_part_rows(const struct mopt_parallel *p);
 int64_t moi_part_count(const struct mopt_parallel *p);
+int64_t moi_part_together(const struct mopt_parallel *p);
+
+/* Arrays of gradients that such a rank adds to others, one by one. The second
+ * of two neighbours comes on top of the first as it is made. */
+int64_t moi_part_sums(const struct mopt_parallel *p);
 
 void moi_estimate_make(const struct mopt_parallel *p, moi_estimate *estimate);
 

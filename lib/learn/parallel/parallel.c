@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "learn/nn/model.h"
 #include "learn/optim/optimizer.h"
+#include "learn/parallel/parts.h"
 
 static int32_t check_config(const mopt_config *config, const char *kind)
 {
@@ -56,6 +57,11 @@ static int32_t look_at(mopt_parallel *p, const mopt_model *model,
         return rc;
     p->states = rule.states;
     p->batch = moi_config_int(training, "batch_size");
+    p->chunk = moi_config_int(training, "chunk");
+    if (!p->chunk)
+        p->chunk = moi_chunk_rows(moi_model_flops(model));
+    p->chunk = p->chunk < p->batch ? p->chunk : p->batch;
+    p->overlap = moi_config_bool(training, "overlap");
     p->limit = moi_config_float(config, "memory_limit");
     p->schedule = strcmp(moi_config_text(config, "schedule"), "gpipe") == 0
                       ? MOI_GPIPE

@@ -40,11 +40,13 @@ struct mopt_parallel {
     int32_t schedule;
     int64_t batch; /* rows a step, as the training asks for */
     int64_t parts; /* micro-batches of a batch, over all data ranks */
+    int64_t chunk; /* rows that go through the layers together, at most */
     int64_t layers;
     int64_t *cuts;  /* [stages + 1], where each stage begins, and layers */
     int32_t *split; /* [layers] MOI_SPLIT_* */
 
     moi_layer_cost *cost; /* [layers] */
+    int32_t overlap;      /* gradients travel while others are worked out */
     int32_t states;       /* numbers that the optimizer keeps a weight */
     moi_machine machine;
     double limit; /* bytes that a rank may hold, 0: any */

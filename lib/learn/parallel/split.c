@@ -166,31 +166,32 @@ static int64_t find_partner(const mopt_parallel *p, const mopt_model *model,
 static double seconds(const mopt_parallel *p, int64_t layer, int32_t split)
 {
     const moi_layer_cost *cost = &p->cost[layer];
-    int64_t rows = moi_part_rows(p);
+    int64_t parts = moi_part_together(p), rows = parts * moi_part_rows(p);
 
     return moi_machine_seconds(&p->machine,
                                moi_layer_forward(cost, split, p->tensor,
                                                  rows)) +
            moi_machine_seconds(&p->machine,
                                moi_layer_backward(cost, split, p->tensor,
-                                                  rows));
+                                                  rows, parts));
 }
 
 /* Is a pair faster split, the sums for that included? */
 static int32_t pays(const mopt_parallel *p, int64_t first, int64_t last)
 {
-    double row = (double)moi_part_rows(p) * sizeof(float), sent = 0;
+    double row = (double)(moi_part_together(p) * moi_part_rows(p)) *
+                 sizeof(float);
     double gain = seconds(p, last, MOI_SPLIT_NONE) -
                   seconds(p, last, MOI_SPLIT_ROWS);
 
     for (int64_t i = first; i < last; i++)
         gain += seconds(p, i, MOI_SPLIT_NONE) -
                 seconds(p, i, MOI_SPLIT_COLUMNS);
-    gain -= moi_machine_all_reduce(&p->machine, p->tensor,
-                                   row * (double)p->cost[last].out, &sent);
+    gain -= moi_joint_seconds(p, moi_joint_sum(p, row *
+                                               (double)p->cost[last].out));
     if (p->cost[first].dx)
-        gain -= moi_machine_all_reduce(&p->machine, p->tensor,
-                                       row * (double)p->cost[first].in, &sent);
+        gain -= moi_joint_seconds(p, moi_joint_sum(p, row *
+                                                   (double)p->cost[first].in));
     return gain > 0;
 }
 

@@ -50,9 +50,11 @@ static json_t *tell_machine(const moi_machine *m)
     int32_t rc = moi_json_add_number(told, "speed", m->speed);
 
     rc |= moi_json_add_number(told, "memory_speed", m->memory);
+    rc |= moi_json_add_number(told, "update_speed", m->update);
     rc |= moi_json_add_number(told, "overhead", m->overhead);
     rc |= moi_json_add_number(told, "link_latency", m->latency);
     rc |= moi_json_add_number(told, "link_bandwidth", m->bandwidth);
+    rc |= moi_json_add_number(told, "link_work", m->work);
     return finish(told, rc);
 }
 
@@ -69,7 +71,8 @@ static json_t *tell_splits(const mopt_parallel *p, int32_t stage)
 static json_t *tell_stage(const mopt_parallel *p, int32_t stage)
 {
     moi_memory memory = moi_stage_memory(p, stage);
-    int64_t weights = 0, flops = 0, rows = moi_part_rows(p);
+    int64_t parts = moi_part_together(p), rows = parts * moi_part_rows(p);
+    int64_t weights = 0, flops = 0;
     double tensor = 0, sent = 0, seconds;
     json_t *told = json_object();
     int32_t rc = moi_json_add_int(told, "first", p->cuts[stage]);
@@ -79,14 +82,16 @@ static json_t *tell_stage(const mopt_parallel *p, int32_t stage)
         flops += p->cost[i].flops;
     }
     seconds = moi_stage_forward(p, stage, rows, &tensor, &sent) +
-              moi_stage_backward(p, stage, rows, &tensor, &sent) + tensor;
+              moi_stage_backward(p, stage, rows, parts, &tensor, &sent) +
+              tensor;
     rc |= moi_json_add_int(told, "layers",
                            p->cuts[stage + 1] - p->cuts[stage]);
     rc |= moi_json_add(told, "splits", tell_splits(p, stage));
     rc |= moi_json_add_int(told, "weights", weights);
     rc |= moi_json_add_int(told, "flops", flops);
     rc |= moi_json_add_number(told, "seconds",
-                              seconds * (double)moi_part_count(p));
+                              seconds * (double)moi_part_count(p) /
+                                  (double)parts);
     rc |= moi_json_add(told, "memory", tell_memory(&memory));
     return finish(told, rc);
 }

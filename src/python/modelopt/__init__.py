@@ -29,6 +29,7 @@ from .errors import (BackendError, CallbackError, CanceledError, DivergedError,
                      StoreError, UnknownKeyError, UnsupportedError)
 from .group import Group
 from .model import Model
+from .parallel import Parallel
 from .recipe import Recipe, Result, recipe_schema
 from .search import Space, Study, Trial, studies
 from .train import Trainer
@@ -42,9 +43,9 @@ __all__ = [
     "DivergedError", "Error", "Exhausted", "ExistsError", "Finetune",
     "FormatError", "Group", "InputOutputError", "InternalError",
     "InvalidError", "LockedError", "Model", "NotFoundError",
-    "OutOfMemoryError", "Outcome", "PeerError", "Pruned", "RangeError",
-    "Recipe", "Result", "Space", "StateError", "Stopped", "StoreError",
-    "Study", "Trainer", "Transform", "Trial", "UnknownKeyError",
-    "UnsupportedError", "c", "default_context", "keys", "kinds",
-    "library_path", "recipe_schema", "studies", "version",
+    "OutOfMemoryError", "Outcome", "Parallel", "PeerError", "Pruned",
+    "RangeError", "Recipe", "Result", "Space", "StateError", "Stopped",
+    "StoreError", "Study", "Trainer", "Transform", "Trial",
+    "UnknownKeyError", "UnsupportedError", "c", "default_context", "keys",
+    "kinds", "library_path", "recipe_schema", "studies", "version",
 ]

@@ -13,6 +13,7 @@ from ._call import (Calls, Handle, check, create, json_in, json_out,
 from .core import Cancel, Context, Token, context_of, use_storage
 from .group import Group
 from .model import Model
+from .parallel import Parallel
 from .search import Space
 from .transfer import Adapter
 
@@ -78,6 +79,15 @@ class Recipe(Handle):
             self.pointer,
             None if group is None else pointer_of(group, Group, "group")))
         self._group = group
+
+    def plan(self, ranks: int, *, cancel: Cancel | None = None) -> Parallel:
+        """How ranks would share its training, and what that would cost."""
+        token = Token(cancel, self._context)
+        out = ctypes.POINTER(c.mopt_parallel)()
+        long_call(c.mopt_recipe_plan, self.pointer, ranks, token.pointer,
+                  ctypes.byref(out), cancel=token.pointer,
+                  keep=(self, token.handle, out))
+        return Parallel._wrap(out)
 
     def run(self, on_event: EventFunction | None = None, *,
             cancel: Cancel | None = None) -> Result:

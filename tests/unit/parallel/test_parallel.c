@@ -119,8 +119,10 @@ static const struct {
     {"{\"memory_limit\": -1}", 2, "memory_limit"},
     {"{\"speed\": 0}", 2, "speed"},
     {"{\"memory_speed\": 0}", 2, "memory_speed"},
+    {"{\"update_speed\": 0}", 2, "update_speed"},
     {"{\"overhead\": -1}", 2, "overhead"},
     {"{\"link_latency\": -1}", 2, "link_latency"},
+    {"{\"link_work\": 1.5}", 2, "link_work"},
     {"{\"link_bandwidth\": 0}", 2, "link_bandwidth"},
 };
 
@@ -268,7 +270,7 @@ static const struct {
     {6, ", \"schedule\": \"gpipe\"", "{\"batch_size\": 64}"},
     {8, ", \"link_bandwidth\": 1e6", "{\"batch_size\": 256}"},
     {8, ", \"link_latency\": 1e-3", "{\"batch_size\": 256, \"parts\": 8}"},
-    {4, ", \"memory_limit\": 40000", "{\"batch_size\": 8}"},
+    {4, ", \"memory_limit\": 45000", "{\"batch_size\": 8}"},
     {4, ", \"memory_limit\": 60000", "{\"batch_size\": 16, "
                                      "\"optimizer\": \"sgd\"}"},
 };

@@ -478,6 +478,41 @@ START_TEST(errors_of_sections)
 }
 END_TEST
 
+START_TEST(errors_of_parallel)
+{
+    refuse(with("\"parallel\": 4"), MOPT_EINVAL, "parallel: ", "4");
+    refuse(with("\"parallel\": {\"tensors\": 2}"), MOPT_EKEY,
+           "parallel.tensors", "parallel.tensor");
+    refuse(with("\"parallel\": {\"tensor\": {\"int\": [1, 4]}}"),
+           MOPT_EINVAL, "parallel.tensor", "must be an integer");
+    refuse(with("\"parallel\": {}, \"distill\": {\"teacher\": \"t\"}"),
+           MOPT_EUNSUPPORTED, "parallel: ", "\"distill\"");
+}
+END_TEST
+
+/* Sizes come from the data, and the batch has no more rows than these. */
+START_TEST(plans)
+{
+    mopt_recipe *recipe = parse(
+        "{\"data\": {\"source\": {\"type\": \"linear\", \"count\": 60, "
+        "\"features\": 5, \"classes\": 3}}, " MODEL ", \"train\": "
+        "{\"batch_size\": 1000}, \"parallel\": {\"data\": 2}}");
+    mopt_parallel *plan = NULL;
+    char json[8192];
+    kit_ok(mopt_recipe_plan(recipe, 2, NULL, &plan));
+    kit_ok(mopt_parallel_json(plan, json, sizeof json, NULL));
+    has(json, "\"batch\": 54");
+    has(json, "\"weights\": 18");
+    mopt_parallel_free(plan);
+    kit_fails(mopt_recipe_plan(recipe, 3, NULL, &plan), MOPT_EINVAL);
+    kit_says("parallel.data, tensor, pipeline: 2 x 0 x 0");
+    kit_ok(mopt_recipe_set(recipe, "train.batch_size", "{\"int\": [1, 9]}"));
+    kit_fails(mopt_recipe_plan(recipe, 2, NULL, &plan), MOPT_ESTATE);
+    kit_says("train.batch_size: the recipe leaves this open");
+    mopt_recipe_free(recipe);
+}
+END_TEST
+
 START_TEST(errors_of_objectives)
 {
 #define AIM(list) with("\"objectives\": " list)
@@ -739,6 +774,8 @@ Suite *kit_suite(void)
     tcase_add_test(errors, errors_of_repeats);
     tcase_add_test(errors, what_cannot_be_searched);
     tcase_add_test(errors, errors_of_sections);
+    tcase_add_test(errors, errors_of_parallel);
+    tcase_add_test(errors, plans);
     tcase_add_test(errors, errors_of_objectives);
     tcase_add_test(errors, errors_of_constraints);
     tcase_add_test(errors, limits_of_size);
