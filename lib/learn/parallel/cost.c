@@ -382,16 +382,22 @@ static int64_t in_flight(const mopt_parallel *p, int32_t stage)
     return p->schedule == MOI_GPIPE || parts < ahead ? parts : ahead;
 }
 
-/* Arrays of gradients while parts are added up: one in the making, and one for
- * each level of the tree. */
-static double count_arrays(const mopt_parallel *p)
+/* Arrays of gradients: one in the making; and where parts are added up, one
+ * for each level of a rank's piece of the tree, and those of other ranks. */
+static double count_arrays(const mopt_parallel *p, int32_t stage)
 {
-    int64_t parts = moi_part_count(p);
-    double arrays = 2;
+    int64_t parts = moi_part_count(p), all;
+    double levels = 0;
 
-    for (; parts > 1; parts = (parts + 1) / 2)
-        arrays++;
-    return arrays;
+    if (p->parts == 1)
+        return 1;
+    for (int64_t n = 1; n < parts; n *= 2)
+        levels++;
+    if (p->data == 1)
+        return 1 + (levels > 1 ? levels : 1);
+    count_nodes(p, &all);
+    return 1 + (levels > 1 ? levels + 1 : 1) +
+           (double)all / p->data / (double)moi_stage_buckets(p, stage);
 }
 
 /* Weights are kept a second time, as the best ones. The state is made whole
@@ -399,17 +405,14 @@ static double count_arrays(const mopt_parallel *p)
 moi_memory moi_stage_memory(const mopt_parallel *p, int32_t stage)
 {
     double weights = REAL * moi_stage_weights(p, stage);
-    int64_t nodes = 0;
-    double arriving = p->data == 1 ? 0 : (double)count_nodes(p, &nodes);
+    int64_t rows = p->stages > 1 ? moi_part_rows(p) : p->chunk;
 
-    arriving = p->data == 1 ? 0 : (double)nodes / p->data;
     return (moi_memory){
         .weights = 2 * weights,
-        .gradients = weights * (count_arrays(p) + arriving),
+        .gradients = weights * count_arrays(p, stage),
         .state = p->states * weights * (p->data == 1 ? 1 : 1 + 1.0 / p->data),
         .activations = (double)in_flight(p, stage) *
-                       part_bytes(p, stage, p->stages > 1 ? moi_part_rows(p)
-                                                          : p->chunk),
+                       part_bytes(p, stage, rows),
     };
 }
 

@@ -11,6 +11,8 @@
      NULL, NULL, NULL, help}
 #define LIST(n, help) FIXED(n, MOPT_TYPE_TEXT, 0, 0, "", NULL, help)
 
+/* What tells of the machine is, unless said, two cores of an AMD EPYC (Zen 1,
+ * AVX2) and ranks that are threads, by bench/costs.py. */
 static const moi_key keys[] = {
     COUNT("data", "ranks that share the rows of a batch, 0: chosen"),
     COUNT("tensor", "ranks that share each layer, 0: chosen"),
@@ -26,18 +28,18 @@ static const moi_key keys[] = {
     FIXED("memory_limit", MOPT_TYPE_FLOAT, 0, 1e18, NULL, NULL,
           "bytes that a rank may hold, without data and validation, 0: any"),
     RATE("speed", 1e11, "operations a second of one core, in products"),
-    RATE("memory_speed", 1e11, "bytes a second of operands of products, packed "
+    RATE("memory_speed", 3e11, "bytes a second of operands of products, packed "
                                "or written"),
-    RATE("update_speed", 2e10, "bytes a second of weights, gradients and "
+    RATE("update_speed", 6e10, "bytes a second of weights, gradients and "
                                "states, passed over"),
-    FIXED("overhead", MOPT_TYPE_FLOAT, 1e-6, 1e3, NULL, NULL,
+    FIXED("overhead", MOPT_TYPE_FLOAT, 0, 1e3, NULL, NULL,
           "seconds a product takes besides"),
-    FIXED("link_latency", MOPT_TYPE_FLOAT, 2e-6, 1e3, NULL, NULL,
+    FIXED("link_latency", MOPT_TYPE_FLOAT, 1e-5, 1e3, NULL, NULL,
           "seconds a message takes between ranks, however short"),
     FIXED("link_work", MOPT_TYPE_FLOAT, 1, 1, NULL, NULL,
           "part of a message's time that a core works on it: 1 where memory is "
           "copied, 0 where a network does it"),
-    RATE("link_bandwidth", 5e9, "bytes a second between ranks"),
+    RATE("link_bandwidth", 4e9, "bytes a second between ranks"),
     MOI_KEYS_END,
 };
 

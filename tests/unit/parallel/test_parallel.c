@@ -189,6 +189,31 @@ START_TEST(pairs_of_columns_and_rows)
 }
 END_TEST
 
+/* Where tensor ranks were not asked for, pairs that cost more than they save
+ * stay whole. */
+START_TEST(pairs_that_pay)
+{
+    static const int32_t want[] = {MOI_SPLIT_COLUMNS, MOI_SPLIT_ROWS,
+                                   MOI_SPLIT_NONE, MOI_SPLIT_NONE};
+    mopt_model *large = NULL, *own = model;
+    mopt_parallel *p = NULL;
+
+    kit_ok(mopt_model_build(ctx, 512, &large));
+    kit_ok(mopt_model_add_dense(large, 1024, "relu"));
+    kit_ok(mopt_model_add_dense(large, 512, "relu"));
+    kit_ok(mopt_model_add_dense(large, 16, "relu"));
+    kit_ok(mopt_model_add_dense(large, 16, NULL));
+    model = large;
+    kit_ok(plan("{\"data\": 1, \"pipeline\": 1, \"link_latency\": 1e-4}",
+                "{\"batch_size\": 256}", 2, &p));
+    model = own;
+    ck_assert_int_eq(p->tensor, 2);
+    ck_assert_mem_eq(p->split, want, sizeof want);
+    mopt_parallel_free(p);
+    mopt_model_free(large);
+}
+END_TEST
+
 START_TEST(pieces_of_a_width)
 {
     for (int64_t width = 1; width < 200; width++)
@@ -387,6 +412,7 @@ Suite *kit_suite(void)
     tcase_add_test(tcase, arguments);
     tcase_add_test(tcase, without_memory);
     tcase_add_test(tcase, pairs_of_columns_and_rows);
+    tcase_add_test(tcase, pairs_that_pay);
     tcase_add_test(tcase, pieces_of_a_width);
     tcase_add_loop_test(tcase, stages_are_balanced, 0, 30);
     tcase_add_loop_test(tcase, the_fastest_that_fits, 0,
