@@ -74,6 +74,31 @@ static int32_t begin_distill(moi_course *course, const mopt_recipe *recipe,
     return rc;
 }
 
+/* Is the model itself shared by the ranks, by a plan? */
+static int32_t is_spread(const mopt_recipe *recipe)
+{
+    return recipe->group != NULL && mopt_group_size(recipe->group) > 1 &&
+           json_object_get(recipe->doc, "parallel") != NULL;
+}
+
+static int32_t begin_spread(moi_course *course, const mopt_recipe *recipe,
+                            const moi_prepared *data,
+                            const mopt_config *training, mopt_model *model)
+{
+    mopt_parallel *plan = NULL;
+    int32_t rc = moi_recipe_plan(recipe, model, training,
+                                 moi_dataset_rows(data->train),
+                                 mopt_group_size(recipe->group), &plan);
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_create_parallel(recipe->ctx, model, data->train,
+                                          data->validation, training, plan,
+                                          recipe->group, &course->trainer);
+    if (rc == MOPT_OK)
+        course->spread = model;
+    mopt_parallel_free(plan);
+    return rc;
+}
+
 static int32_t begin(moi_course *course, const mopt_recipe *recipe,
                      const moi_parts *parts, const moi_prepared *data,
                      const json_t *params, const mopt_config *training,
@@ -86,6 +111,8 @@ static int32_t begin(moi_course *course, const mopt_recipe *recipe,
     if (json_object_get(recipe->doc, "distill") != NULL)
         return begin_distill(course, recipe, parts, data, params, training,
                              model, cancel);
+    if (is_spread(recipe))
+        return begin_spread(course, recipe, data, training, model);
     return mopt_trainer_create(recipe->ctx, model, data->train,
                                data->validation, training, &course->trainer);
 }
@@ -97,7 +124,8 @@ int32_t moi_course_begin(moi_course *course, const mopt_recipe *recipe,
 {
     int32_t rc = begin(course, recipe, parts, data, params, training, model,
                        cancel);
-    if (rc == MOPT_OK && recipe->group != NULL && course->trainer != NULL)
+    if (rc == MOPT_OK && recipe->group != NULL && course->trainer != NULL &&
+        course->spread == NULL)
         rc = mopt_trainer_set_group(course->trainer, recipe->group);
     return rc;
 }
@@ -108,7 +136,13 @@ int32_t moi_course_fit(moi_course *course, mopt_cancel *cancel)
         return moi_distill_fit_student(course->distill, cancel);
     if (course->finetune != NULL)
         return moi_finetune_fit_target(course->finetune, cancel);
-    return mopt_trainer_fit(course->trainer, cancel);
+    int32_t rc = mopt_trainer_fit(course->trainer, cancel);
+    /* What is measured and saved next is the whole. */
+    if (rc >= 0 && course->spread != NULL) {
+        int32_t fetched = mopt_trainer_gather(course->trainer, course->spread);
+        rc = fetched != MOPT_OK ? fetched : rc;
+    }
+    return rc;
 }
 
 int32_t moi_course_tell(moi_course *course, const moi_parts *parts,
@@ -141,7 +175,7 @@ mopt_finetune *moi_course_take(moi_course *course)
 {
     mopt_finetune *finetune = course->finetune;
     if (finetune != NULL)
-        *course = (moi_course){NULL, NULL, NULL};
+        *course = (moi_course){NULL, NULL, NULL, NULL};
     return finetune;
 }
 
@@ -151,5 +185,5 @@ void moi_course_end(moi_course *course)
         mopt_trainer_free(course->trainer);
     mopt_distill_free(course->distill);
     mopt_finetune_free(course->finetune);
-    *course = (moi_course){NULL, NULL, NULL};
+    *course = (moi_course){NULL, NULL, NULL, NULL};
 }

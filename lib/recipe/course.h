@@ -10,6 +10,8 @@ typedef struct moi_course {
     mopt_trainer *trainer; /* NULL: closed form; else of one of these, or own */
     mopt_distill *distill;
     mopt_finetune *finetune;
+    mopt_model *spread; /* the model, if ranks have a part of it each until it
+                           is trained; or NULL */
 } moi_course;
 
 /* Does the recipe's model come from a source? */

@@ -106,7 +106,7 @@ static void keep_best(moi_job *job, moi_attempt *attempt,
                       const moi_rank *rank)
 {
     mopt_model *old = NULL;
-    moi_course past = {NULL, NULL, NULL};
+    moi_course past = {NULL, NULL, NULL, NULL};
     pthread_mutex_lock(&job->lock);
     if (job->model == NULL ||
         moi_rank_better(&job->aims, rank, &job->rank)) {
@@ -114,7 +114,7 @@ static void keep_best(moi_job *job, moi_attempt *attempt,
         past = job->course;
         job->model = moi_model_hold(attempt->model);
         job->course = attempt->course;
-        attempt->course = (moi_course){NULL, NULL, NULL};
+        attempt->course = (moi_course){NULL, NULL, NULL, NULL};
         job->rank = *rank;
     }
     pthread_mutex_unlock(&job->lock);
@@ -290,7 +290,7 @@ int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
         moi_course_end(&job->course);
         job->model = moi_model_hold(attempt.model);
         job->course = attempt.course;
-        attempt.course = (moi_course){NULL, NULL, NULL};
+        attempt.course = (moi_course){NULL, NULL, NULL, NULL};
         job->rank.number = number;
     }
     moi_attempt_end(&attempt);

@@ -37,6 +37,22 @@ for ranks in 2 3; do
         fail "$ranks ranks: said $(cat many.txt)"
 done
 
+# Stages and copies of a model that the ranks share change no bit; pieces of its
+# layers round otherwise, and come to a model of the same form.
+share() {
+    sed "\$s/}/, \"parallel\": $2}/" recipe.json >shared.json
+    "$mpirun" -n "$1" "$program" train shared.json --model many.safetensors \
+        -q >many.txt 2>errors.txt || fail "$2: $(cat errors.txt)"
+}
+share 2 '{"pipeline": 2, "tensor": 1}'
+cmp one.safetensors many.safetensors || fail "two stages: other bits"
+share 4 '{"pipeline": 2, "tensor": 1, "data": 2, "schedule": "gpipe"}'
+cmp one.safetensors many.safetensors || fail "stages, copies: other bits"
+share 2 '{"tensor": 2, "pipeline": 1}'
+[ "$(wc -c <many.safetensors)" = "$(wc -c <one.safetensors)" ] ||
+    fail "two pieces: another model"
+rm many.safetensors
+
 # Ranks that were given different recipes are told so.
 sed 's/"batch_size": 50/"batch_size": 40/' recipe.json >other.json
 cat >either.sh <<'END'

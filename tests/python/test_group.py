@@ -92,6 +92,53 @@ class GroupTest(unittest.TestCase):
         self.assertEqual(len(weights), 7)
         self.assertTrue(all(w == weights[1, 0] for w in weights.values()))
 
+    def test_ranks_share_one_model(self):
+        data = modelopt.Dataset.load(
+            {"source": {"type": "linear", "count": 90, "features": 4,
+                        "classes": 3}})
+        layers = {"layers": [
+            {"type": "dense", "units": 16, "activation": "relu"},
+            {"type": "dense", "units": 16, "activation": "tanh"},
+            {"type": "dense"}]}
+        settings = {"epochs": 3, "batch_size": 30, "parts": 4}
+        learned, lock = {}, threading.Lock()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.safetensors")
+
+            def work(group, mesh):
+                model = modelopt.Model(layers, inputs=4, outputs=3)
+                plan = modelopt.Parallel(model, group.size,
+                                         training=settings, **mesh)
+                trainer = modelopt.Trainer(model, data, plan=plan,
+                                           group=group, **settings)
+                trainer.fit()
+                trainer.export(path)
+                trainer.gather()
+                with lock:
+                    learned[group.size, group.rank] = \
+                        model["layers.1.weight"].tolist()
+
+            for size, mesh in ((1, {}), (3, {"pipeline": 3, "tensor": 1}),
+                               (2, {"tensor": 2, "pipeline": 1})):
+                modelopt.Group.run(size, lambda group: work(group, mesh))
+            written = modelopt.Model.load(path)
+        self.assertEqual(len(learned), 6)
+        for rank in range(3):
+            self.assertEqual(learned[3, rank], learned[1, 0])
+        self.assertEqual(learned[2, 0], learned[2, 1])
+        self.assertEqual(written["layers.1.weight"].tolist(), learned[2, 0])
+        for row, other in zip(learned[2, 0], learned[1, 0]):
+            for a, b in zip(row, other):
+                self.assertAlmostEqual(a, b, places=4)
+
+    def test_a_plan_takes_a_group(self):
+        data = modelopt.Dataset.load({"source": {"type": "linear"}})
+        model = modelopt.Model({"layers": [{"type": "dense"}]},
+                               inputs=data.features, outputs=data.targets)
+        plan = modelopt.Parallel(model, 1)
+        with self.assertRaises(TypeError):
+            modelopt.Trainer(model, data, plan=plan)
+
     def test_ranks_search_one_study(self):
         found = {}
         with tempfile.TemporaryDirectory() as folder:

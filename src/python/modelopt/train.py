@@ -15,6 +15,7 @@ from .core import Cancel, Config, Context, Token, as_config, context_of
 from .data import Dataset
 from .group import Group
 from .model import Model
+from .parallel import Parallel
 
 _NO_DESTROY = c.mopt_destroy_fn()
 _END = 99  # a value of no meaning: it ends training with MOPT_ECALLBACK
@@ -30,6 +31,9 @@ class Trainer(Handle):
 
     trainer = Trainer(model, train, validation, epochs=5, optimizer={"type":
     "adam", "learning_rate": 0.01}); trainer.fit(); trainer["loss"]
+
+    With a plan and a group, the model is spread over the ranks, each of which
+    makes a trainer; gather() fetches what they learned.
     """
 
     _free = c.mopt_trainer_free
@@ -37,17 +41,28 @@ class Trainer(Handle):
     def __init__(self, model: Model, train: Dataset,
                  validation: Dataset | None = None,
                  config: Config | None = None, *,
+                 plan: Parallel | None = None, group: Group | None = None,
                  context: Context | None = None, **settings: Any) -> None:
         if config is not None and settings:
             raise TypeError("give a config or settings, not both")
+        if (plan is None) != (group is None):
+            raise TypeError("give a plan and a group, or neither")
         config = as_config("train", config or settings, context)
+        made: Any = c.mopt_trainer_create
+        spread: tuple[Any, ...] = ()
+        if plan is not None:
+            made = c.mopt_trainer_create_parallel
+            spread = (pointer_of(plan, Parallel, "plan"),
+                      pointer_of(group, Group, "group"))
         super().__init__(create(
-            c.mopt_trainer_create, c.mopt_trainer, context_of(context),
+            made, c.mopt_trainer, context_of(context),
             pointer_of(model, Model, "model"),
             pointer_of(train, Dataset, "train"),
             pointer_of(validation, Dataset, "validation", True),
-            config.pointer))
+            config.pointer, *spread))
         self._begin(model, context, Calls())
+        if group is not None:
+            self._kept["group"] = group
 
     @classmethod
     def _borrow(cls, pointer: Any, model: Model, owner: Handle,
@@ -131,6 +146,17 @@ class Trainer(Handle):
         check(c.mopt_trainer_set_group(self.pointer,
                                        pointer_of(group, Group, "group")))
         self._kept["group"] = group
+
+    def gather(self, model: Model | None = None) -> None:
+        """Fetch the weights of all ranks of the plan, into the trainer's model
+        or another with the same layers. All ranks call this."""
+        check(c.mopt_trainer_gather(
+            self.pointer, pointer_of(model or self.model, Model, "model")))
+
+    def export(self, path: Any) -> None:
+        """Write the weights of all ranks of the plan as one model file, each
+        its own. All ranks call this."""
+        check(c.mopt_trainer_export(self.pointer, utf8(path)))
 
     def fit(self, *, cancel: Cancel | None = None) -> None:
         """Train until a limit is reached or a callback ends it. After an
