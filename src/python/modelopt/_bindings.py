@@ -763,6 +763,9 @@ mopt_recipe_space = bind(
 mopt_recipe_set_group = bind(
     "mopt_recipe_set_group", c_int32, POINTER(mopt_recipe),
     POINTER(mopt_group))
+mopt_recipe_plan = bind(
+    "mopt_recipe_plan", c_int32, POINTER(mopt_recipe), c_int32,
+    POINTER(mopt_cancel), POINTER(POINTER(mopt_parallel)))
 mopt_recipe_run = bind(
     "mopt_recipe_run", c_int32, POINTER(mopt_recipe), mopt_event_fn, c_void_p,
     POINTER(mopt_cancel), POINTER(POINTER(mopt_result)))

@@ -622,6 +622,9 @@ def mopt_recipe_space(
 def mopt_recipe_set_group(
     recipe: _Handle[mopt_recipe] | None,
     group: _Handle[mopt_group] | None) -> int: ...
+def mopt_recipe_plan(
+    recipe: _Handle[mopt_recipe] | None, ranks: int,
+    cancel: _Handle[mopt_cancel] | None, out: _Memory) -> int: ...
 def mopt_recipe_run(
     recipe: _Handle[mopt_recipe] | None, on_event: _Callback, user: _Memory,
     cancel: _Handle[mopt_cancel] | None, out: _Memory) -> int: ...
