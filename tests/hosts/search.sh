@@ -105,11 +105,15 @@ wait_for running node3
 said="the end of node2"
 wait_for running node2
 signal node2 STOP
-until interrupted; do
+tries=0
+until interrupted || [ "$tries" -ge 200 ]; do
+    tries=$((tries + 1))
     signal node2 CONT
     sleep 0.02
     signal node2 STOP
 done
+checks=$((checks + 1))
+[ "$tries" -lt 200 ] || fail "never in a transaction"
 ip -n switch link set node2 down
 signal node2 KILL
 

@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: MIT
-# tests/hosts/train.sh: one training over several hosts has one rank's bits.
+# tests/hosts/train.sh: one training over several hosts has one rank's bits, and
+# so has a search, whose trials they train together without a study to share.
 . "$(dirname "$0")/../shell/kit.sh"
 mpirun=$3
 recipe r.json
 
-# train NAME COMMAND...: train one model, into NAME.safetensors.
+# model NAME COMMAND...: make one model, into NAME.safetensors.
+model() {
+    name=$1
+    shift
+    said=$*
+    "$@" r.json -q --model "$name.safetensors" --set train.parts=8 >out 2>err
+    code=$?
+    code_is 0
+}
+
+# train NAME COMMAND...: of a recipe that leaves nothing open.
 train() {
     name=$1
     shift
-    said="$* modelopt train"
-    "$@" "$program" train r.json -q --model "$name.safetensors" \
-        --set train.parts=8 --set 'model.layers[0].units=64' \
-        --set train.optimizer.learning_rate=0.01 >out 2>err
-    code=$?
-    code_is 0
+    model "$name" "$@" "$program" train --set 'model.layers[0].units=64' \
+        --set train.optimizer.learning_rate=0.01
 }
 
 # What this host has sent so far, in bytes.
@@ -34,4 +41,9 @@ for hosts in 2 3; do
     [ "$("$mpirun" -n "$hosts" hostname | sort -u | wc -l)" -eq "$hosts" ] ||
         fail "not one rank on each of $hosts hosts"
 done
+model alone env "$program" search
+model together "$mpirun" -n 3 "$program" search
+same alone.safetensors together.safetensors
+checks=$((checks + 1))
+[ -z "$(ls -- *.db 2>/dev/null)" ] || fail "a study is left"
 finish
