@@ -467,6 +467,19 @@ static const double *last_report(mopt_study *study, int64_t row,
     return isnan(*value) || history->objectives > 1 ? NULL : value;
 }
 
+/* Nobody will go on with a trial that has ended, whoever told it: one that was
+ * thought dead may write a checkpoint after that. */
+static int32_t has_ended(mopt_study *study, int64_t row)
+{
+    moi_history *history = &study->history;
+    int32_t state;
+
+    moi_history_lock(history);
+    state = history->state[row];
+    moi_history_unlock(history);
+    return state != MOPT_TRIAL_RUNNING && state != MOPT_TRIAL_WAITING;
+}
+
 int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
                              int32_t state, const double *values,
                              const char *reason, const mopt_cancel *cancel)
@@ -502,7 +515,7 @@ int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
                             cancel);
     if (!rc)
         trial->asked = 0;
-    if (!rc && ending.state != MOPT_TRIAL_WAITING)
+    if ((!rc || rc == MOPT_ESTATE) && has_ended(study, trial->number))
         moi_study_forget(study, &path);
     else
         moi_text_free(&path);

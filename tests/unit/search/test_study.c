@@ -437,6 +437,10 @@ START_TEST(checkpoints)
     kit_ok(mopt_study_ask(study, &trial));
     kit_ok(mopt_study_tell(study, trial, MOPT_TRIAL_PRUNED, NULL, NULL));
     ck_assert_int_ne(access(path, F_OK), 0);
+    kit_write(path, "x", 1); /* as one does who was thought dead */
+    kit_fails(mopt_study_tell(study, trial, MOPT_TRIAL_PRUNED, NULL, NULL),
+              MOPT_ESTATE);
+    ck_assert_int_ne(access(path, F_OK), 0);
     mopt_trial_free(trial);
     mopt_study_free(study);
 }
