@@ -144,6 +144,7 @@ static void drop(end *e, MPI_Request *request)
 typedef struct patience {
     double start, until;
     int64_t looks;
+    int32_t whom; /* the rank that is waited for */
     const mopt_cancel *cancel;
 } patience;
 
@@ -157,7 +158,15 @@ static double seconds(void)
 static patience begin(double timeout, const mopt_cancel *cancel)
 {
     double now = seconds();
-    return (patience){now, now + timeout, 0, cancel};
+    return (patience){now, now + timeout, 0, -1, cancel};
+}
+
+static int32_t give_up(const patience *p)
+{
+    char text[96];
+    snprintf(text, sizeof(text), "rank %d, or a rank that it waits for, was "
+             "silent until the timeout", (int)p->whom);
+    return say(MOPT_EPEER, text);
 }
 
 /* Between two looks: MPI moves on only while it is asked. */
@@ -168,8 +177,7 @@ static int32_t pause_between(end *e, patience *p)
         return MOPT_OK;
     double now = seconds();
     if (now > p->until)
-        return say(MOPT_EPEER, "another rank was silent until the "
-                              "timeout");
+        return give_up(p);
     if (mopt_cancel_requested(p->cancel))
         return say(MOPT_ECANCELED, NULL);
     if (now - p->start < PATIENT)
@@ -220,8 +228,10 @@ static int32_t both(end *e, int32_t to, const char *out, int64_t out_bytes,
             rc = start_receiving(e, from, channel, in + at, coming, &received);
         if (rc == MOPT_OK && to >= 0 && (at == 0 || going > 0))
             rc = start_sending(e, to, channel, out + at, going, &sent);
+        p->whom = from;
         if (rc == MOPT_OK && received != MPI_REQUEST_NULL)
             rc = await(e, &received, coming, p);
+        p->whom = to;
         if (rc == MOPT_OK && sent != MPI_REQUEST_NULL)
             rc = await(e, &sent, -1, p);
         drop(e, &received);

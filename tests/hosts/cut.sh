@@ -82,8 +82,8 @@ disturbed 60 short.db cut 1
 code_is 0
 same one.safetensors three.safetensors
 rm -f three.safetensors
-disturbed 2 cut.db cut 5
-ended "another rank was silent until the timeout"
+disturbed 4 cut.db cut 5
+ended "was silent until the timeout"
 go_on cut.db
 disturbed 60 killed.db kill_rank
 ended "signal 9"

@@ -102,7 +102,7 @@ static int is_last(const mopt_group *g)
 static int late(mopt_group *g)
 {
     if (!is_last(g))
-        return wait_for_last(g, "silent until the timeout");
+        return wait_for_last(g, "that it waits for, was silent");
     usleep(1500000);
     return 0;
 }
