@@ -22,16 +22,24 @@ train() {
         --set train.epochs=600 "$@" >out 2>err
 }
 
+# is_on_its_way: is there a checkpoint that is younger than an epoch's end?
+is_on_its_way() {
+    grep -q ' epoch 2:' err || return 1
+    [ -e epoch ] || touch epoch
+    find . -name "$storage.trial-*.safetensors" -newer epoch | grep -q .
+}
+
 # disturbed TIMEOUT STORAGE COMMAND...: begin on three hosts, and run the
-# command when there is a checkpoint.
+# command when there is something to go on from.
 disturbed() {
     timeout=$1 storage=$2
     shift 2
     train "$mpirun" -n 3 -- --rank-timeout "$timeout" --storage "$storage" \
-        -q --model three.safetensors --set search.checkpoint_seconds=0.1 &
+        -vv --model three.safetensors --set search.checkpoint_seconds=0.1 &
     ranks=$!
+    rm -f epoch
     tries=0
-    until ls "$storage".trial-* >/dev/null 2>&1 || [ "$tries" -ge 300 ]; do
+    until is_on_its_way || [ "$tries" -ge 300 ]; do
         tries=$((tries + 1))
         sleep 0.1
     done
@@ -39,6 +47,7 @@ disturbed() {
     wait "$ranks"
     code=$?
     said="$*"
+    sed -i '/ epoch [0-9]*:/d' err
 }
 
 # ended TEXT: with an error that has the text.
