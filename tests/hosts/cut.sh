@@ -19,7 +19,7 @@ train() {
     said="$words modelopt train $*"
     $words "$program" train r.json --set 'model.layers[0].units=16' \
         --set train.parts=8 --set train.optimizer.learning_rate=0.01 \
-        --set train.epochs=600 "$@" >out 2>err
+        --set train.epochs=1200 "$@" >out 2>err
 }
 
 # is_on_its_way: is there a checkpoint that is younger than an epoch's end?
