@@ -38,6 +38,21 @@ int64_t moi_clock_utc_micros(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static double machine_seconds(void *user)
+{
+    (void)user;
+    return moi_clock_seconds();
+}
+
+static int64_t machine_utc_micros(void *user)
+{
+    (void)user;
+    return moi_clock_utc_micros();
+}
+
+const moi_clock moi_clock_machine = {NULL, machine_seconds,
+                                     machine_utc_micros, 0};
+
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and
  * back, by eras of 400 years that begin in March (Hinnant, "chrono-Compatible
  * Low-Level Date Algorithms", 2014). */

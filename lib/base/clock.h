@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lib/base/clock.h: time. */
+ * lib/base/clock.h: time, and the one seam for it. */
 #ifndef MOI_BASE_CLOCK_H
 #define MOI_BASE_CLOCK_H
 
@@ -11,6 +11,18 @@ struct timespec moi_clock_at(double seconds); /* such a reading, for waits */
 int64_t moi_clock_utc_micros(void); /* since 1970 */
 
 void moi_clock_sleep(double seconds);
+
+/* Whose time a context goes by: when trials began and ended, and who has been
+ * silent for how long. Tests and simulations bring their own. Waiting, for a
+ * lock or a server, takes the machine's time in any case. */
+typedef struct moi_clock {
+    void *user;
+    double (*seconds)(void *user);     /* monotonic */
+    int64_t (*utc_micros)(void *user); /* since 1970 */
+    int32_t by_hand; /* no thread beats for a lease: see lease.h */
+} moi_clock;
+
+extern const moi_clock moi_clock_machine;
 
 #define MOI_CLOCK_TEXT 32
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -65,9 +66,20 @@ int32_t mopt_context_create(mopt_alloc_fn alloc, void *user,
     ctx->log_level = MOPT_LOG_WARN;
     ctx->threads = moi_cores();
     ctx->files = &moi_file_system;
+    ctx->clock = &moi_clock_machine;
     ctx->backend = moi_backend_default();
     *out = ctx;
     return MOPT_OK;
+}
+
+double moi_context_seconds(const mopt_context *ctx)
+{
+    return ctx->clock->seconds(ctx->clock->user);
+}
+
+int64_t moi_context_utc_micros(const mopt_context *ctx)
+{
+    return ctx->clock->utc_micros(ctx->clock->user);
 }
 
 mopt_context *moi_context_hold(mopt_context *ctx)

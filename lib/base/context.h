@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 
+struct moi_clock;    /* clock.h */
 struct moi_file_ops; /* file.h */
 struct moi_pool;     /* threads.h */
 
@@ -41,6 +42,7 @@ struct mopt_context {
     int32_t threads;                 /* workers wanted, >= 1 */
     struct moi_pool *pool;           /* made at first use, see threads.h */
     const struct moi_file_ops *files; /* the one seam for files */
+    const struct moi_clock *clock;    /* the one for time */
     const mopt_backend *backend;      /* never NULL */
     moi_backend_entry *backends;      /* what the host registered */
     moi_database_entry *databases;    /* the same */
@@ -48,6 +50,10 @@ struct mopt_context {
 
 mopt_context *moi_context_hold(mopt_context *ctx);
 void moi_context_release(mopt_context *ctx);
+
+/* By the context's clock: seconds that only go forward, and UTC. */
+double moi_context_seconds(const mopt_context *ctx);
+int64_t moi_context_utc_micros(const mopt_context *ctx);
 
 /* What base needs of lib/backend, which stands beside it and may include it;
  * lib/backend/backend.c defines these. */

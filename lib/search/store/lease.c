@@ -71,8 +71,7 @@ static void disconnect(moi_lease *lease)
     lease->db = NULL;
 }
 
-/* One sign of life for all trials of ours. */
-static int32_t beat(moi_lease *lease)
+int32_t moi_lease_beat(moi_lease *lease)
 {
     const moi_worker *self = &lease->self;
     const mopt_value params[] = {
@@ -120,11 +119,10 @@ static void *live(void *argument)
         rest(lease, pause);
         if (atomic_load(&lease->over))
             break;
-        pause = beat(lease) == MOPT_OK || lease->seconds < SOON
+        pause = moi_lease_beat(lease) == MOPT_OK || lease->seconds < SOON
                     ? lease->seconds
                     : SOON;
     }
-    disconnect(lease);
     return NULL;
 }
 
@@ -145,6 +143,7 @@ static int32_t start_thread(moi_lease *lease)
 
 static void clear(moi_lease *lease)
 {
+    disconnect(lease);
     pthread_cond_destroy(&lease->wake);
     pthread_mutex_destroy(&lease->lock);
     moi_free(lease->ctx, lease->place);
@@ -172,7 +171,9 @@ int32_t moi_lease_create(mopt_context *ctx, const mopt_database *table,
     pthread_cond_init(&lease->wake, &kind);
     pthread_condattr_destroy(&kind);
     lease->place = moi_strdup(ctx, place);
-    rc = lease->place ? start_thread(lease) : MOPT_ENOMEM;
+    rc = lease->place ? MOPT_OK : MOPT_ENOMEM;
+    if (!rc && !ctx->clock->by_hand)
+        rc = start_thread(lease);
     if (rc) {
         clear(lease);
         return rc;
@@ -189,6 +190,7 @@ void moi_lease_free(moi_lease *lease)
     atomic_store(&lease->over, 1);
     pthread_cond_signal(&lease->wake);
     pthread_mutex_unlock(&lease->lock);
-    pthread_join(lease->thread, NULL);
+    if (!lease->ctx->clock->by_hand)
+        pthread_join(lease->thread, NULL);
     clear(lease);
 }
