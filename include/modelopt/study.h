@@ -238,8 +238,8 @@ MOPT_API int32_t mopt_trial_apply(const mopt_trial *trial, mopt_config *config,
 
 /** Value of an objective of a complete trial; of a pruned one with a single
  *  objective, what it reported last.
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE. Thread: one a handle.
- *  Since 0.1. */
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (it has none), MOPT_ESTORE,
+ *          MOPT_ENOMEM. Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_trial_value(const mopt_trial *trial, int64_t objective,
                                   double *out);
 
@@ -290,7 +290,7 @@ MOPT_API int32_t mopt_trial_set_constraints(mopt_trial *trial,
 
 /** A trial as JSON: "number", "state", "values", "params", "notes",
  *  "constraints", "intermediate", "start", "complete", "seconds", "reason".
- *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ENOMEM.
+ *  @return MOPT_OK, MOPT_EINVAL, MOPT_ERANGE (cut), MOPT_ESTORE, MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1. */
 MOPT_API int32_t mopt_trial_to_json(const mopt_trial *trial, char *buf,
                                     size_t cap, size_t *needed);

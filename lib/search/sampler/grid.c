@@ -139,5 +139,5 @@ const moi_schema moi_sampler_grid_schema = {
     "grid", "every point of the space, each once", keys};
 
 extern const moi_sampler_kind moi_sampler_grid;
-const moi_sampler_kind moi_sampler_grid = {&moi_sampler_grid_schema, 1,
+const moi_sampler_kind moi_sampler_grid = {&moi_sampler_grid_schema, 1, 0,
                                            create, destroy, propose};

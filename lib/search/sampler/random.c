@@ -78,4 +78,4 @@ const moi_schema moi_sampler_random_schema = {
 
 extern const moi_sampler_kind moi_sampler_random;
 const moi_sampler_kind moi_sampler_random = {
-    &moi_sampler_random_schema, 0, NULL, NULL, propose};
+    &moi_sampler_random_schema, 0, 1, NULL, NULL, propose};

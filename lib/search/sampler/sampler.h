@@ -26,6 +26,7 @@ typedef struct moi_ask {
 typedef struct moi_sampler_kind {
     const moi_schema *schema; /* its name, help and options */
     int32_t no_duplicates;    /* it wants points and draws none twice */
+    int32_t blind;            /* it does not look at what others had */
     /* state is whatever the sampler keeps between calls; it may stay NULL.
      * The space outlives it. */
     int32_t (*create)(const mopt_space *space, const moi_options *options,

@@ -24,9 +24,9 @@
     "?29, ?30, ?31, ?32)"
 
 /* Of all studies: there are only those of trials that run. */
-#define WORKERS(age, join)                                              \
+#define WORKERS(age, which)                                             \
     "SELECT w.trial_id, w.host, w.boot, w.room, w.pid, w.started, " age \
-    " FROM modelopt_workers w" join
+    " FROM modelopt_workers w " which
 
 /* All that hangs on trials: what it is, whose, a number, a text, a real number,
  * and another text. */
@@ -68,9 +68,14 @@ static const char *const sql[MOI_SQL_COUNT] = {
     [MOI_SQL_STUDY_NOTES] =
         "SELECT \"key\", value_json FROM study_user_attributes "
         "WHERE study_id = ?1",
-    [MOI_SQL_WORKERS] = WORKERS("NULL", ""),
+    [MOI_SQL_BUSY] = "SELECT trial_id FROM modelopt_workers ORDER BY trial_id",
+    [MOI_SQL_WORKER] = WORKERS("NULL", "WHERE w.trial_id = ?1"),
+    [MOI_SQL_WORKERS] = WORKERS("NULL", "ORDER BY w.trial_id"),
     [MOI_SQL_LOCK_STUDY] = "SELECT study_id FROM studies WHERE study_id = ?1",
-    [MOI_SQL_LOCK_TRIAL] = "SELECT trial_id FROM trials WHERE trial_id = ?1",
+    /* And what it is, as MOI_SQL_STATES has it. */
+    [MOI_SQL_LOCK_TRIAL] =
+        "SELECT trial_id, study_id, state, datetime_start, datetime_complete "
+        "FROM trials WHERE trial_id = ?1",
     [MOI_SQL_ADD_TRIAL] =
         "INSERT INTO trials (number, study_id, state, datetime_start) "
         "VALUES (?1, ?2, ?3, ?4)",
@@ -183,9 +188,10 @@ static const char *text_of(const moi_relational *self, moi_sql which,
     case MOI_SQL_LOCK_TRIAL:
         snprintf(buf, size, "%s%s", sql[which], self->table->lock);
         return buf;
-    case MOI_SQL_WORKERS_AGED:
-        snprintf(buf, size, WORKERS("%s", " LEFT JOIN trial_heartbeats h "
-                 "ON h.trial_id = w.trial_id"), self->table->age);
+    case MOI_SQL_SUSPECTS:
+        snprintf(buf, size, WORKERS("%s", "LEFT JOIN trial_heartbeats h "
+                 "ON h.trial_id = w.trial_id WHERE w.host = ?1 OR %s > ?2"),
+                 self->table->age, self->table->age);
         return buf;
     default:
         return sql[which];
@@ -195,7 +201,7 @@ static const char *text_of(const moi_relational *self, moi_sql which,
 static int32_t run(moi_relational *self, moi_sql which, const char *any,
                    const mopt_value *params, int32_t count, int32_t quiet)
 {
-    char buf[600];
+    char buf[1000];
     const char *text = text_of(self, which, any, buf, sizeof(buf));
 
     return moi_rel_fail(self, self->table->run(self->db, (int32_t)which, text,
@@ -234,6 +240,14 @@ int32_t moi_rel_run(moi_relational *self, moi_sql which,
         *changes = rc ? 0 : self->table->changes(self->db);
     }
     return rc;
+}
+
+void moi_rel_distrust(moi_relational *self)
+{
+    int32_t i;
+
+    for (i = 0; i < MOI_NEWS_LEVELS; i++)
+        self->versions[i] = -1;
 }
 
 int32_t moi_rel_has_leases(const moi_relational *self)
@@ -344,7 +358,7 @@ static int32_t again(moi_store *store, int32_t rc)
         self->lost = 0;
         return 0;
     }
-    self->version = -1;
+    moi_rel_distrust(self);
     return 1;
 }
 
@@ -372,7 +386,7 @@ static int32_t settle(moi_relational *self)
         if (answer != MOPT_DATABASE_LOST)
             break;
     }
-    self->version = -1;
+    moi_rel_distrust(self);
     if (answer == MOPT_OK && committed)
         return MOPT_OK;
     if (answer == MOPT_OK) {
@@ -394,39 +408,49 @@ static void rollback(moi_store *store)
     self->table->rollback(self->db);
 }
 
-/* Keep others from what the transaction is about. */
-static int32_t lock(moi_relational *self, int64_t row)
+/* Keep others from adding trials and from starting them. */
+static int32_t lock_study(moi_relational *self)
 {
-    const int32_t all = row == MOI_STORE_ALL;
-    const mopt_value id =
-        moi_rel_int(all ? self->study_id : self->head.history->id[row]);
+    const mopt_value id = moi_rel_int(self->study_id);
 
-    if (!self->table->lock[0])
-        return MOPT_OK;
-    return moi_rel_run(self, all ? MOI_SQL_LOCK_STUDY : MOI_SQL_LOCK_TRIAL,
-                       &id, 1, NULL);
+    return self->table->lock[0]
+               ? moi_rel_run(self, MOI_SQL_LOCK_STUDY, &id, 1, NULL)
+               : MOPT_OK;
 }
 
-static int32_t begin(moi_store *store, int64_t row, int32_t lasting,
+/* Keep others from what a transaction is about, and read what it needs. */
+static int32_t enter(moi_relational *self, int64_t row, int32_t how)
+{
+    int32_t rc;
+
+    if (row == MOI_STORE_ALL) {
+        rc = lock_study(self);
+        return rc ? rc : moi_rel_load(self, self->terms.news);
+    }
+    rc = moi_rel_look(self, row);
+    return !rc && (how & MOI_STORE_NEWS)
+               ? moi_rel_load(self, self->terms.news) : rc;
+}
+
+static int32_t begin(moi_store *store, int64_t row, int32_t how,
                      const mopt_cancel *cancel)
 {
     moi_relational *self = (moi_relational *)store;
+    /* Where a server can break down alone, other processes would remember
+     * trials that it has forgotten. */
+    const int32_t lasting =
+        (how & MOI_STORE_LASTING) ||
+        (row == MOI_STORE_ALL && (self->table->flags & MOPT_DATABASE_SHARED));
     int32_t rc;
 
     be_patient(self, cancel);
-    /* Where a server can break down alone, other processes would remember
-     * trials that it has forgotten. */
-    if (row == MOI_STORE_ALL && (self->table->flags & MOPT_DATABASE_SHARED))
-        lasting = 1;
     rc = moi_rel_fail(self, self->table->begin(self->db, MOPT_DATABASE_WRITE,
                                                lasting));
     if (rc)
         return rc;
     self->next_id = 0;
     self->wants_id = row == MOI_STORE_ALL && self->table->next_id;
-    rc = lock(self, row);
-    if (!rc)
-        rc = moi_rel_load(self, 0);
+    rc = enter(self, row, how);
     if (rc)
         rollback(store);
     return rc;
@@ -465,6 +489,7 @@ static void close_store(moi_store *store)
     moi_free(ctx, self->distributions);
     moi_free(ctx, self->seen);
     moi_free(ctx, self->fits);
+    moi_free(ctx, self->busy);
     moi_free(ctx, self->holders);
     moi_free(ctx, self->space);
     moi_free(ctx, self->place);
@@ -524,7 +549,7 @@ static int32_t connect_to(mopt_context *ctx, const char *place, int32_t create,
     if (!self)
         return MOPT_ENOMEM;
     self->head.ctx = ctx;
-    self->version = -1;
+    moi_rel_distrust(self);
     self->terms = *terms;
     moi_database_show(place, self->shown, sizeof(self->shown));
     self->place = moi_strdup(ctx, place);
@@ -584,7 +609,7 @@ static int32_t open_store(mopt_context *ctx, const char *place, int32_t how,
 
 static int32_t list(mopt_context *ctx, const char *place, json_t *names)
 {
-    const moi_store_terms terms = {60, 0, 0, NULL};
+    const moi_store_terms terms = {.patience = 60};
     moi_relational *self = NULL;
     int32_t rc = connect_to(ctx, place, 0, &terms, &self);
 
@@ -615,7 +640,7 @@ static int32_t attach(moi_store *store, moi_history *history)
         if (!self->distributions[p])
             return MOPT_ENOMEM;
     }
-    rc = moi_rel_pull(store);
+    rc = moi_rel_pull(store, MOI_NEWS_ALL);
     self->opened = rc == MOPT_OK;
     return rc;
 }

@@ -3,9 +3,10 @@
  *
  * The store speaks SQL to a database (modelopt/database.h). relational.c opens,
  * closes, has the transactions and outlives lost connections;
- * relational_schema.c knows the tables; relational_read.c, with
- * relational_detail.c, brings the history up to date; relational_write.c makes
- * changes lasting; lease.c tells others that we live. */
+ * relational_schema.c knows the tables; relational_read.c brings the history
+ * up to date, with relational_workers.c and relational_detail.c;
+ * relational_write.c makes changes lasting; lease.c tells others that we
+ * live. */
 #ifndef MOI_SEARCH_RELATIONAL_H
 #define MOI_SEARCH_RELATIONAL_H
 
@@ -22,8 +23,10 @@ typedef enum moi_sql {
     MOI_SQL_DETAILS,
     MOI_SQL_DETAILS_NEW,
     MOI_SQL_STUDY_NOTES,
+    MOI_SQL_BUSY,
+    MOI_SQL_WORKER,
     MOI_SQL_WORKERS,
-    MOI_SQL_WORKERS_AGED,
+    MOI_SQL_SUSPECTS,
     MOI_SQL_LOCK_STUDY,
     MOI_SQL_LOCK_TRIAL,
     MOI_SQL_LAST_ID,
@@ -56,7 +59,7 @@ typedef enum moi_sql {
 /* Parameters that MOI_SQL_ADD_PARAMS adds at a time. */
 #define MOI_SQL_GROUP 8
 
-/* Who works on a trial, as the last pull has seen it. */
+/* Who works on a trial. */
 typedef struct moi_holder {
     int64_t id, row; /* of the trial; row -1: not one of the study's */
     moi_worker worker;
@@ -81,15 +84,22 @@ typedef struct moi_relational {
      * lower ones are all known. 0: none was. Without it, what hangs on new
      * trials is asked for when their ids are known, a journey later. */
     int64_t horizon;
-    int64_t version;   /* data version of the last pull; -1: pull anew */
+    /* Data versions of what the history has, by MOI_NEWS_*; -1: read it. */
+    int64_t versions[MOI_NEWS_LEVELS];
     int32_t lost;      /* MOPT_DATABASE_LOST or _AGAIN: worth another try */
     double trouble;    /* on the clock: since when; 0: all is well */
     const mopt_cancel *cancel; /* of the call that is waiting, or NULL */
     double patience;   /* on the clock: when waiting for others ends */
     moi_worker self;
     moi_lease *lease;  /* NULL until there is need for it */
+    /* Trials that somebody works on, of all studies, ascending. */
+    int64_t busy_count, busy_capacity;
+    int64_t *busy;
+    /* Those who may have died: where there are leases, who is silent or on
+     * this host, and looked for from time to time; everybody elsewhere. */
     int64_t holder_count, holder_capacity;
     moi_holder *holders;
+    double census; /* on the context's clock: when to look again */
     char *space;       /* as JSON, as the database has it; NULL: has none */
     char **distributions; /* [parameters], as JSON */
     /* The distribution that was read last for each parameter, and whether it
@@ -141,10 +151,51 @@ int32_t moi_rel_find_study(moi_relational *self, int32_t how,
                            moi_study_head *head);
 int32_t moi_rel_names(moi_relational *self, json_t *names);
 
-/* relational_read.c */
-/* Within a transaction; notes: those of the study as well. */
-int32_t moi_rel_load(moi_relational *self, int32_t notes);
-int32_t moi_rel_pull(moi_store *store);
+/* Nothing that is known of the database is to be relied on. */
+void moi_rel_distrust(moi_relational *self);
+
+/* relational_read.c, within a transaction: bring all trials up to date, as a
+ * store's pull, or one that the transaction is about. */
+int32_t moi_rel_load(moi_relational *self, int32_t news);
+int32_t moi_rel_look(moi_relational *self, int64_t row);
+int32_t moi_rel_pull(moi_store *store, int32_t news);
+
+/* Take every row of the statement that runs already. */
+typedef int32_t (*moi_rel_row_fn)(moi_relational *self,
+                                  const mopt_value *fields);
+int32_t moi_rel_take_rows(moi_relational *self, moi_rel_row_fn take);
+
+/* The row of a trial's id, -1 if it has none. */
+int64_t moi_rel_find_row(const moi_history *history, int64_t id);
+
+/* relational_workers.c: is it time to look for the dead? That costs a look at
+ * each worker's heartbeat, of which a few are no matter. */
+int32_t moi_rel_is_due(const moi_relational *self);
+
+/* Ask who works on trials; suspects: and who of them may have died. Take the
+ * answers. */
+int32_t moi_rel_ask_workers(moi_relational *self, int32_t suspects);
+int32_t moi_rel_take_workers(moi_relational *self, int32_t suspects);
+
+/* The answer to MOI_SQL_WORKER about the trial of a row. */
+int32_t moi_rel_take_worker(moi_relational *self, int64_t row);
+
+/* Where a comparison of running rows with the list of workers stands: both
+ * ascend. */
+typedef struct moi_march {
+    int64_t row, left; /* the next row, running ones to come */
+    int64_t at;        /* of the list */
+} moi_march;
+
+moi_march moi_rel_march(moi_history *history);
+
+/* The next row that runs, -1 at the end; *busy: somebody works on it. */
+int64_t moi_rel_march_on(const moi_relational *self, moi_march *way,
+                         int32_t *busy);
+
+/* Say whose every running trial is. What runs here stays ours as long as the
+ * database says so. */
+void moi_rel_claim(moi_relational *self);
 
 /* relational_detail.c: put a row of MOI_SQL_DETAILS into a row of the history;
  * copies of a key and a value. */

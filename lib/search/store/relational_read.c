@@ -2,9 +2,16 @@
  * lib/search/store/relational_read.c: bringing the history up to date.
  *
  * Where a database tells by a version that nobody else has committed, there is
- * nothing to read. Otherwise the trials behind the last known one are added,
- * and those that were not finished are looked at again. Trials that are
- * finished do not change.
+ * nothing to read. Otherwise the trials behind the last known one are added.
+ * Which of the others may have changed is told by the list of trials that
+ * somebody works on: who was on it and is not has ended, or waits again. Rows
+ * that wait, and running ones of others than us, are looked at each time.
+ * Trials that are finished do not change.
+ *
+ * So much of what an ask reads grows with the number of workers alone: one id
+ * for each. Telling reads one trial. What hangs on trials that have ended is
+ * read where it is wanted: by a sampler that is not blind, by a pruner, or by
+ * whoever reads the study.
  *
  * Statements may see the database at different moments. So workers are read
  * before states, and states before what hangs on trials: who begins has a
@@ -13,12 +20,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "search/store/relational.h"
 
-/* The row of a trial's id, -1 if it has none. Ids ascend with the rows. */
-static int64_t find_row(const moi_history *history, int64_t id)
+/* Ids ascend with the rows. */
+int64_t moi_rel_find_row(const moi_history *history, int64_t id)
 {
     int64_t low = 0, high = history->count;
 
@@ -86,7 +94,7 @@ static int32_t take_details(moi_relational *self)
     int32_t rc;
 
     while (!(rc = moi_rel_step(self, &fields)) && fields) {
-        row = find_row(history, moi_rel_int_of(&fields[1]));
+        row = moi_rel_find_row(history, moi_rel_int_of(&fields[1]));
         if (row >= 0)
             rc = moi_rel_take(self, row, fields);
         if (rc) {
@@ -129,10 +137,7 @@ static int32_t take_trial(moi_relational *self, const mopt_value *fields)
     return MOPT_OK;
 }
 
-/* Take every row of the statement that runs already. */
-typedef int32_t (*row_fn)(moi_relational *self, const mopt_value *fields);
-
-static int32_t take_rows(moi_relational *self, row_fn take)
+int32_t moi_rel_take_rows(moi_relational *self, moi_rel_row_fn take)
 {
     const mopt_value *fields;
     int32_t rc;
@@ -145,15 +150,20 @@ static int32_t take_rows(moi_relational *self, row_fn take)
     return rc;
 }
 
-static int32_t load_new(moi_relational *self, int64_t known)
+/* Read what hangs on new trials that do not run; all: on those that do, too.
+ * What has ended is read when somebody wants it. */
+static int32_t load_new(moi_relational *self, int64_t known, int32_t all)
 {
-    const moi_history *history = self->head.history;
+    moi_history *history = self->head.history;
     block some = {.count = 0};
     int64_t row;
     int32_t rc = MOPT_OK;
 
     for (row = known; !rc && row < history->count; row++) {
-        some.rows[some.count++] = row;
+        if (!moi_history_is_open(history, row))
+            moi_history_set_blank(history, row, 1);
+        else if (all || history->state[row] == MOPT_TRIAL_WAITING)
+            some.rows[some.count++] = row;
         if (some.count == MOI_SQL_BLOCK || row + 1 == history->count) {
             rc = load_details(self, &some);
             some.count = 0;
@@ -195,7 +205,7 @@ static int32_t take_state(moi_relational *self, const mopt_value *fields,
                           block *changed, int32_t *states)
 {
     moi_history *history = self->head.history;
-    const int64_t row = find_row(history, moi_rel_int_of(&fields[0]));
+    const int64_t row = moi_rel_find_row(history, moi_rel_int_of(&fields[0]));
     int32_t state = 0;
     int32_t rc = read_state(self, moi_rel_text_of(&fields[2]), &state);
 
@@ -243,39 +253,66 @@ static void clear_rows(moi_history *history, const block *some)
         clear_row(history, some->rows[i]);
 }
 
-static void set_states(moi_history *history, const block *changed,
-                       const int32_t *states)
+/* Let rows be what they have become. What hangs on those that have not ended
+ * is read at once. */
+static int32_t load_changed(moi_relational *self, const block *changed,
+                            const int32_t *states)
 {
-    int32_t i;
+    moi_history *history = self->head.history;
+    block open = {.count = 0};
+    int32_t i, rc;
 
     for (i = 0; i < changed->count; i++)
+        if (states[i] == MOPT_TRIAL_RUNNING || states[i] == MOPT_TRIAL_WAITING)
+            open.rows[open.count++] = changed->rows[i];
+    clear_rows(history, &open);
+    rc = load_details(self, &open);
+    for (i = 0; !rc && i < changed->count; i++) {
         moi_history_set_state(history, changed->rows[i], states[i]);
+        moi_history_set_blank(history, changed->rows[i],
+                              !moi_history_is_open(history,
+                                                   changed->rows[i]));
+    }
+    return rc;
 }
 
-/* The next rows from *row on, below known, that are not finished. */
-static void gather_open(const moi_history *history, int64_t known,
-                        int64_t *row, int64_t *left, block *some)
+/* Read what hangs on blank rows. */
+static int32_t load_blanks(moi_relational *self)
+{
+    moi_history *history = self->head.history;
+    block some = {.count = 0};
+    int64_t row, left = history->blanks;
+    int32_t i, rc = MOPT_OK;
+
+    for (row = 0; !rc && left > 0; row++) {
+        if (!history->blank[row])
+            continue;
+        some.rows[some.count++] = row;
+        if (--left > 0 && some.count < MOI_SQL_BLOCK)
+            continue;
+        clear_rows(history, &some);
+        rc = load_details(self, &some);
+        for (i = 0; !rc && i < some.count; i++)
+            moi_history_set_blank(history, some.rows[i], 0);
+        some.count = 0;
+    }
+    return rc;
+}
+
+/* The next rows from *row on, below known, that the list of workers says
+ * nothing about: those that wait, and running ones that nobody has. */
+static void gather_loose(const moi_history *history, int64_t known,
+                         int64_t *row, int64_t *left, block *some)
 {
     some->count = 0;
-    for (; *left > 0 && *row < known && some->count < MOI_SQL_BLOCK; ++*row)
-        if (history->state[*row] == MOPT_TRIAL_RUNNING ||
-            history->state[*row] == MOPT_TRIAL_WAITING) {
+    for (; *left > 0 && *row < known && some->count < MOI_SQL_BLOCK; ++*row) {
+        if (!moi_history_is_open(history, *row))
+            continue;
+        --*left;
+        if (history->state[*row] == MOPT_TRIAL_WAITING ||
+            history->claim[*row] == MOI_CLAIM_NONE)
             some->rows[some->count++] = *row;
-            --*left;
-        }
-}
-
-/* Of a block, the rows that run elsewhere: of these all is read again. */
-static void pick_others(const moi_history *history, const block *some,
-                        block *others)
-{
-    int32_t i;
-
-    others->count = 0;
-    for (i = 0; i < some->count; i++)
-        if (history->state[some->rows[i]] == MOPT_TRIAL_RUNNING &&
-            history->claim[some->rows[i]] <= 0)
-            others->rows[others->count++] = some->rows[i];
+    }
 }
 
 /* The id that new trials are behind. */
@@ -301,43 +338,16 @@ static int32_t ask_details_new(moi_relational *self)
     return moi_rel_ask(self, MOI_SQL_DETAILS_NEW, NULL, &last, 1);
 }
 
-/* Rows of changed that were not among others, which were read already. */
-static void drop_others(block *changed, int32_t *states, const block *others,
-                        moi_history *history)
-{
-    int32_t i, j, kept = 0;
-
-    for (i = 0; i < changed->count; i++) {
-        for (j = 0; j < others->count; j++)
-            if (others->rows[j] == changed->rows[i])
-                break;
-        if (j < others->count) {
-            moi_history_set_state(history, changed->rows[i], states[i]);
-            continue;
-        }
-        states[kept] = states[i];
-        changed->rows[kept++] = changed->rows[i];
-    }
-    changed->count = kept;
-}
-
-/* More rows that are not finished than one block has. */
+/* Look at rows that may have changed. */
 static int32_t load_block(moi_relational *self, const block *some)
 {
-    moi_history *history = self->head.history;
     int32_t states[MOI_SQL_BLOCK];
     block changed;
     int32_t rc = ask_block(self, MOI_SQL_STATES, some);
 
     if (!rc)
         rc = take_states(self, some, &changed, states);
-    if (rc)
-        return rc;
-    clear_rows(history, &changed);
-    rc = load_details(self, &changed);
-    if (!rc)
-        set_states(history, &changed, states);
-    return rc;
+    return rc ? rc : load_changed(self, &changed, states);
 }
 
 /* ---- notes of the study ----------------------------------------------- */
@@ -365,107 +375,56 @@ static int32_t take_study_note(moi_relational *self, const mopt_value *fields)
     return rc;
 }
 
-/* ---- who works on what ------------------------------------------------ */
-
-static void copy_text(const mopt_value *value, char *buf, size_t size)
+/* Look at those of whom the workers' list knows nothing more. */
+static int32_t load_gone(moi_relational *self, int64_t known)
 {
-    const char *text = moi_rel_text_of(value);
-    const size_t length = strlen(text) < size ? strlen(text) : size - 1;
+    const moi_history *history = self->head.history;
+    moi_march way = moi_rel_march(self->head.history);
+    block gone = {.count = 0};
+    int64_t row;
+    int32_t busy, rc = MOPT_OK;
 
-    memcpy(buf, text, length);
-    buf[length] = '\0';
-}
-
-/* One row of workers. */
-static int32_t take_holder(moi_relational *self, const mopt_value *fields)
-{
-    moi_holder *holder;
-    int32_t rc = moi_grow(self->head.ctx, (void **)&self->holders,
-                          &self->holder_capacity, self->holder_count + 1,
-                          sizeof(*holder));
-
-    if (rc)
-        return rc;
-    holder = &self->holders[self->holder_count++];
-    memset(holder, 0, sizeof(*holder));
-    holder->id = moi_rel_int_of(&fields[0]);
-    holder->row = -1;
-    copy_text(&fields[1], holder->worker.host, sizeof(holder->worker.host));
-    copy_text(&fields[2], holder->worker.boot, sizeof(holder->worker.boot));
-    copy_text(&fields[3], holder->worker.room, sizeof(holder->worker.room));
-    holder->worker.pid = moi_rel_int_of(&fields[4]);
-    holder->worker.started = moi_rel_int_of(&fields[5]);
-    holder->seen = moi_clock_seconds() - moi_rel_real_of(&fields[6]);
-    return MOPT_OK;
-}
-
-static int32_t ask_holders(moi_relational *self)
-{
-    return moi_rel_ask(self, self->table->age ? MOI_SQL_WORKERS_AGED
-                                              : MOI_SQL_WORKERS, NULL, NULL,
-                       0);
-}
-
-static int32_t take_holders(moi_relational *self)
-{
-    self->holder_count = 0;
-    return take_rows(self, take_holder);
-}
-
-/* The next row from row on that runs, left of them to come; -1 at the end. */
-static int64_t next_running(const moi_history *history, int64_t row,
-                            int64_t *left)
-{
-    for (; *left > 0 && row < history->count; row++)
-        if (history->state[row] == MOPT_TRIAL_RUNNING) {
-            --*left;
-            return row;
-        }
-    return -1;
-}
-
-/* Mark a claim of ours as one that is to be confirmed, and back. */
-static int64_t turn(int64_t claim)
-{
-    return MOI_CLAIM_OTHER - claim;
-}
-
-/* Whose every running trial is. What runs here stays ours as long as the
- * database says so. */
-static void claim_trials(moi_relational *self)
-{
-    moi_history *history = self->head.history;
-    int64_t *claim = history->claim;
-    int64_t i, row, left = history->tally[MOPT_TRIAL_RUNNING];
-
-    for (row = -1; (row = next_running(history, row + 1, &left)) >= 0;)
-        if (claim[row] > 0)
-            claim[row] = turn(claim[row]);
-    for (i = 0; i < self->holder_count; i++) {
-        moi_holder *holder = &self->holders[i];
-
-        row = holder->row = find_row(history, holder->id);
-        if (row < 0 || history->state[row] != MOPT_TRIAL_RUNNING)
+    while (!rc && (row = moi_rel_march_on(self, &way, &busy)) >= 0 &&
+           row < known) {
+        if (busy || history->claim[row] == MOI_CLAIM_NONE)
             continue;
-        claim[row] = claim[row] < MOI_CLAIM_OTHER &&
-                             moi_worker_same(&self->self, &holder->worker)
-                         ? turn(claim[row])
-                         : MOI_CLAIM_OTHER;
+        gone.rows[gone.count++] = row;
+        if (gone.count == MOI_SQL_BLOCK) {
+            rc = load_block(self, &gone);
+            gone.count = 0;
+        }
     }
-    left = history->tally[MOPT_TRIAL_RUNNING];
-    for (row = -1; (row = next_running(history, row + 1, &left)) >= 0;)
-        if (claim[row] < MOI_CLAIM_OTHER)
-            claim[row] = MOI_CLAIM_OTHER;
+    return !rc && gone.count > 0 ? load_block(self, &gone) : rc;
+}
+
+/* ---- one trial -------------------------------------------------------- */
+
+static int32_t look_at(moi_relational *self, int64_t row)
+{
+    const mopt_value id = moi_rel_int(self->head.history->id[row]);
+    const block one = {.rows = {row}, .count = 1};
+    int32_t state, rc = moi_rel_ask(self, MOI_SQL_LOCK_TRIAL, NULL, &id, 1);
+    block changed;
+
+    if (!rc && self->can_hold)
+        rc = moi_rel_ask(self, MOI_SQL_WORKER, NULL, &id, 1);
+    if (!rc)
+        rc = take_states(self, &one, &changed, &state);
+    if (!rc && self->can_hold)
+        rc = moi_rel_take_worker(self, row);
+    return rc ? rc : load_changed(self, &changed, &state);
 }
 
 /* ---- all of it -------------------------------------------------------- */
 
 /* One journey to the server: what is asked for at once. */
 typedef struct journey {
-    int64_t known; /* rows */
-    int64_t row, left; /* where the search for open rows stands */
-    block open, others;
-    int32_t notes; /* those of the study, too */
+    int64_t known;     /* rows */
+    int64_t row, left; /* where the search for loose rows stands */
+    block loose;
+    int32_t suspects;
+    int32_t news;
+    int32_t details; /* of all new trials, by their ids to come */
 } journey;
 
 static int32_t take_next_id(moi_relational *self)
@@ -483,99 +442,133 @@ static int32_t take_next_id(moi_relational *self)
 /* Statements run together, in an order that matters: see the top. */
 static int32_t ask_all(moi_relational *self, const journey *way)
 {
-    int32_t rc = self->can_hold ? ask_holders(self) : MOPT_OK;
+    int32_t rc = self->can_hold ? moi_rel_ask_workers(self, way->suspects)
+                                : MOPT_OK;
 
     if (!rc)
         rc = ask_new(self);
-    if (!rc && way->open.count > 0)
-        rc = ask_block(self, MOI_SQL_STATES, &way->open);
-    if (!rc && way->others.count > 0)
-        rc = ask_block(self, MOI_SQL_DETAILS, &way->others);
-    if (!rc && self->horizon > 0)
+    if (!rc && way->loose.count > 0)
+        rc = ask_block(self, MOI_SQL_STATES, &way->loose);
+    if (!rc && way->details)
         rc = ask_details_new(self);
-    if (!rc && way->notes)
+    if (!rc && way->news == MOI_NEWS_ALL)
         rc = ask_study_notes(self);
     if (!rc && self->wants_id)
         rc = moi_rel_ask(self, MOI_SQL_NEXT_ID, NULL, NULL, 0);
     return rc;
 }
 
-/* The open rows of the first block, as they are now. */
-static int32_t take_open(moi_relational *self, const journey *way)
+/* What ask_all has asked for, up to the details of changed rows. */
+static int32_t take_answers(moi_relational *self, const journey *way)
 {
-    moi_history *history = self->head.history;
-    int32_t states[MOI_SQL_BLOCK], rc = MOPT_OK;
+    int32_t states[MOI_SQL_BLOCK];
     block changed = {.count = 0};
+    int32_t rc = self->can_hold ? moi_rel_take_workers(self, way->suspects)
+                                : MOPT_OK;
 
-    if (way->open.count > 0)
-        rc = take_states(self, &way->open, &changed, states);
-    if (!rc && way->others.count > 0) {
-        clear_rows(history, &way->others);
+    if (!rc)
+        rc = moi_rel_take_rows(self, take_trial);
+    if (!rc && way->loose.count > 0)
+        rc = take_states(self, &way->loose, &changed, states);
+    if (!rc && way->details)
         rc = take_details(self);
-        if (!rc)
-            drop_others(&changed, states, &way->others, history);
-    }
-    if (!rc && self->horizon > 0)
-        rc = take_details(self);
-    if (!rc && way->notes)
-        rc = take_rows(self, take_study_note);
+    if (!rc && way->news == MOI_NEWS_ALL)
+        rc = moi_rel_take_rows(self, take_study_note);
     if (!rc && self->wants_id)
         rc = take_next_id(self);
-    if (rc)
-        return rc;
-    clear_rows(history, &changed);
-    rc = load_details(self, &changed);
-    if (!rc)
-        set_states(history, &changed, states);
+    return rc ? rc : load_changed(self, &changed, states);
+}
+
+/* Read again what running trials of others, known before, have so far. */
+static int32_t load_others(moi_relational *self, int64_t known)
+{
+    moi_history *history = self->head.history;
+    moi_march way = moi_rel_march(history);
+    block others = {.count = 0};
+    int64_t row;
+    int32_t busy, rc = MOPT_OK;
+
+    do {
+        row = moi_rel_march_on(self, &way, &busy);
+        row = row < known ? row : -1;
+        if (row >= 0 && history->claim[row] == MOI_CLAIM_OTHER)
+            others.rows[others.count++] = row;
+        if (others.count == MOI_SQL_BLOCK || row < 0) {
+            clear_rows(history, &others);
+            rc = load_details(self, &others);
+            others.count = 0;
+        }
+    } while (!rc && row >= 0);
     return rc;
 }
 
 static int32_t take_all(moi_relational *self, journey *way)
 {
     moi_history *history = self->head.history;
-    int32_t rc = self->can_hold ? take_holders(self) : MOPT_OK;
+    int32_t rc = take_answers(self, way);
 
+    while (!rc && way->loose.count == MOI_SQL_BLOCK) {
+        gather_loose(history, way->known, &way->row, &way->left, &way->loose);
+        if (way->loose.count > 0)
+            rc = load_block(self, &way->loose);
+    }
+    if (!rc)
+        rc = load_gone(self, way->known);
+    if (!rc && !way->details)
+        rc = load_new(self, way->known,
+                      way->news == MOI_NEWS_ALL || self->terms.points);
+    if (!rc && way->news >= MOI_NEWS_RESULTS)
+        rc = load_blanks(self);
     if (rc)
         return rc;
-    claim_trials(self);
-    rc = take_rows(self, take_trial);
-    if (!rc)
-        rc = take_open(self, way);
-    while (!rc && way->open.count == MOI_SQL_BLOCK) {
-        gather_open(history, way->known, &way->row, &way->left, &way->open);
-        if (way->open.count > 0)
-            rc = load_block(self, &way->open);
-    }
-    if (!rc && self->horizon == 0)
-        rc = load_new(self, way->known);
-    if (!rc)
-        claim_trials(self);
-    return rc;
+    moi_rel_claim(self);
+    return way->news == MOI_NEWS_ALL ? load_others(self, way->known) : MOPT_OK;
 }
 
 static int32_t read_version(moi_relational *self, int64_t *version)
 {
+    *version = -2;
     if (!self->table->version)
         return MOPT_OK;
     return moi_rel_fail(self, self->table->version(self->db, version));
 }
 
-int32_t moi_rel_load(moi_relational *self, int32_t notes)
+/* Does the history have the news of that version? */
+static int32_t is_fresh(const moi_relational *self, int64_t version,
+                        int32_t news)
+{
+    return version == self->versions[news];
+}
+
+/* It does from now on. */
+static void keep_version(moi_relational *self, int64_t version, int32_t news)
+{
+    int32_t i;
+
+    for (i = 0; i <= news; i++)
+        self->versions[i] = version == -2 ? -1 : version;
+    if (self->wants_id)
+        self->horizon = self->next_id;
+}
+
+int32_t moi_rel_load(moi_relational *self, int32_t news)
 {
     moi_history *history = self->head.history;
     journey way = {
         .known = history->count,
+        .row = moi_history_first_open(history),
         .left = history->tally[MOPT_TRIAL_RUNNING] +
                 history->tally[MOPT_TRIAL_WAITING],
-        .notes = notes || self->table->version,
+        .suspects = moi_rel_is_due(self),
+        .news = news,
+        .details = self->terms.points && self->horizon > 0,
     };
-    int64_t version = -2;
+    int64_t version;
     int32_t rc = read_version(self, &version);
 
-    if (rc || version == self->version)
+    if (rc || is_fresh(self, version, news))
         return rc;
-    gather_open(history, way.known, &way.row, &way.left, &way.open);
-    pick_others(history, &way.open, &way.others);
+    gather_loose(history, way.known, &way.row, &way.left, &way.loose);
     moi_history_lock(history);
     rc = ask_all(self, &way);
     if (!rc)
@@ -583,21 +576,31 @@ int32_t moi_rel_load(moi_relational *self, int32_t notes)
     if (rc)
         moi_history_cut(history, way.known);
     moi_history_unlock(history);
-    if (rc)
-        return rc;
-    self->version = version == -2 ? -1 : version;
-    if (self->wants_id)
-        self->horizon = self->next_id;
-    return MOPT_OK;
+    if (!rc)
+        keep_version(self, version, news);
+    return rc;
 }
 
-int32_t moi_rel_pull(moi_store *store)
+int32_t moi_rel_look(moi_relational *self, int64_t row)
 {
-    moi_relational *self = (moi_relational *)store;
-    int64_t version = -2;
+    int64_t version;
     int32_t rc = read_version(self, &version);
 
-    if (rc || version == self->version)
+    if (rc || is_fresh(self, version, MOI_NEWS_STATES))
+        return rc;
+    moi_history_lock(self->head.history);
+    rc = look_at(self, row);
+    moi_history_unlock(self->head.history);
+    return rc;
+}
+
+int32_t moi_rel_pull(moi_store *store, int32_t news)
+{
+    moi_relational *self = (moi_relational *)store;
+    int64_t version;
+    int32_t rc = read_version(self, &version);
+
+    if (rc || is_fresh(self, version, news))
         return rc;
     /* One snapshot for all that is read. */
     rc = moi_rel_fail(self, self->table->begin(self->db, MOPT_DATABASE_READ,
@@ -605,7 +608,7 @@ int32_t moi_rel_pull(moi_store *store)
     if (rc)
         return rc;
     self->wants_id = 0;
-    rc = moi_rel_load(self, 1);
+    rc = moi_rel_load(self, news);
     if (!rc)
         rc = moi_rel_fail(self, self->table->commit(self->db));
     if (rc)

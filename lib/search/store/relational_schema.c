@@ -22,7 +22,10 @@ static const char our_table[] =
     "CREATE TABLE IF NOT EXISTS modelopt_workers "
     "(trial_id INTEGER NOT NULL PRIMARY KEY, host TEXT NOT NULL, "
     "boot TEXT NOT NULL, room TEXT NOT NULL, pid BIGINT NOT NULL, "
-    "started BIGINT NOT NULL)";
+    "started BIGINT NOT NULL);"
+    /* For signs of life, which name the process. */
+    "CREATE INDEX IF NOT EXISTS modelopt_workers_process "
+    "ON modelopt_workers (pid, started)";
 
 static const char stamps[] =
     "INSERT INTO version_info (version_info_id, schema_version, "
@@ -107,12 +110,16 @@ static int32_t check_revision(moi_relational *self)
     return rc;
 }
 
-/* Our table: there from now on, or is it? */
+/* Our table: is it there, or from now on? */
 static int32_t take_our_table(moi_relational *self, int32_t create)
 {
-    int32_t rc = create ? execute(self, our_table) : MOPT_OK;
+    int32_t rc = has_table(self, "modelopt_workers", &self->can_hold);
 
-    return rc ? rc : has_table(self, "modelopt_workers", &self->can_hold);
+    if (rc || self->can_hold || !create)
+        return rc;
+    rc = execute(self, our_table);
+    self->can_hold = rc == MOPT_OK;
+    return rc;
 }
 
 int32_t moi_rel_check_tables(moi_relational *self, int32_t create)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "search/store/relational.h"
@@ -305,7 +306,8 @@ static int32_t is_dead(const moi_relational *self, const moi_holder *holder)
         return 1;
     if (!moi_rel_has_leases(self) || isnan(holder->seen))
         return 0;
-    return moi_clock_seconds() - holder->seen > self->terms.grace;
+    return moi_context_seconds(self->head.ctx) - holder->seen >
+           self->terms.grace;
 }
 
 /* As Optuna's callback for retries notes it: whose retry this is, and the list
@@ -371,15 +373,10 @@ int32_t moi_rel_census(moi_store *store, int64_t *live, int32_t *buried)
 {
     moi_relational *self = (moi_relational *)store;
     const moi_history *history = store->history;
-    int64_t i, row, left = history->tally[MOPT_TRIAL_RUNNING];
+    int64_t i;
     int32_t rc = MOPT_OK;
 
-    *live = 0;
-    for (row = 0; left > 0 && row < history->count; row++)
-        if (history->state[row] == MOPT_TRIAL_RUNNING) {
-            *live += history->claim[row] != MOI_CLAIM_NONE;
-            left--;
-        }
+    *live = moi_history_live(store->history);
     for (i = 0; !rc && i < self->holder_count; i++) {
         const moi_holder *holder = &self->holders[i];
 
@@ -391,6 +388,6 @@ int32_t moi_rel_census(moi_store *store, int64_t *live, int32_t *buried)
     }
     *live -= *buried;
     if (*buried > 0)
-        self->version = -1;
+        moi_rel_distrust(self);
     return rc;
 }

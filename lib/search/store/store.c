@@ -45,16 +45,16 @@ int32_t moi_store_attach(moi_store *store, moi_history *history)
                                : MOPT_OK;
 }
 
-int32_t moi_store_pull(moi_store *store)
+int32_t moi_store_pull(moi_store *store, int32_t news)
 {
-    return store->kind->pull ? store->kind->pull(store) : MOPT_OK;
+    return store->kind->pull ? store->kind->pull(store, news) : MOPT_OK;
 }
 
-int32_t moi_store_begin(moi_store *store, int64_t row, int32_t lasting,
+int32_t moi_store_begin(moi_store *store, int64_t row, int32_t how,
                         const mopt_cancel *cancel)
 {
     return store->kind->begin
-               ? store->kind->begin(store, row, lasting, cancel)
+               ? store->kind->begin(store, row, how, cancel)
                : MOPT_OK;
 }
 

@@ -31,7 +31,20 @@ typedef struct moi_study_head {
 /* A transaction on more than one trial. */
 #define MOI_STORE_ALL (-1)
 
+/* What a transaction is like: what it changes survives a loss of power; one on
+ * a single trial is to have the news of the others. */
+#define MOI_STORE_LASTING 1
+#define MOI_STORE_NEWS 2
+
 typedef struct moi_store moi_store;
+
+/* How much of what others did is news: which trials there are, and their
+ * states; what hangs on those that have ended, too; and on those that run, and
+ * on the study. Rows of which there is more are blank. */
+#define MOI_NEWS_STATES 0
+#define MOI_NEWS_RESULTS 1
+#define MOI_NEWS_ALL 2
+#define MOI_NEWS_LEVELS 3
 
 /* What a study asks of its store. */
 typedef struct moi_store_terms {
@@ -39,6 +52,8 @@ typedef struct moi_store_terms {
     double heartbeat; /* seconds between signs of life */
     double grace;     /* seconds without one after which a worker is dead */
     const mopt_cancel *cancel; /* of the opening; may be NULL */
+    int32_t news;     /* MOI_NEWS_* that a transaction needs */
+    int32_t points;   /* and those of running trials, once they are there */
 } moi_store_terms;
 
 /* A trial that is to be added. */
@@ -76,14 +91,16 @@ typedef struct moi_store_kind {
     int32_t (*list)(mopt_context *ctx, const char *place, json_t *names);
     /* Fill the history for the first time, and remember it. */
     int32_t (*attach)(moi_store *store, moi_history *history);
-    /* Bring the history up to date, outside of a transaction. */
-    int32_t (*pull)(moi_store *store);
-    /* Start a transaction, the history up to date. It changes the trial of a
-     * row; or anything, row MOI_STORE_ALL: then nobody else adds a trial, or
-     * starts one, before it ends. What is lasting survives a loss of power
-     * once it is committed, anything else the end of the process. cancel may
-     * be NULL: then waiting for others has its own end. MOPT_ECANCELED. */
-    int32_t (*begin)(moi_store *store, int64_t row, int32_t lasting,
+    /* Bring the history up to date, outside of a transaction: MOI_NEWS_*. */
+    int32_t (*pull)(moi_store *store, int32_t news);
+    /* Start a transaction. It changes the trial of a row, of which the history
+     * then knows whether it runs, and for whom; or anything, row
+     * MOI_STORE_ALL: then the history has all trials, with the news that the
+     * terms say, and nobody else adds a trial, or starts one, before it ends.
+     * how is MOI_STORE_*: what is not lasting survives the end of the process.
+     * cancel may be NULL: then waiting for others has its own end.
+     * MOPT_ECANCELED. */
+    int32_t (*begin)(moi_store *store, int64_t row, int32_t how,
                      const mopt_cancel *cancel);
     /* One that fails has rolled back. */
     int32_t (*commit)(moi_store *store);
@@ -122,8 +139,8 @@ struct moi_store {
 const moi_store_kind *moi_store_find(const char **place);
 
 int32_t moi_store_attach(moi_store *store, moi_history *history);
-int32_t moi_store_pull(moi_store *store);
-int32_t moi_store_begin(moi_store *store, int64_t row, int32_t lasting,
+int32_t moi_store_pull(moi_store *store, int32_t news);
+int32_t moi_store_begin(moi_store *store, int64_t row, int32_t how,
                         const mopt_cancel *cancel);
 int32_t moi_store_commit(moi_store *store);
 void moi_store_rollback(moi_store *store);

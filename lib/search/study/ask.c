@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -197,7 +196,8 @@ static int32_t check_retries(const mopt_study *study, int64_t row)
  * its workers die. */
 static int32_t fail_waiting(mopt_study *study, int64_t row)
 {
-    const moi_ending ending = {MOPT_TRIAL_FAILED, moi_clock_utc_micros(), NULL,
+    const moi_ending ending = {MOPT_TRIAL_FAILED,
+                               moi_context_utc_micros(study->ctx), NULL,
                                moi_last_text()};
     moi_text path;
     int32_t rc = moi_study_checkpoint(study, row, &path);
@@ -244,7 +244,7 @@ int32_t moi_study_census(mopt_study *study)
         if (!rc && !done)
             moi_store_rollback(study->store);
     } while (moi_store_again(study->store, rc));
-    return rc ? rc : moi_store_pull(study->store);
+    return rc ? rc : moi_store_pull(study->store, MOI_NEWS_STATES);
 }
 
 /* One round under the gate: *row is the trial that runs now, or -1 if another
@@ -252,7 +252,7 @@ int32_t moi_study_census(mopt_study *study)
 static int32_t ask_once(mopt_study *study, int64_t limit,
                         const mopt_cancel *cancel, int64_t *row)
 {
-    const int64_t when = moi_clock_utc_micros();
+    const int64_t when = moi_context_utc_micros(study->ctx);
     int32_t done = 0;
     int64_t id = -1;
     int32_t rc = moi_store_begin(study->store, MOI_STORE_ALL, 0, cancel);
@@ -404,13 +404,15 @@ int32_t moi_study_check_claim(const mopt_study *study, int64_t row,
 int32_t moi_study_tell(mopt_study *study, int64_t row, int64_t claim,
                        const moi_ending *ending, const mopt_cancel *cancel)
 {
-    const int32_t lasting =
-        study->lasting && ending->state != MOPT_TRIAL_WAITING;
+    const int32_t how =
+        study->lasting && ending->state != MOPT_TRIAL_WAITING
+            ? MOI_STORE_LASTING
+            : 0;
     int32_t rc;
 
     pthread_mutex_lock(&study->gate);
     do {
-        rc = moi_store_begin(study->store, row, lasting, cancel);
+        rc = moi_store_begin(study->store, row, how, cancel);
         if (rc)
             continue;
         rc = moi_study_check_claim(study, row, claim);
@@ -484,7 +486,7 @@ int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
                              int32_t state, const double *values,
                              const char *reason, const mopt_cancel *cancel)
 {
-    moi_ending ending = {state, moi_clock_utc_micros(), values, NULL};
+    moi_ending ending = {state, 0, values, NULL};
     moi_text path;
     double last;
     int64_t i;
@@ -499,6 +501,7 @@ int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
                         "another study");
     if ((rc = check_values(study, state, values)))
         return rc;
+    ending.complete = moi_context_utc_micros(study->ctx);
     for (i = 0; values && i < study->history.objectives; i++)
         if (isnan(values[i])) {
             ending.state = MOPT_TRIAL_FAILED;
@@ -558,8 +561,8 @@ static int32_t add_waiting(mopt_study *study, char *fixed, moi_extra *extra)
     const moi_draft draft = {MOPT_TRIAL_WAITING, 0, NULL, fixed};
     moi_history *history = &study->history;
     int64_t id, row;
-    int32_t rc = moi_store_begin(study->store, MOI_STORE_ALL, study->lasting,
-                                 NULL);
+    int32_t rc = moi_store_begin(study->store, MOI_STORE_ALL,
+                                 study->lasting ? MOI_STORE_LASTING : 0, NULL);
 
     if (rc)
         return rc;

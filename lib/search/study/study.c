@@ -63,6 +63,31 @@ static int32_t check_directions(const mopt_config *config,
     return MOPT_OK;
 }
 
+/* The sampler's kind, and whether it matters which points were drawn. */
+static void pick_sampler(mopt_study *study, const mopt_config *config)
+{
+    const moi_schema *chosen = moi_config_variant(config, "sampler");
+    const char *duplicates = moi_config_text(config, "duplicates");
+    int64_t i = 0;
+
+    while (moi_samplers[i]->schema != chosen)
+        i++;
+    study->sampler = moi_samplers[i];
+    study->avoid = strcmp(duplicates, "avoid") == 0 &&
+                   !study->sampler->no_duplicates;
+    study->wants_points = study->avoid || study->sampler->no_duplicates;
+}
+
+static void pick_pruner(mopt_study *study, const mopt_config *config)
+{
+    const moi_schema *chosen = moi_config_variant(config, "pruner");
+    int64_t i = 0;
+
+    while (moi_pruners[i]->schema != chosen)
+        i++;
+    study->pruner = moi_pruners[i];
+}
+
 /* Open the store, and take over from it what an old study has. */
 static int32_t open_store(mopt_study *study, const mopt_space *space,
                           const mopt_config *config,
@@ -70,11 +95,15 @@ static int32_t open_store(mopt_study *study, const mopt_space *space,
 {
     const char *place = moi_config_text(config, "storage");
     const moi_store_kind *kind = moi_store_find(&place);
+    const int32_t looks =
+        !study->sampler->blind || study->avoid || study->pruner->judge;
     const moi_store_terms terms = {
         moi_config_float(config, "patience"),
         moi_config_float(config, "heartbeat"),
         moi_config_float(config, "grace"),
         cancel,
+        looks ? MOI_NEWS_RESULTS : MOI_NEWS_STATES,
+        study->wants_points,
     };
     const int32_t resume = !space || moi_config_bool(config, "resume");
     json_t *document;
@@ -121,14 +150,9 @@ static int32_t take_space(mopt_study *study, const mopt_space *space,
 
 static int32_t make_sampler(mopt_study *study, const mopt_config *config)
 {
-    const moi_schema *chosen = moi_config_variant(config, "sampler");
     const moi_options options = {config, "sampler."};
-    int64_t i = 0;
 
-    while (moi_samplers[i]->schema != chosen)
-        i++;
-    study->sampler = moi_samplers[i];
-    if (!study->sampler->create || !study->can_sample)
+    if (!study->sampler->create)
         return MOPT_OK;
     return study->sampler->create(study->space, &options, study->seed,
                                   &study->sampler_state);
@@ -136,27 +160,18 @@ static int32_t make_sampler(mopt_study *study, const mopt_config *config)
 
 static int32_t make_pruner(mopt_study *study, const mopt_config *config)
 {
-    const moi_schema *chosen = moi_config_variant(config, "pruner");
     const moi_options options = {config, "pruner."};
-    int64_t i = 0;
 
-    while (moi_pruners[i]->schema != chosen)
-        i++;
-    study->pruner = moi_pruners[i];
     if (!study->pruner->create)
         return MOPT_OK;
     return study->pruner->create(study->ctx, &options, &study->pruner_state);
 }
 
-static int32_t make_points(mopt_study *study, const mopt_config *config)
+/* What asking for trials needs. */
+static int32_t make_points(mopt_study *study)
 {
-    const char *duplicates = moi_config_text(config, "duplicates");
     int32_t rc;
 
-    study->avoid = strcmp(duplicates, "avoid") == 0 &&
-                   !study->sampler->no_duplicates && study->can_sample;
-    study->wants_points =
-        (study->avoid || study->sampler->no_duplicates) && study->can_sample;
     study->fixed = moi_alloc(study->ctx, study->space->count, sizeof(double));
     study->point = moi_alloc(study->ctx, study->space->count, sizeof(double));
     if (!study->fixed || !study->point)
@@ -195,6 +210,8 @@ static int32_t build(mopt_study *study, const mopt_space *space,
     study->lasting =
         strcmp(moi_config_text(config, "durability"), "power") == 0;
     study->timeout = moi_config_float(config, "timeout");
+    pick_sampler(study, config);
+    pick_pruner(study, config);
     if ((rc = open_store(study, space, config, cancel, head)) ||
         (rc = take_space(study, space, head)) ||
         (rc = moi_history_init(&study->history, study->ctx, study->space,
@@ -204,9 +221,10 @@ static int32_t build(mopt_study *study, const mopt_space *space,
     head->name = NULL;
     if ((rc = make_checkpoints(study, config)) ||
         (rc = moi_store_attach(study->store, &study->history)) ||
-        (rc = make_sampler(study, config)) ||
-        (rc = make_pruner(study, config)) ||
-        (rc = make_points(study, config)))
+        (rc = make_pruner(study, config)))
+        return rc;
+    if (study->can_sample && ((rc = make_sampler(study, config)) ||
+                              (rc = make_points(study))))
         return rc;
     /* What the dead left running is to wait again. */
     return space ? moi_study_census(study) : MOPT_OK;
@@ -312,14 +330,13 @@ int32_t mopt_study_on_trial(mopt_study *study, mopt_trial_fn callback,
     return MOPT_OK;
 }
 
-/* Take the gate, the history up to date. */
-static int32_t enter(mopt_study *study)
+int32_t moi_study_enter(mopt_study *study, int32_t news)
 {
     int32_t rc;
 
     pthread_mutex_lock(&study->gate);
     do
-        rc = moi_store_pull(study->store);
+        rc = moi_store_pull(study->store, news);
     while (moi_store_again(study->store, rc));
     if (rc)
         moi_study_leave(study);
@@ -351,7 +368,7 @@ int32_t mopt_study_count(mopt_study *study, int32_t state, int64_t *count)
     if (state < -1 || state > MOPT_TRIAL_WAITING)
         return moi_fail(MOPT_EINVAL, "mopt_study_count: state is %d, but must "
                         "be -1 or MOPT_TRIAL_* (0 to 4)", (int)state);
-    rc = enter(study);
+    rc = moi_study_enter(study, MOI_NEWS_STATES);
     if (rc)
         return rc;
     *count = state < 0 ? study->history.count : study->history.tally[state];
@@ -361,15 +378,12 @@ int32_t mopt_study_count(mopt_study *study, int32_t state, int64_t *count)
 
 int32_t moi_study_rest(mopt_study *study, int64_t *live, int32_t *due)
 {
-    const moi_history *history = &study->history;
-    int32_t rc = enter(study);
+    moi_history *history = &study->history;
+    int32_t rc = moi_study_enter(study, MOI_NEWS_STATES);
 
     if (rc)
         return rc;
-    *live = 0;
-    for (int64_t row = 0; row < history->count; row++)
-        *live += history->state[row] == MOPT_TRIAL_RUNNING &&
-                 history->claim[row] != MOI_CLAIM_NONE;
+    *live = moi_history_live(history);
     *due = history->tally[MOPT_TRIAL_WAITING] > 0 &&
            moi_history_finished(history) + *live < study->trials;
     moi_study_leave(study);
@@ -399,7 +413,7 @@ int32_t mopt_study_best(mopt_study *study, mopt_trial **out)
         return moi_fail_null("mopt_study_best", "study");
     if (!out)
         return moi_fail_null("mopt_study_best", "out");
-    rc = enter(study);
+    rc = moi_study_enter(study, MOI_NEWS_RESULTS);
     if (rc)
         return rc;
     row = moi_history_best(&study->history);
@@ -420,7 +434,7 @@ int32_t mopt_study_trial(mopt_study *study, int64_t number, mopt_trial **out)
         return moi_fail_null("mopt_study_trial", "study");
     if (!out)
         return moi_fail_null("mopt_study_trial", "out");
-    rc = enter(study);
+    rc = moi_study_enter(study, MOI_NEWS_ALL);
     if (rc)
         return rc;
     if (number < 0 || number >= study->history.count)
@@ -510,7 +524,7 @@ int32_t mopt_study_to_json(mopt_study *study, char *buf, size_t cap,
 
     if (!study)
         return moi_fail_null("mopt_study_to_json", "study");
-    rc = enter(study);
+    rc = moi_study_enter(study, MOI_NEWS_ALL);
     if (rc)
         return rc;
     moi_history_lock(&study->history);
@@ -528,7 +542,8 @@ static int32_t set_note(mopt_study *study, const char *key, const char *json)
     char *json_copy = moi_strdup(study->ctx, json);
     int32_t rc = key_copy && json_copy
                      ? moi_store_begin(study->store, MOI_STORE_ALL,
-                                       study->lasting, NULL)
+                                       study->lasting ? MOI_STORE_LASTING : 0,
+                                       NULL)
                      : MOPT_ENOMEM;
 
     if (!rc) {

@@ -107,6 +107,9 @@ int32_t moi_study_census(mopt_study *study);
  * elsewhere; *due, one waits and may be asked for. */
 int32_t moi_study_rest(mopt_study *study, int64_t *live, int32_t *due);
 
+/* Take the gate, the history up to date: MOI_NEWS_*. */
+int32_t moi_study_enter(mopt_study *study, int32_t news);
+
 /* Free the gate, and log what could not be logged under it. */
 void moi_study_leave(mopt_study *study);
 

@@ -228,11 +228,34 @@ int32_t mopt_trial_apply(const mopt_trial *trial, mopt_config *config,
     return MOPT_OK;
 }
 
+/* Take the history's lock, the trial's row in full: whoever told it elsewhere
+ * may have left more than was read of it. */
+static int32_t lock_row(const mopt_trial *trial)
+{
+    mopt_study *study = trial->study;
+    moi_history *history = &study->history;
+    int32_t rc = MOPT_OK;
+
+    moi_history_lock(history);
+    while (!rc && history->blank[trial->number]) {
+        /* The gate goes first. */
+        moi_history_unlock(history);
+        rc = moi_study_enter(study, MOI_NEWS_RESULTS);
+        if (!rc)
+            moi_study_leave(study);
+        moi_history_lock(history);
+    }
+    if (rc)
+        moi_history_unlock(history);
+    return rc;
+}
+
 int32_t mopt_trial_value(const mopt_trial *trial, int64_t objective,
                          double *out)
 {
     moi_history *history;
     double value;
+    int32_t rc;
 
     if (!trial)
         return moi_fail_null("mopt_trial_value", "trial");
@@ -243,7 +266,9 @@ int32_t mopt_trial_value(const mopt_trial *trial, int64_t objective,
         return moi_fail(MOPT_EINVAL, "mopt_trial_value: objective is %lld, "
                         "but must be 0 to %lld", (long long)objective,
                         (long long)history->objectives - 1);
-    moi_history_lock(history);
+    rc = lock_row(trial);
+    if (rc)
+        return rc;
     value = history->values[trial->number * history->objectives + objective];
     moi_history_unlock(history);
     if (isnan(value))
@@ -292,12 +317,12 @@ int32_t mopt_trial_checkpoint(const mopt_trial *trial, char *buf, size_t cap,
 /* --- Changing a trial --------------------------------------------------- */
 
 /* Start a transaction, under the gate, and make room for an addition to a row
- * that runs. */
-static int32_t open_row(mopt_trial *trial, moi_extra **extra)
+ * that runs; how is MOI_STORE_*. */
+static int32_t open_row(mopt_trial *trial, int32_t how, moi_extra **extra)
 {
     mopt_study *study = trial->study;
     moi_history *history = &study->history;
-    int32_t rc = moi_store_begin(study->store, trial->number, 0, NULL);
+    int32_t rc = moi_store_begin(study->store, trial->number, how, NULL);
 
     if (rc)
         return rc;
@@ -350,9 +375,10 @@ static int32_t report(mopt_trial *trial, int64_t step, double value,
                       int32_t *prune)
 {
     mopt_study *study = trial->study;
+    const int32_t how = study->pruner->judge ? MOI_STORE_NEWS : 0;
     moi_extra *extra;
     double known;
-    int32_t rc = open_row(trial, &extra);
+    int32_t rc = open_row(trial, how, &extra);
 
     if (rc)
         return rc;
@@ -400,7 +426,7 @@ static int32_t set_note(mopt_trial *trial, const char *key, const char *json)
     mopt_context *ctx = trial->study->ctx;
     moi_extra *extra;
     char *key_copy, *json_copy;
-    int32_t rc = open_row(trial, &extra);
+    int32_t rc = open_row(trial, 0, &extra);
 
     if (rc)
         return rc;
@@ -491,7 +517,7 @@ static int32_t set_constraints(mopt_trial *trial, const double *values,
     moi_extra *extra;
     double *copy;
     char *json;
-    int32_t rc = open_row(trial, &extra);
+    int32_t rc = open_row(trial, 0, &extra);
 
     if (rc)
         return rc;
@@ -542,11 +568,14 @@ int32_t mopt_trial_to_json(const mopt_trial *trial, char *buf, size_t cap,
 {
     moi_history *history;
     json_t *object;
+    int32_t rc;
 
     if (!trial)
         return moi_fail_null("mopt_trial_to_json", "trial");
     history = &trial->study->history;
-    moi_history_lock(history);
+    rc = lock_row(trial);
+    if (rc)
+        return rc;
     object = moi_trial_document(history, trial->number);
     moi_history_unlock(history);
     return moi_json_finish(trial->study->ctx, object, buf, cap, needed);

@@ -78,6 +78,7 @@ void moi_history_clear(moi_history *history)
     moi_free(ctx, history->values);
     moi_free(ctx, history->violation);
     moi_free(ctx, history->extra);
+    moi_free(ctx, history->blank);
     moi_notes_free(ctx, history->notes, history->note_count);
     pthread_mutex_destroy(&history->lock);
 }
@@ -120,7 +121,8 @@ static int32_t resize_all(moi_history *history, int64_t rows)
         (rc = resize(history, &history->claim, rows, sizeof(int64_t))) ||
         (rc = resize(history, &history->values, rows, width)) ||
         (rc = resize(history, &history->violation, rows, sizeof(double))) ||
-        (rc = resize(history, &history->extra, rows, sizeof(moi_extra *))))
+        (rc = resize(history, &history->extra, rows, sizeof(moi_extra *))) ||
+        (rc = resize(history, &history->blank, rows, 1)))
         return rc;
     for (p = 0; p < history->space->count; p++)
         if ((rc = resize(history, &history->params[p], rows, sizeof(double))))
@@ -158,6 +160,7 @@ int64_t moi_history_push(moi_history *history, int32_t state, int64_t id)
     for (i = 0; i < history->space->count; i++)
         history->params[i][row] = NAN;
     history->extra[row] = NULL;
+    history->blank[row] = 0;
     history->tally[state]++;
     if (state == MOPT_TRIAL_WAITING && row < history->waiting)
         history->waiting = row;
@@ -170,10 +173,13 @@ void moi_history_cut(moi_history *history, int64_t count)
         const int64_t row = --history->count;
 
         history->tally[history->state[row]]--;
+        history->blanks -= history->blank[row];
         moi_extra_free(history->ctx, history->extra[row]);
     }
     if (history->waiting > count)
         history->waiting = count;
+    if (history->open > count)
+        history->open = count;
 }
 
 void moi_history_set_state(moi_history *history, int64_t row, int32_t state)
@@ -185,6 +191,41 @@ void moi_history_set_state(moi_history *history, int64_t row, int32_t state)
         history->claim[row] = MOI_CLAIM_NONE;
     if (state == MOPT_TRIAL_WAITING && row < history->waiting)
         history->waiting = row;
+    if (moi_history_is_open(history, row) && row < history->open)
+        history->open = row;
+}
+
+int32_t moi_history_is_open(const moi_history *history, int64_t row)
+{
+    return history->state[row] == MOPT_TRIAL_RUNNING ||
+           history->state[row] == MOPT_TRIAL_WAITING;
+}
+
+int64_t moi_history_first_open(moi_history *history)
+{
+    while (history->open < history->count &&
+           !moi_history_is_open(history, history->open))
+        history->open++;
+    return history->open;
+}
+
+int64_t moi_history_live(moi_history *history)
+{
+    int64_t row = moi_history_first_open(history), live = 0;
+    int64_t left = history->tally[MOPT_TRIAL_RUNNING];
+
+    for (; left > 0 && row < history->count; row++)
+        if (history->state[row] == MOPT_TRIAL_RUNNING) {
+            live += history->claim[row] != MOI_CLAIM_NONE;
+            left--;
+        }
+    return live;
+}
+
+void moi_history_set_blank(moi_history *history, int64_t row, int32_t blank)
+{
+    history->blanks += blank - history->blank[row];
+    history->blank[row] = (uint8_t)blank;
 }
 
 void moi_history_claim(moi_history *history, int64_t row)

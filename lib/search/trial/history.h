@@ -73,8 +73,11 @@ typedef struct moi_history {
     double *violation; /* sum of what exceeds the constraints; NaN: none set */
     double **params;   /* [parameters][rows]; NaN: does not exist */
     moi_extra **extra; /* NULL: nothing */
+    uint8_t *blank;    /* the store has more of it and was not asked yet */
     int64_t tally[5];  /* trials by state */
+    int64_t blanks;    /* rows that are blank */
     int64_t waiting;   /* no row before this one waits */
+    int64_t open;      /* no row before this one waits or runs */
     int64_t claims;    /* starts so far */
     int64_t note_count, note_capacity;
     moi_note *notes; /* of the study */
@@ -100,6 +103,9 @@ void moi_history_cut(moi_history *history, int64_t count);
 
 void moi_history_set_state(moi_history *history, int64_t row, int32_t state);
 
+/* Whether the store has more of a row. */
+void moi_history_set_blank(moi_history *history, int64_t row, int32_t blank);
+
 /* The running trial of a row is ours from now on. */
 void moi_history_claim(moi_history *history, int64_t row);
 
@@ -115,6 +121,15 @@ void moi_extra_free(mopt_context *ctx, moi_extra *extra);
 /* The point of a row into point[parameters]. */
 void moi_history_point(const moi_history *history, int64_t row,
                        double *point);
+
+/* Does a row wait or run? */
+int32_t moi_history_is_open(const moi_history *history, int64_t row);
+
+/* A row before which none does; no lower than it could be for long. */
+int64_t moi_history_first_open(moi_history *history);
+
+/* Running trials that somebody is known to work on. */
+int64_t moi_history_live(moi_history *history);
 
 /* The lowest row that waits, -1 if none does. */
 int64_t moi_history_waiting(moi_history *history);

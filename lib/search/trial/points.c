@@ -117,12 +117,6 @@ static int32_t add_row(moi_points *points, int64_t row, int32_t *complete)
     return MOPT_OK;
 }
 
-static int32_t is_over(const moi_history *history, int64_t row)
-{
-    return history->state[row] != MOPT_TRIAL_RUNNING &&
-           history->state[row] != MOPT_TRIAL_WAITING;
-}
-
 /* Look again at the rows that were not complete. */
 static int32_t update_open(moi_points *points)
 {
@@ -135,7 +129,7 @@ static int32_t update_open(moi_points *points)
         complete = 0;
         if (!rc)
             rc = add_row(points, row, &complete);
-        if (rc || (!complete && !is_over(points->history, row)))
+        if (rc || (!complete && moi_history_is_open(points->history, row)))
             points->open[kept++] = row;
     }
     points->open_count = kept;
@@ -155,7 +149,7 @@ int32_t moi_points_update(moi_points *points)
             rc = add_row(points, points->seen, &complete);
         if (rc)
             break;
-        if (!complete && !is_over(history, points->seen))
+        if (!complete && moi_history_is_open(history, points->seen))
             points->open[points->open_count++] = points->seen;
     }
     return rc;
