@@ -193,7 +193,7 @@ class Trouble(unittest.TestCase):
         class Own(Exception):
             pass
         for workers in (1, 2):
-            study = modelopt.Study(SPACE, trials=30, workers=workers)
+            study = modelopt.Study(SPACE, trials=3000, workers=workers)
 
             def objective(trial):
                 if trial.number == 5:
@@ -206,7 +206,8 @@ class Trouble(unittest.TestCase):
                 text = "".join(traceback.format_exception(error))
             self.assertIn("in objective\n", text)
             self.assertIn("five", text)
-            self.assertLess(len(study), 10)
+            # The other worker goes on until it hears of it.
+            self.assertLess(len(study), 1500)
             study.tell(study.ask(), 1.0)
 
     def test_all_kinds_of_exceptions(self):
