@@ -4,7 +4,8 @@
  *
  * usage: simulate [KEY=VALUE]...   keys are those of the table below; times are
  *        seconds. store=postgresql (the default) or store=sqlite is what
- *        bench/store.c measured, and ask=, tell= and so on change it */
+ *        bench/store.c measured, and ask=, tell= and so on change it;
+ *        pruner=median prunes half of the trials early */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -58,8 +59,12 @@ static int set_key(sim_settings *settings, const char *argument)
     const size_t length = value ? (size_t)(value++ - argument) : 0;
     size_t i;
 
-    if (length == strlen("store") && memcmp(argument, "store", length) == 0)
+    if (strncmp(argument, "store=", strlen("store=")) == 0)
         return set_store(settings, value);
+    if (strncmp(argument, "pruner=", strlen("pruner=")) == 0) {
+        settings->pruner = value;
+        return 0;
+    }
     for (i = 0; value && i < sizeof(keys) / sizeof(keys[0]); i++) {
         char *at = (char *)settings + keys[i].at;
         const int64_t whole = atoll(value);
@@ -101,16 +106,17 @@ static void print(const sim_settings *settings, const sim_result *result)
                 (result->kinds[i].ids + result->kinds[i].rows);
     }
     printf("\"operations_per_second\": %.1f, \"rows_per_second\": %.0f, "
-           "\"trials\": %" PRId64 ", \"told\": %"
+           "\"trials\": %" PRId64 ", \"told\": %" PRId64 ", \"pruned\": %"
            PRId64 ", \"running\": %" PRId64 ", \"waiting\": %" PRId64
            ", \"lost\": %" PRId64 ", \"doubled\": %" PRId64
            ", \"refused\": %" PRId64 ", \"deaths\": %" PRId64
            ", \"requeued\": %" PRId64 ", \"requeue_s\": %.1f, "
            "\"longest_requeue_s\": %.1f, \"pending\": %.1f, \"unseen\": %.3f, "
            "\"digest\": \"%016" PRIx64 "\"}\n", operations, rows,
-           result->trials, result->told, result->running, result->waiting,
-           result->lost, result->doubled, result->refused, result->deaths,
-           result->requeued, result->requeue_mean, result->requeue_longest,
+           result->trials, result->told, result->pruned, result->running,
+           result->waiting, result->lost, result->doubled, result->refused,
+           result->deaths, result->requeued, result->requeue_mean,
+           result->requeue_longest,
            result->pending, result->unseen, result->digest);
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agenda.h"
 #include "base/rng.h"
 #include "search/study/study.h"
 #include "virtual.h"
@@ -21,14 +22,6 @@ const char *const sim_kinds[SIM_KINDS] = {"ask", "tell", "report", "beat"};
 
 /* What happens: to a worker, a process or an operation. */
 enum { WANT, STEP, SERVED, FLUSHED, BEAT, DEATH, BIRTH };
-
-typedef struct event {
-    double time;
-    int64_t order; /* among events of the same time */
-    int32_t what;
-    int32_t life;  /* of the process that it is meant for */
-    int64_t who;
-} event;
 
 typedef struct operation {
     int32_t kind, life;
@@ -45,6 +38,7 @@ typedef struct worker {
     mopt_trial *trial;
     int64_t number;
     int64_t reported;
+    int32_t pruned;
     double began;   /* to train this stretch; NaN: it does not train */
     double trained; /* seconds on this trial so far */
 } worker;
@@ -69,8 +63,7 @@ typedef struct simulation {
     virtual_world world;
     mopt_context *ctx;
     mopt_space *space;
-    int64_t event_count, event_capacity, order;
-    event *events; /* a heap */
+    agenda agenda;
     int64_t operation_count, operation_capacity, spare;
     operation *operations;
     worker *workers;
@@ -137,49 +130,12 @@ static void *zeroes(int64_t count, size_t size)
     return items;
 }
 
-static int before(const event *a, const event *b)
-{
-    return a->time < b->time || (a->time == b->time && a->order < b->order);
-}
-
-static void swap(event *a, event *b)
-{
-    const event kept = *a;
-
-    *a = *b;
-    *b = kept;
-}
-
 static void plan(simulation *self, double time, int32_t what, int64_t who,
                  int32_t life)
 {
-    int64_t at = self->event_count++;
+    const event made = {time, what, life, who, 0};
 
-    self->events = grow(self->events, &self->event_capacity,
-                        self->event_count, sizeof(event));
-    self->events[at] = (event){time, self->order++, what, life, who};
-    for (; at > 0 && before(&self->events[at], &self->events[(at - 1) / 2]);
-         at = (at - 1) / 2)
-        swap(&self->events[at], &self->events[(at - 1) / 2]);
-}
-
-static event next_event(simulation *self)
-{
-    event *heap = self->events;
-    const event first = heap[0];
-    int64_t at = 0, child;
-
-    heap[0] = heap[--self->event_count];
-    while ((child = 2 * at + 1) < self->event_count) {
-        if (child + 1 < self->event_count &&
-            before(&heap[child + 1], &heap[child]))
-            child++;
-        if (!before(&heap[child], &heap[at]))
-            break;
-        swap(&heap[child], &heap[at]);
-        at = child;
-    }
-    return first;
+    agenda_add(&self->agenda, &made);
 }
 
 static int64_t new_operation(simulation *self)
@@ -278,6 +234,8 @@ static int32_t open_study(simulation *self, mopt_study **study)
         rc = mopt_config_set_float(config, "heartbeat", settings->heartbeat);
     if (!rc)
         rc = mopt_config_set_float(config, "grace", settings->grace);
+    if (!rc && settings->pruner)
+        rc = mopt_config_set_text(config, "pruner", settings->pruner);
     if (!rc)
         rc = mopt_study_create(self->ctx, self->space, config, study);
     mopt_config_free(config);
@@ -294,7 +252,7 @@ static void note_ask(simulation *self, const process *at, int64_t number)
 
     result->pending += (double)self->under_way++;
     result->unseen += (double)(result->told -
-                               at->study->history.tally[MOPT_TRIAL_COMPLETE]);
+                               moi_history_finished(&at->study->history));
     if (isnan(known->orphaned))
         return;
     known->orphaned = NAN;
@@ -309,6 +267,7 @@ static void ask(simulation *self, const process *at, worker *who)
                                      &who->trial);
 
     who->reported = 0;
+    who->pruned = 0;
     who->trained = 0;
     who->began = NAN;
     if (rc == MOPT_OK) {
@@ -329,11 +288,14 @@ static void leave(simulation *self, worker *who)
 static void tell(simulation *self, const process *at, worker *who)
 {
     const double value = sin((double)who->number);
-    const int32_t rc = mopt_study_tell(at->study, who->trial,
-                                       MOPT_TRIAL_COMPLETE, &value, NULL);
+    const int32_t rc = mopt_study_tell(
+        at->study, who->trial,
+        who->pruned ? MOPT_TRIAL_PRUNED : MOPT_TRIAL_COMPLETE,
+        who->pruned ? NULL : &value, NULL);
 
     if (rc == MOPT_OK) {
         self->result->told++;
+        self->result->pruned += who->pruned;
         self->result->doubled += fate_of(self, who->number)->told++ > 0;
         self->useful += who->trained;
     } else if (rc == MOPT_ESTATE) {
@@ -349,6 +311,7 @@ static void report(simulation *self, worker *who)
     const int32_t rc = mopt_trial_report(who->trial, who->reported++,
                                          cos((double)who->number));
 
+    who->pruned = rc == MOPT_PRUNED;
     if (rc == MOPT_ESTATE) {
         self->result->refused++;
         leave(self, who);
@@ -509,7 +472,9 @@ static void go_on(simulation *self, const operation *what)
         at->busy = 1;
         enqueue(self, take(self, &at->calls));
     }
-    if (who->trial)
+    if (who->trial && who->pruned)
+        submit(self, SIM_TELL, what->worker);
+    else if (who->trial)
         train(self, what->worker);
     else if (what->kind != SIM_ASK)
         submit(self, SIM_ASK, what->worker);
@@ -688,8 +653,8 @@ static void audit(simulation *self)
     result->running = history->tally[MOPT_TRIAL_RUNNING];
     result->waiting = history->tally[MOPT_TRIAL_WAITING];
     for (i = 0; i < history->count; i++)
-        result->lost += (fate_of(self, i)->told > 0) !=
-                        (history->state[i] == MOPT_TRIAL_COMPLETE);
+        result->lost += (fate_of(self, i)->told > 0) ==
+                        moi_history_is_open(history, i);
     for (i = history->count; i < self->fate_count; i++)
         result->lost += self->fates[i].told > 0;
     mopt_study_free(study);
@@ -734,7 +699,7 @@ static void clear(simulation *self)
     mopt_space_free(self->space);
     mopt_context_free(self->ctx);
     virtual_end();
-    free(self->events);
+    agenda_clear(&self->agenda);
     free(self->operations);
     free(self->workers);
     free(self->processes);
@@ -745,8 +710,8 @@ static int is_done(const simulation *self)
 {
     const int64_t limit = self->settings->limit;
 
-    return self->rc || self->event_count == 0 ||
-           self->events[0].time >= self->settings->hours * 3600 ||
+    return self->rc || agenda_time(&self->agenda) >=
+                           self->settings->hours * 3600 ||
            (limit >= 0 && self->result->told >= limit);
 }
 
@@ -762,7 +727,7 @@ int sim_run(const sim_settings *settings, sim_result *result)
     memset(result, 0, sizeof(*result));
     fail(&self, begin(&self), "begin");
     while (!is_done(&self)) {
-        const event now = next_event(&self);
+        const event now = agenda_next(&self.agenda);
 
         happen(&self, &now);
     }

@@ -43,6 +43,7 @@ typedef struct sim_settings {
     double heartbeat, grace;
     uint64_t seed;
     const char *path;    /* of the study's file, which must not be there */
+    const char *pruner;  /* NULL: none */
     int64_t limit;       /* trials; < 0: none */
     sim_store store;
 } sim_settings;
@@ -64,7 +65,7 @@ typedef struct sim_result {
     double store;        /* share of the store's slots in use */
     sim_kind kinds[SIM_KINDS];
     int64_t longest_queue;
-    int64_t trials, told, running, waiting;
+    int64_t trials, told, pruned, running, waiting;
     int64_t lost;        /* told, and the database does not have it */
     int64_t doubled;     /* told more than once */
     int64_t refused;     /* told too late: it was given to another */

@@ -428,7 +428,8 @@ static int32_t enter(moi_relational *self, int64_t row, int32_t how)
         return rc ? rc : moi_rel_load(self, self->terms.news);
     }
     rc = moi_rel_look(self, row);
-    return !rc && (how & MOI_STORE_NEWS)
+    /* Where many work, what a pruner knows may be as old as a heartbeat. */
+    return !rc && (how & MOI_STORE_NEWS) && moi_rel_is_due(self)
                ? moi_rel_load(self, self->terms.news) : rc;
 }
 

@@ -81,6 +81,21 @@ START_TEST(a_slow_store_is_the_limit)
 }
 END_TEST
 
+START_TEST(an_hour_with_a_pruner)
+{
+    sim_settings settings = an_hour();
+    sim_result result;
+
+    settings.workers = 100;
+    settings.pruner = "median";
+    result = run(&settings);
+    ck_assert_double_ge(result.busy, 0.95);
+    ck_assert_int_gt(result.pruned, result.told / 4);
+    ck_assert_int_lt(result.pruned, result.told);
+    ck_assert_int_eq(result.refused, 0);
+}
+END_TEST
+
 /* With a limit every trial is done once, however many die. */
 START_TEST(a_search_ends_whole)
 {
@@ -106,6 +121,7 @@ Suite *kit_suite(void)
     tcase_add_test(tests, an_hour_of_many_workers);
     tcase_add_test(tests, another_seed_is_another_hour);
     tcase_add_test(tests, a_slow_store_is_the_limit);
+    tcase_add_test(tests, an_hour_with_a_pruner);
     tcase_add_test(tests, a_search_ends_whole);
     suite_add_tcase(suite, tests);
     return suite;
