@@ -17,9 +17,11 @@
 static mopt_context *ctx;
 static mopt_space *space;
 static virtual_world world;
+static int tests_begun; /* each has a file of its own */
 
 static void begin_test(void)
 {
+    tests_begun++;
     ctx = kit_begin();
     kit_ok(virtual_begin(&world, ctx));
     space = study_space(ctx);
@@ -35,12 +37,13 @@ static void end_test(void)
 /* The handle of a process. */
 static mopt_study *join(int64_t process)
 {
-    char config[400];
+    char config[400], name[32];
     mopt_study *study;
 
+    snprintf(name, sizeof(name), "lease%d.db", tests_begun);
     snprintf(config, sizeof(config), "{\"storage\": \"" VIRTUAL_SCHEME "%s\", "
              "\"resume\": true, \"heartbeat\": %d, \"grace\": %d}",
-             kit_path("lease.db"), HEARTBEAT, GRACE);
+             kit_path(name), HEARTBEAT, GRACE);
     study = study_open(ctx, space, config);
     virtual_name(study, process);
     return study;
