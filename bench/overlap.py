@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How much of what travels between ranks is hidden behind the computation.
+"""What a slow link between ranks costs, and what hides or spares it.
 
     bench/overlap.py BUILD [ROUNDS [RATE]]
 
 Two MPI ranks on two hosts (network namespaces, tests/tools/hosts.sh) that are
 joined by a link of RATE (1gbit) train 784-512-512-10 (bench/ranks.c) at a
-global batch of 2,560 rows: with the key "overlap", without it, and without it
-over a link without a limit, in turns. What the link adds to a step that hides
-nothing is the time of the all-reduce; what overlapping takes away from it, is
-hidden. Prints medians of ROUNDS (5) as JSON lines. Needs two idle cores, the
-right to make namespaces, and Open MPI."""
+global batch of 3,072 rows, each its share at once ("chunk": gradients are
+final in its last chunk), in turns: with the key "overlap" (together), without
+it (apart), and without it over a link without a limit (free); and with
+"compression" (bf16, topk). What the link adds to a step that hides nothing is
+the time of the all-reduce; what overlapping takes away from it, is hidden. Then
+the same at 256 rows, where little can be hidden (small), and with "local_steps"
+24 (local). Prints medians of ROUNDS (5) as JSON lines, with
+the bytes that a rank has sent a step. Needs two idle cores, the right to make
+namespaces, and Open MPI."""
 import json
 import os
 import statistics
@@ -19,39 +23,53 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOSTS = os.path.join(HERE, "..", "tests", "tools", "hosts.sh")
-BATCH = 2560
+STEPS = 65  # of bench_ranks, those included that are not timed
+SMALL = {"batch_size": 256, "chunk": 0}
+KINDS = {
+    "apart": {"overlap": False},
+    "together": {},
+    "free": {"overlap": False},
+    "bf16": {"compression": "bf16"},
+    "topk": {"compression": "topk"},
+    "small": SMALL,
+    "small bf16": {**SMALL, "compression": "bf16"},
+    "small topk": {**SMALL, "compression": "topk"},
+    "local": {**SMALL, "local_steps": 24},
+}
 
 
-def step(build, rate, settings):
-    """Milliseconds of a step."""
-    command = ["sh", HOSTS] + (["-r", rate] if rate else []) + [
-        "2", "mpirun", "-x", "LD_LIBRARY_PATH", "-n", "2",
-        os.path.join(build, "bench", "bench_ranks"), json.dumps(settings)]
+def measure(build, rate, settings):
+    """Milliseconds, and bytes that the first host sends, of a step."""
+    limit = ["-r", rate] if rate else []
+    command = ('mpirun -x LD_LIBRARY_PATH -n 2 "$0" "$1" && '
+               "ip -j -s link show dev eth0")
     env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(build, "src", "mpi"))
-    out = subprocess.run(command, env=env, check=True, capture_output=True,
-                         text=True).stdout
-    return 1000 / json.loads(out)["steps_per_second"]
+    out = subprocess.run(
+        ["sh", HOSTS, *limit, "2", "sh", "-c", command,
+         os.path.join(build, "bench", "bench_ranks"), json.dumps(settings)],
+        env=env, check=True, capture_output=True, text=True).stdout
+    speed, link = (json.loads(line) for line in out.strip().split("\n", 1))
+    return (1000 / speed["steps_per_second"],
+            link[0]["stats64"]["tx"]["bytes"] / STEPS)
 
 
-def main(build, rounds=5, rate="1gbit", **more):
-    base = {"batch_size": BATCH, "overlap": False, **more}
-    kinds = {"apart": (rate, base), "together": (rate, {**base,
-                                                        "overlap": True}),
-             "free": (None, base)}
-    found = {kind: [] for kind in kinds}
+def main(build, rounds=5, rate="1gbit"):
+    found = {kind: [] for kind in KINDS}
     for _ in range(int(rounds)):
-        for kind, (limit, settings) in kinds.items():
-            found[kind].append(step(build, limit, settings))
-    medians = {kind: statistics.median(times)
-               for kind, times in found.items()}
-    for kind, time in medians.items():
+        for kind, settings in KINDS.items():
+            found[kind].append(measure(
+                build, None if kind == "free" else rate,
+                {"batch_size": 3072, "chunk": 1536, **settings}))
+    times = {}
+    for kind, runs in found.items():
+        times[kind], sent = (statistics.median(x) for x in zip(*runs))
         print(json.dumps({"bench": "overlap", "kind": kind, "rate": rate,
-                          "step_ms": round(time, 2)}))
-    spent = medians["apart"] - medians["free"]
+                          "step_ms": round(times[kind], 2),
+                          "bytes_a_step": round(sent)}))
+    spent = times["apart"] - times["free"]
     print(json.dumps({
         "bench": "overlap", "all_reduce_ms": round(spent, 2),
-        "hidden": round((medians["apart"] - medians["together"]) / spent,
-                        3)}))
+        "hidden": round((times["apart"] - times["together"]) / spent, 3)}))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ROWS 5120
+#define ROWS 6144
 #define FEATURES 784
 #define STEPS 60
 

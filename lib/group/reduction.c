@@ -32,6 +32,7 @@ typedef struct join {
 struct moi_reduction {
     mopt_context *ctx;
     mopt_group *group;
+    const moi_codec *codec; /* or NULL */
     int64_t most, n;
     int32_t onto;
     int64_t parts, first; /* this time: all, and this rank's first */
@@ -43,34 +44,47 @@ struct moi_reduction {
     int32_t array_count;
     float **list; /* [most], one piece a part, or NULL */
     float *room;  /* pieces that came from others */
+    char *packed[2]; /* with a codec: what goes out, what comes in */
 };
 
 /* ---- how parts are dealt out ---- */
 
+/* Where a rank's parts of so many begin. What a codec keeps of a part stays
+ * with its rank, however many there are this time. */
+static int64_t first_of(const moi_reduction *r, int64_t parts, int32_t rank)
+{
+    int64_t first;
+    if (r->codec == NULL)
+        return moi_pairs_deal(parts, r->group->size, rank);
+    first = moi_pairs_deal(r->most, r->group->size, rank);
+    return first < parts ? first : parts;
+}
+
 /* The nodes that a rank will have. */
-static int64_t list_nodes(int64_t parts, int32_t size, int32_t rank,
+static int64_t list_nodes(const moi_reduction *r, int64_t parts, int32_t rank,
                           node nodes[NODES])
 {
-    int64_t at = moi_pairs_deal(parts, size, rank);
-    int64_t limit = moi_pairs_deal(parts, size, rank + 1), count = 0;
+    int64_t at = first_of(r, parts, rank);
+    int64_t limit = first_of(r, parts, rank + 1), count = 0;
     while (at < limit) {
         nodes[count].first = at;
-        nodes[count].count = moi_pairs_node(parts, at, limit);
+        nodes[count].count = r->codec == NULL
+                                 ? moi_pairs_node(parts, at, limit) : 1;
         at += nodes[count++].count;
     }
     return count;
 }
 
 /* Pieces that come from other ranks, at most. */
-static int64_t most_arriving(int64_t most, int32_t size, int32_t rank)
+static int64_t most_arriving(const moi_reduction *r)
 {
     node nodes[NODES];
     int64_t found = 0;
-    for (int64_t parts = 1; parts <= most; parts++) {
+    for (int64_t parts = 1; parts <= r->most; parts++) {
         int64_t count = 0;
-        for (int32_t i = 0; i < size; i++)
-            if (i != rank)
-                count += list_nodes(parts, size, i, nodes);
+        for (int32_t i = 0; i < r->group->size; i++)
+            if (i != r->group->rank)
+                count += list_nodes(r, parts, i, nodes);
         if (count > found)
             found = count;
     }
@@ -104,7 +118,7 @@ static int32_t close_node(moi_reduction *r, int64_t *taken, join *out)
     if (r->count < 2)
         return 0;
     node *a = &r->nodes[r->count - 2], *b = a + 1;
-    if (!are_halves(r->parts, a, b))
+    if (r->codec != NULL || !are_halves(r->parts, a, b))
         return 0;
     *out = (join){a->array, b->array};
     *taken &= ~((int64_t)1 << b->array);
@@ -133,11 +147,11 @@ static deed plan_deed(moi_reduction *r, int64_t at, int64_t *taken,
  * takes. */
 static int32_t plan_deeds(moi_reduction *r, int64_t parts)
 {
-    int64_t limit = moi_pairs_deal(parts, r->group->size, r->group->rank + 1);
+    int64_t limit = first_of(r, parts, r->group->rank + 1);
     int64_t taken = 0, used = 0, joins = 0;
     int32_t arrays = 0;
     r->parts = parts;
-    r->first = moi_pairs_deal(parts, r->group->size, r->group->rank);
+    r->first = first_of(r, parts, r->group->rank);
     r->count = 0;
     for (int64_t at = r->first; at < limit; at++) {
         deed *d = &r->deeds[at - r->first];
@@ -170,8 +184,7 @@ static int32_t take_arrays(moi_reduction *r)
 
 static int32_t take_room(moi_reduction *r, int64_t width)
 {
-    const mopt_group *g = r->group;
-    int64_t arriving = most_arriving(r->most, g->size, g->rank), count = 0;
+    int64_t arriving = most_arriving(r), count = 0;
     int32_t rc = moi_multiply(arriving, width, "pieces of other ranks",
                               &count);
     if (rc != MOPT_OK)
@@ -183,11 +196,28 @@ static int32_t take_room(moi_reduction *r, int64_t width)
     if (r->deeds == NULL || r->joins == NULL || r->list == NULL ||
         r->room == NULL)
         return MOPT_ENOMEM;
+    for (int32_t i = 0; r->codec != NULL && i < 2; i++) {
+        r->packed[i] = moi_alloc(r->ctx,
+                                 r->codec->bytes(r->codec->user, width), 1);
+        if (r->packed[i] == NULL)
+            return MOPT_ENOMEM;
+    }
     return take_arrays(r);
 }
 
+static int32_t check_parts(const moi_reduction *r)
+{
+    int64_t most = r->most / r->group->size + 1;
+    if (r->codec == NULL || most <= MOI_REDUCTION_PARTS)
+        return MOPT_OK;
+    return moi_fail(MOPT_EINVAL, "parts: what travels is packed, and a rank "
+                    "would have %lld of %lld parts, allowed are %d",
+                    (long long)most, (long long)r->most, MOI_REDUCTION_PARTS);
+}
+
 int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
-                             int64_t width, int32_t onto, moi_reduction **out)
+                             int64_t width, int32_t onto,
+                             const moi_codec *codec, moi_reduction **out)
 {
     moi_reduction *r = moi_calloc(group->ctx, 1, sizeof(*r));
     if (r == NULL)
@@ -196,8 +226,11 @@ int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
     r->group = group;
     r->most = most;
     r->n = n;
-    r->onto = onto;
-    int32_t rc = take_room(r, width);
+    r->onto = onto && codec == NULL;
+    r->codec = codec;
+    int32_t rc = check_parts(r);
+    if (rc == MOPT_OK)
+        rc = take_room(r, width);
     if (rc == MOPT_OK)
         *out = r;
     else
@@ -215,6 +248,8 @@ void moi_reduction_free(moi_reduction *r)
     moi_free(r->ctx, r->joins);
     moi_free(r->ctx, r->list);
     moi_free(r->ctx, r->room);
+    moi_free(r->ctx, r->packed[0]);
+    moi_free(r->ctx, r->packed[1]);
     moi_free(r->ctx, r);
 }
 
@@ -223,8 +258,8 @@ void moi_reduction_free(moi_reduction *r)
 void moi_reduction_deal(const moi_reduction *r, int64_t parts, int64_t *first,
                         int64_t *count)
 {
-    *first = moi_pairs_deal(parts, r->group->size, r->group->rank);
-    *count = moi_pairs_deal(parts, r->group->size, r->group->rank + 1) - *first;
+    *first = first_of(r, parts, r->group->rank);
+    *count = first_of(r, parts, r->group->rank + 1) - *first;
 }
 
 void moi_reduction_begin(moi_reduction *r, int64_t parts)
@@ -253,31 +288,58 @@ void moi_reduction_join(const moi_reduction *r, int64_t part, int64_t first,
 
 /* ---- over the ranks ---- */
 
+/* Both ways, or one: out or in may be NULL. */
+static int32_t pass_on(moi_reduction *r, int32_t to, const void *out,
+                       int64_t out_bytes, int32_t from, void *in,
+                       int64_t in_bytes, const mopt_cancel *cancel)
+{
+    if (out == NULL)
+        return moi_group_receive(r->group, from, in, in_bytes, cancel);
+    if (in == NULL)
+        return moi_group_send(r->group, to, out, out_bytes, cancel);
+    return moi_group_exchange(r->group, to, out, out_bytes, from, in, in_bytes,
+                              cancel);
+}
+
+/* Send some numbers of a node, which may be NULL, to a rank, and receive some
+ * from another to in, which may be NULL. */
+static int32_t swap(moi_reduction *r, int32_t to, const node *sent,
+                    int64_t first, int64_t count, int32_t from, float *in,
+                    int64_t coming, const mopt_cancel *cancel)
+{
+    const moi_codec *codec = r->codec;
+    const int64_t size = (int64_t)sizeof(float);
+    float *out = sent != NULL ? r->arrays[sent->array] + first : NULL;
+    if (codec == NULL)
+        return pass_on(r, to, out, count * size, from, in, coming * size,
+                       cancel);
+    if (out != NULL && !codec->all)
+        codec->pack(codec->user, sent->first, first, count, out,
+                    r->packed[0]);
+    int32_t rc = pass_on(r, to, out != NULL ? r->packed[0] : NULL,
+                         codec->bytes(codec->user, count), from,
+                         in != NULL ? r->packed[1] : NULL,
+                         codec->bytes(codec->user, coming), cancel);
+    if (rc == MOPT_OK && in != NULL)
+        codec->unpack(codec->user, r->packed[1], coming, in);
+    return rc;
+}
+
 /* Send a rank its piece of this rank's nodes, and receive this rank's piece of
  * another's; how many nodes it has follows from the numbers of the two. */
 static int32_t trade(moi_reduction *r, const int64_t *cuts, int32_t to,
                      int32_t from, float **room, const mopt_cancel *cancel)
 {
     node theirs[NODES];
-    const int64_t size = (int64_t)sizeof(float);
-    int64_t coming = list_nodes(r->parts, r->group->size, from, theirs);
-    int64_t sent = (cuts[to + 1] - cuts[to]) * size;
+    int64_t coming = list_nodes(r, r->parts, from, theirs);
     int64_t width = cuts[r->group->rank + 1] - cuts[r->group->rank];
     int64_t most = coming > r->count ? coming : r->count;
     int32_t rc = MOPT_OK;
     for (int64_t i = 0; i < most && rc == MOPT_OK; i++) {
-        const float *out = i < r->count
-                               ? r->arrays[r->nodes[i].array] + cuts[to]
-                               : NULL;
         float *in = i < coming ? *room : NULL;
-        if (i >= r->count)
-            rc = moi_group_receive(r->group, from, in, width * size, cancel);
-        else if (i >= coming)
-            rc = moi_group_send(r->group, to, out, sent, cancel);
-        else
-            rc = moi_group_exchange(r->group, to, out, sent, from, in,
-                                    width * size, cancel);
-        if (i < coming) {
+        rc = swap(r, to, i < r->count ? &r->nodes[i] : NULL, cuts[to],
+                  cuts[to + 1] - cuts[to], from, in, width, cancel);
+        if (in != NULL) {
             r->list[theirs[i].first] = in;
             *room += width;
         }
@@ -312,25 +374,92 @@ static void add_up(moi_reduction *r, int64_t mine, int64_t width)
         }
 }
 
-int32_t moi_reduction_scatter(moi_reduction *r, const int64_t *cuts,
-                              const mopt_cancel *cancel)
+/* This rank's own nodes, as others would see them. */
+static void list_own(moi_reduction *r, int64_t first, int64_t count)
+{
+    const moi_codec *codec = r->codec;
+    memset(r->list, 0, (size_t)r->most * sizeof(*r->list));
+    for (int64_t i = 0; i < r->count; i++) {
+        float *own = r->arrays[r->nodes[i].array] + first;
+        r->list[r->nodes[i].first] = own;
+        if (codec != NULL && !codec->all)
+            codec->pack(codec->user, r->nodes[i].first, first, count, own,
+                        r->packed[0]);
+    }
+}
+
+static void finish(moi_reduction *r, int64_t first, int64_t count)
+{
+    float *result = moi_reduction_result(r) + first;
+    add_up(r, first, count);
+    if (r->list[0] != result)
+        memcpy(result, r->list[0], (size_t)count * sizeof(float));
+}
+
+static int32_t scatter(moi_reduction *r, const int64_t *cuts,
+                       const mopt_cancel *cancel)
 {
     const mopt_group *g = r->group;
     int64_t mine = cuts[g->rank], width = cuts[g->rank + 1] - mine;
-    float *room = r->room, *result = moi_reduction_result(r) + mine;
+    float *room = r->room;
     int32_t rc = MOPT_OK;
-    memset(r->list, 0, (size_t)r->most * sizeof(*r->list));
-    for (int64_t i = 0; i < r->count; i++)
-        r->list[r->nodes[i].first] = r->arrays[r->nodes[i].array] + mine;
+    list_own(r, mine, width);
     for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++)
         rc = trade(r, cuts, (g->rank + k) % g->size,
                    (g->rank - k + g->size) % g->size, &room, cancel);
-    if (rc != MOPT_OK)
-        return rc;
-    add_up(r, mine, width);
-    if (r->list[0] != result)
-        memcpy(result, r->list[0], (size_t)width * sizeof(float));
-    return MOPT_OK;
+    if (rc == MOPT_OK)
+        finish(r, mine, width);
+    return rc;
+}
+
+/* Pass what one rank has packed on to all others, round by round: each rank's
+ * i-th part at a time. */
+static int32_t spread(moi_reduction *r, int64_t i, int64_t first,
+                      int64_t count, float **room, const mopt_cancel *cancel)
+{
+    const mopt_group *g = r->group;
+    node theirs[NODES];
+    int32_t rc = MOPT_OK;
+    const node *own = i < r->count ? &r->nodes[i] : NULL;
+    if (own != NULL)
+        r->codec->pack(r->codec->user, own->first, first, count,
+                       r->arrays[own->array] + first, r->packed[0]);
+    for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++) {
+        int32_t from = (g->rank - k + g->size) % g->size;
+        int64_t has = list_nodes(r, r->parts, from, theirs);
+        float *in = i < has ? *room : NULL;
+        if (own == NULL && in == NULL)
+            continue;
+        rc = swap(r, (g->rank + k) % g->size, own, first, count, from, in,
+                  count, cancel);
+        if (in != NULL) {
+            r->list[theirs[i].first] = in;
+            *room += count;
+        }
+    }
+    return rc;
+}
+
+static int32_t gather(moi_reduction *r, const int64_t *cuts,
+                      const mopt_cancel *cancel)
+{
+    int64_t first = cuts[0], count = cuts[1] - cuts[0];
+    int64_t most = r->most / r->group->size + 1;
+    float *room = r->room;
+    int32_t rc = MOPT_OK;
+    list_own(r, first, count);
+    for (int64_t i = 0; i < most && rc == MOPT_OK; i++)
+        rc = spread(r, i, first, count, &room, cancel);
+    if (rc == MOPT_OK)
+        finish(r, first, count);
+    return rc;
+}
+
+int32_t moi_reduction_scatter(moi_reduction *r, const int64_t *cuts,
+                              const mopt_cancel *cancel)
+{
+    return r->codec != NULL && r->codec->all ? gather(r, cuts, cancel)
+                                             : scatter(r, cuts, cancel);
 }
 
 /* A rank without a part of its own has an array all the same. */

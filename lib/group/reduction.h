@@ -17,12 +17,32 @@
 
 typedef struct moi_reduction moi_reduction;
 
+/* How the numbers of a part travel, if not as they are: shorter, which changes
+ * them. Parts are not added up before, so that what changes depends on the
+ * parts alone; a rank has MOI_REDUCTION_PARTS at most. */
+typedef struct moi_codec {
+    void *user;
+    int32_t all; /* every rank gets everything, not its piece alone */
+
+    /* Bytes that so many numbers take. */
+    int64_t (*bytes)(void *user, int64_t count);
+
+    /* Pack numbers first .. first + count - 1 of a part, which become what is
+     * unpacked elsewhere. Every number once a time. */
+    void (*pack)(void *user, int64_t part, int64_t first, int64_t count,
+                 float *data, void *out);
+    void (*unpack)(void *user, const void *in, int64_t count, float *data);
+} moi_codec;
+
+#define MOI_REDUCTION_PARTS 60
+
 /* group: kept by the caller. most: parts, at most. n: numbers a part. width:
- * of this rank's piece of a stretch, at most. onto: the second of two
- * neighbours may come on top of the first, which spares a pass. */
+ * of this rank's piece of a stretch, at most; of a whole one, with a codec.
+ * onto: the second of two neighbours may come on top of the first, which spares
+ * a pass. codec: kept by the caller; or NULL. */
 int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
                              int64_t width, int32_t onto,
-                             moi_reduction **out);
+                             const moi_codec *codec, moi_reduction **out);
 void moi_reduction_free(moi_reduction *r);
 
 /* Of as many parts this rank has *first .. *first + *count - 1. */
@@ -44,7 +64,8 @@ void moi_reduction_join(const moi_reduction *r, int64_t part, int64_t first,
 
 /* Once all of this rank's parts are there, from cuts[0] to cuts[size]: add
  * that up over the ranks. The result is [n], right in this rank's piece: from
- * cuts[rank] to cuts[rank + 1]. */
+ * cuts[rank] to cuts[rank + 1]; with codec->all it is so everywhere, and cuts
+ * has two places. */
 int32_t moi_reduction_scatter(moi_reduction *r, const int64_t *cuts,
                               const mopt_cancel *cancel);
 float *moi_reduction_result(const moi_reduction *r);

@@ -17,7 +17,8 @@
 #define GIVE_UP 0           /* the tag of those who give up; channels follow */
 #define BLOCK (1 << 30)     /* bytes of one message of MPI's, whose count is
                                an int */
-#define EAGER 1000          /* looks at a request before others may run */
+#define EAGER 1000          /* looks at a request before others may run, */
+#define CALM 20             /* of a thread that waits beside the main one */
 #define LISTEN 256          /* looks between two for those who give up */
 #define PATIENT 0.001       /* seconds of yielding before sleeping */
 #define NAP 50000           /* nanoseconds */
@@ -27,6 +28,7 @@ typedef struct end {
     int32_t rank, size;
     int32_t finalises;  /* it initialised MPI, too */
     int32_t broken;     /* somebody gave up, or MPI failed */
+    pthread_t main;     /* the thread that made it */
     pthread_mutex_t gate; /* one thread inside MPI */
 } end;
 
@@ -143,7 +145,7 @@ static void drop(end *e, MPI_Request *request)
 
 typedef struct patience {
     double start, until;
-    int64_t looks;
+    int64_t looks, eager;
     int32_t whom; /* the rank that is waited for */
     const mopt_cancel *cancel;
 } patience;
@@ -155,10 +157,14 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static patience begin(double timeout, const mopt_cancel *cancel)
+/* The thread that computes is waited for by all: it looks eagerly. Others are
+ * there so that it can go on, and should leave it the core. */
+static patience begin(const end *e, double timeout, const mopt_cancel *cancel)
 {
     double now = seconds();
-    return (patience){now, now + timeout, 0, -1, cancel};
+    int32_t calm = !pthread_equal(pthread_self(), e->main);
+    return (patience){calm ? now - PATIENT : now, now + timeout, 0,
+                      calm ? CALM : EAGER, -1, cancel};
 }
 
 static int32_t give_up(const patience *p)
@@ -173,7 +179,7 @@ static int32_t give_up(const patience *p)
 static int32_t pause_between(end *e, patience *p)
 {
     const struct timespec nap = {0, NAP};
-    if (++p->looks < EAGER)
+    if (++p->looks < p->eager)
         return MOPT_OK;
     double now = seconds();
     if (now > p->until)
@@ -245,7 +251,7 @@ static int32_t mpi_send(void *user, int32_t to, int32_t channel,
                         const void *data, int64_t bytes, double timeout,
                         const mopt_cancel *cancel)
 {
-    patience p = begin(timeout, cancel);
+    patience p = begin(user, timeout, cancel);
     return both(user, to, data, bytes, -1, NULL, 0, channel, &p);
 }
 
@@ -253,7 +259,7 @@ static int32_t mpi_receive(void *user, int32_t from, int32_t channel,
                            void *data, int64_t bytes, double timeout,
                            const mopt_cancel *cancel)
 {
-    patience p = begin(timeout, cancel);
+    patience p = begin(user, timeout, cancel);
     return both(user, -1, NULL, 0, from, data, bytes, channel, &p);
 }
 
@@ -262,7 +268,7 @@ static int32_t mpi_exchange(void *user, int32_t to, const void *out,
                             int64_t in_bytes, int32_t channel, double timeout,
                             const mopt_cancel *cancel)
 {
-    patience p = begin(timeout, cancel);
+    patience p = begin(user, timeout, cancel);
     return both(user, to, out, out_bytes, from, in, in_bytes, channel, &p);
 }
 
@@ -321,6 +327,7 @@ static int32_t make(mopt_context *ctx, MPI_Comm comm, int32_t finalises,
     if (e == NULL)
         return say(MOPT_ENOMEM, NULL);
     pthread_mutex_init(&e->gate, NULL);
+    e->main = pthread_self();
     e->finalises = finalises;
     int32_t rc = adopt(e, comm);
     mopt_group_table table = {

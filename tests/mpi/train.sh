@@ -65,3 +65,21 @@ if "$mpirun" -n 2 sh either.sh "$program" >out.txt 2>errors.txt; then
 fi
 grep -q "do not have the same recipe" errors.txt ||
     fail "not told: $(cat errors.txt)"
+
+# Other ways to share a training: the same bits, too.
+for way in 'compression="bf16"' 'compression="topk"' \
+    'local_steps=3 --set train.local_workers=4 --set train.parts=0'; do
+    # shellcheck disable=SC2086
+    set -- train recipe.json -q --set train.parts=4 --set train.$way
+    "$program" "$@" --model one.safetensors >one.txt
+    "$mpirun" -n 2 "$program" "$@" --model two.safetensors >two.txt \
+        2>errors.txt || fail "$way: $(cat errors.txt)"
+    cmp one.safetensors two.safetensors || fail "$way: other bits"
+done
+
+# Nobody waits: whatever comes out, it does.
+"$mpirun" -n 3 "$program" train recipe.json -q --set train.parts=0 \
+    --set train.local_steps=3 --set train.asynchronous=true \
+    --model free.safetensors >free.txt 2>errors.txt ||
+    fail "asynchronous: $(cat errors.txt)"
+[ -s free.safetensors ] || fail "asynchronous: no model"

@@ -56,6 +56,9 @@ void moi_model_layer_params(const mopt_model *model, int64_t layer,
  * alignment included. */
 moi_real *moi_model_weights(const mopt_model *model);
 int64_t moi_model_size(const mopt_model *model);
+/* Another block of this size takes the place of the one that is there, which
+ * the caller holds then. */
+void moi_model_exchange(mopt_model *model, moi_real **block);
 int32_t moi_model_ready(const mopt_model *model); /* weights are set? */
 
 /* Give a model without weights its block, all 0: it is ready then, and its

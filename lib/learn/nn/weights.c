@@ -39,6 +39,13 @@ int32_t moi_model_draw(const mopt_model *model, int64_t seed, moi_real **out)
 }
 
 /* Plans point into a block that is there already: it stays. */
+void moi_model_exchange(mopt_model *model, moi_real **block)
+{
+    moi_real *own = model->weights;
+    model->weights = *block;
+    *block = own;
+}
+
 void moi_model_take(mopt_model *model, moi_real *block)
 {
     if (model->weights == NULL) {

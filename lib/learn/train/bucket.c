@@ -5,6 +5,8 @@
  * gradients over the ranks, changes them and hands them to the others. Buckets
  * go in the order in which a backward pass is done with them: the last tensor
  * first, a large one from its beginning. */
+#include <string.h>
+
 #include "base/memory.h"
 #include "learn/train/trainer.h"
 
@@ -59,7 +61,7 @@ static void cut(const mopt_trainer *t, int64_t first, int64_t limit,
 /* Fill buckets in, or with NULL only count them. */
 static int64_t list(const mopt_trainer *t, moi_team *team, int64_t *marks)
 {
-    int32_t size = mopt_group_size(team->group);
+    int32_t size = team->owners;
     int64_t wanted = WEIGHTS < (int64_t)size * MOI_BLOCK_WEIGHTS
                          ? (int64_t)size * MOI_BLOCK_WEIGHTS : WEIGHTS;
     int64_t count = 0;
@@ -96,27 +98,31 @@ static void arrange(const mopt_trainer *t, const moi_bucket *from,
     }
 }
 
-/* Where this rank's pieces lie in its state; and the largest of them. */
+/* Where this rank's pieces lie in its state; and the largest of them, and of
+ * buckets. */
 static void place_state(moi_team *team)
 {
-    int32_t rank = mopt_group_rank(team->group);
+    int32_t rank = team->owner;
 
-    team->mine = team->widest = 0;
+    team->mine = team->widest = team->whole = 0;
     for (int64_t i = 0; i < team->bucket_count; i++) {
         moi_bucket *b = &team->buckets[i];
         int64_t width = b->cuts[rank + 1] - b->cuts[rank];
+        int64_t whole = b->cuts[team->owners] - b->cuts[0];
 
         b->state = team->mine;
         team->mine += width;
         if (width > team->widest)
             team->widest = width;
+        if (whole > team->whole)
+            team->whole = whole;
     }
 }
 
 int32_t moi_buckets_make(const mopt_trainer *t, moi_team *team)
 {
     int64_t count = list(t, team, NULL);
-    int64_t marks = 2 * ((int64_t)mopt_group_size(team->group) + 1);
+    int64_t marks = 2 * ((int64_t)team->owners + 1);
     moi_bucket *lined = moi_calloc(t->ctx, count, sizeof *lined);
 
     team->buckets = moi_calloc(t->ctx, count, sizeof *team->buckets);
@@ -175,7 +181,7 @@ static void release(moi_team *team)
 
 void moi_buckets_note(moi_team *team, int64_t first, int64_t count)
 {
-    int32_t size = mopt_group_size(team->group), whole = 0;
+    int32_t size = team->owners, whole = 0;
     int64_t limit = first + count;
 
     if (!team->courier)
@@ -195,8 +201,56 @@ void moi_buckets_note(moi_team *team, int64_t first, int64_t count)
 int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
                           moi_real *data)
 {
+    if (t->team->owners == 1)
+        return MOPT_OK;
     return moi_group_gather_cuts(t->team->lane, (float *)(void *)data,
                                  b->cuts, NULL);
+}
+
+/* ---- weights that were changed ---- */
+
+void moi_bucket_mark(const mopt_trainer *t, const moi_bucket *b)
+{
+    const moi_team *team = t->team;
+    int64_t first = b->cuts[team->owner];
+
+    if (team->before)
+        memcpy(team->before + b->state, moi_model_weights(t->model) + first,
+               (size_t)(b->cuts[team->owner + 1] - first) *
+                   sizeof *team->before);
+}
+
+/* Halves of what weights have moved by: also here they move by these alone. */
+static int32_t hand_halves(mopt_trainer *t, const moi_bucket *b)
+{
+    const int64_t size = (int64_t)sizeof(uint16_t);
+    moi_team *team = t->team;
+    int32_t rank = team->owner, rc = MOPT_OK;
+    int64_t first = b->cuts[rank], count = b->cuts[rank + 1] - first;
+    moi_real *w = moi_model_weights(t->model);
+    moi_real *left = t->state[t->rule.states] +
+                     (team->folded ? b->state : first);
+
+    moi_squeeze_move(count, w + first, team->before + b->state, left,
+                     team->moved[0]);
+    for (int32_t k = 1; !rc && k < team->owners; k++) {
+        int32_t to = (rank + k) % team->owners;
+        int32_t from = (rank - k + team->owners) % team->owners;
+        int64_t theirs = b->cuts[from], coming = b->cuts[from + 1] - theirs;
+
+        rc = moi_group_exchange(team->lane, to, team->moved[0], count * size,
+                                from, team->moved[1], coming * size, NULL);
+        if (!rc)
+            moi_squeeze_follow(coming, team->moved[1], w + theirs);
+    }
+    return rc;
+}
+
+int32_t moi_bucket_hand(mopt_trainer *t, const moi_bucket *b)
+{
+    if (t->team->before)
+        return hand_halves(t, b);
+    return moi_bucket_gather(t, b, moi_model_weights(t->model));
 }
 
 /* An update that fails is told when all have come by: the others wait for this
@@ -204,16 +258,17 @@ int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
 int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b)
 {
     moi_team *team = t->team;
-    int32_t rank = mopt_group_rank(team->group);
+    int32_t rank = team->owner;
     int32_t rc = moi_reduction_scatter(team->reduction, b->cuts, NULL), status;
 
     if (rc || !team->eager)
         return rc;
+    moi_bucket_mark(t, b);
     status = moi_update_blocks(t, b->blocks[rank], b->blocks[rank + 1],
                                team->rate, 1);
     if (status && !team->status) {
         team->status = status;
         mopt_last_error(team->why, sizeof team->why, NULL);
     }
-    return moi_bucket_gather(t, b, moi_model_weights(t->model));
+    return moi_bucket_hand(t, b);
 }

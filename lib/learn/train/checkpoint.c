@@ -226,26 +226,70 @@ int32_t moi_checkpoint_texts(mopt_trainer *t, json_t *texts)
     return rc;
 }
 
-int32_t moi_checkpoint_blocks(const mopt_trainer *t, moi_block *blocks)
+/* A block by its name; worker: whose it is, if there are several. */
+static moi_block name_block(const char *name, int64_t worker, moi_real *data,
+                            moi_real *annex)
 {
-    moi_real *weights = moi_model_weights(t->model), *kept = t->kept;
+    moi_block b = {.data = data, .annex = annex};
+
+    if (worker)
+        snprintf(b.name, sizeof b.name, "%s.%lld", name, (long long)worker);
+    else
+        snprintf(b.name, sizeof b.name, "%s", name);
+    return b;
+}
+
+int64_t moi_checkpoint_count(const mopt_trainer *t)
+{
+    int64_t errors = t->team && t->team->squeeze ? t->team->most : 0;
+
+    return t->local ? 3 + moi_local_workers(t->local) * t->rule.states
+                    : 2 + t->states + errors;
+}
+
+/* The weights of now, or the kept ones: one of them is in the model. */
+static moi_block weights_block(const mopt_trainer *t, const char *name,
+                               int32_t kept)
+{
     int32_t settled = t->flags & MOI_TRAINER_SETTLED;
 
-    moi_real *more = t->annex ? t->annex->weights : NULL;
-    moi_real *more_kept = t->annex_kept;
+    if (!(t->flags & MOI_TRAINER_BEGUN) || !kept == !settled)
+        return name_block(name, 0, moi_model_weights(t->model),
+                          t->annex ? t->annex->weights : NULL);
+    return name_block(name, 0, t->kept, t->annex_kept);
+}
 
-    if (!(t->flags & MOI_TRAINER_BEGUN)) {
-        kept = weights;
-        more_kept = more;
-    }
-    blocks[0] = settled ? (moi_block){"weights", kept, more_kept}
-                        : (moi_block){"weights", weights, more};
-    blocks[1] = settled ? (moi_block){"kept", weights, more}
-                        : (moi_block){"kept", kept, more_kept};
-    for (int32_t i = 0; i < t->rule.states; i++)
-        blocks[2 + i] =
-            (moi_block){t->rule.state[i], t->state[i], t->annex_state[i]};
-    return 2 + t->rule.states;
+/* With workers that take steps of their own, the outer momentum and the state
+ * of each. */
+static moi_block local_block(const mopt_trainer *t, int64_t i)
+{
+    int64_t states = t->rule.states;
+
+    if (i == 0)
+        return name_block("outer", 0, moi_local_momentum(t->local), NULL);
+    i--;
+    return name_block(t->rule.state[i % states], i / states,
+                      moi_local_state(t, i / states, (int32_t)(i % states)),
+                      NULL);
+}
+
+/* The state of the rule; and of what travels, what was left out: of weights,
+ * and of the gradients of each part. */
+moi_block moi_checkpoint_block(const mopt_trainer *t, int64_t i)
+{
+    int64_t state = i - 2, part = state - t->states;
+
+    if (i < 2)
+        return weights_block(t, i ? "kept" : "weights", (int32_t)i);
+    if (t->local)
+        return local_block(t, state);
+    if (state < t->rule.states)
+        return name_block(t->rule.state[state], 0, t->state[state],
+                          t->annex_state[state]);
+    if (state < t->states)
+        return name_block("residual", 0, t->state[state], NULL);
+    return name_block("error", part,
+                      moi_squeeze_errors(t->team->squeeze)[part], NULL);
 }
 
 /* Tensors of a block: the model's, then those of the annex. */
@@ -262,7 +306,9 @@ static const moi_param *tensor_at(const mopt_trainer *t,
     const moi_param *p = i < own ? moi_model_param(t->model, i)
                                  : &t->annex->params[i - own];
 
-    *data = (i < own ? from->data : from->annex) + p->offset;
+    *data = i < own ? from->data : from->annex;
+    if (*data)
+        *data += p->offset;
     return p;
 }
 
@@ -297,16 +343,18 @@ static void describe_tensor(const mopt_trainer *t, const moi_block *from,
 static int32_t write_file(const mopt_trainer *t, const char *path,
                           const json_t *texts)
 {
-    moi_block blocks[MOI_BLOCKS];
     int64_t params = tensor_count(t);
-    int64_t count = moi_checkpoint_blocks(t, blocks) * params;
+    int64_t count = moi_checkpoint_count(t) * params;
     moi_tensor *tensors = moi_alloc(t->ctx, count, sizeof *tensors);
     char *names = moi_alloc(t->ctx, count, NAME_SIZE);
     int32_t rc = tensors && names ? MOPT_OK : MOPT_ENOMEM;
 
-    for (int64_t i = 0; !rc && i < count; i++)
-        describe_tensor(t, &blocks[i / params], i % params,
-                        names + i * NAME_SIZE, &tensors[i]);
+    for (int64_t i = 0; !rc && i < count; i++) {
+        moi_block from = moi_checkpoint_block(t, i / params);
+
+        describe_tensor(t, &from, i % params, names + i * NAME_SIZE,
+                        &tensors[i]);
+    }
     if (!rc)
         rc = moi_safetensors_write(t->ctx, path, texts, tensors, count);
     moi_free(t->ctx, tensors);
@@ -326,6 +374,14 @@ static int32_t save(mopt_trainer *t, const char *path)
     return rc;
 }
 
+/* The first rank writes. */
+static int32_t is_other_rank(const mopt_trainer *t)
+{
+    if (t->local)
+        return moi_local_rank(t->local) > 0;
+    return t->team && mopt_group_rank(t->team->group) > 0;
+}
+
 int32_t mopt_trainer_save(const mopt_trainer *trainer, const char *path)
 {
     /* The digest of the data is filled in when it is first needed, the state
@@ -343,7 +399,7 @@ int32_t mopt_trainer_save(const mopt_trainer *trainer, const char *path)
     if (t->mesh)
         return moi_spread_save(t, path);
     rc = moi_shard_collect(t);
-    if (!rc && t->team && mopt_group_rank(t->team->group) > 0)
+    if (!rc && is_other_rank(t))
         return MOPT_OK;
     if (!rc)
         rc = save(t, path);
@@ -368,7 +424,7 @@ int32_t moi_checkpoint_due(mopt_trainer *t, int32_t closed_epoch)
 
     if (t->team ? t->team->due : moi_checkpoint_late(t))
         due = 1;
-    if (!due || !set->checkpoint[0])
+    if (!due || !set->checkpoint[0] || (t->local && moi_local_open(t->local)))
         return MOPT_OK;
     rc = mopt_trainer_save(t, set->checkpoint);
     if (!rc) {
@@ -623,24 +679,23 @@ static int32_t read_tensors(const mopt_trainer *t, const found *f,
                             int32_t copy)
 {
     int64_t params = tensor_count(t);
-    moi_block blocks[MOI_BLOCKS];
-    int64_t count = moi_checkpoint_blocks(t, blocks) * params;
+    int64_t count = moi_checkpoint_count(t) * params;
 
     for (int64_t i = 0; i < count; i++) {
-        const moi_block *to = &blocks[i / params];
+        const moi_block to = moi_checkpoint_block(t, i / params);
         char name[NAME_SIZE];
         moi_tensor wanted;
         const moi_tensor *got;
         moi_real *data;
         int32_t rc;
 
-        describe_tensor(t, to, i % params, name, &wanted);
+        describe_tensor(t, &to, i % params, name, &wanted);
         got = moi_safetensors_find(f->file, name);
         rc = copy ? MOPT_OK : check_tensor(&wanted, got);
         if (rc)
             return rc;
-        tensor_at(t, to, i % params, &data);
-        if (copy)
+        tensor_at(t, &to, i % params, &data);
+        if (copy && data)
             memcpy(data, got->data, (size_t)got->bytes);
     }
     return MOPT_OK;
@@ -661,6 +716,8 @@ static void adopt(mopt_trainer *t, found *f)
     t->norm = 0;
     t->saved = t->now.seconds;
     t->saved_step = t->now.step;
+    if (t->local)
+        moi_local_restart(t->local);
     if (moi_step_gradient(t))
         memset(moi_step_gradient(t), 0, (size_t)t->size * sizeof(moi_real));
 }

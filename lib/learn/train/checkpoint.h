@@ -9,16 +9,16 @@
 
 /* A block of the training under its name in files. */
 typedef struct moi_block {
-    const char *name;
-    moi_real *data;
+    char name[40];
+    moi_real *data;  /* NULL: it is elsewhere, and only its shape counts */
     moi_real *annex; /* the same of the annex; NULL without one */
 } moi_block;
 
-#define MOI_BLOCKS (2 + MOI_STATES)
 #define MOI_CHECKPOINT_NAME 256 /* bytes of a tensor's name there */
 
-/* All blocks, weights and kept first, into blocks[MOI_BLOCKS]; how many. */
-int32_t moi_checkpoint_blocks(const mopt_trainer *t, moi_block *blocks);
+/* How many blocks there are; each of them: weights and kept first. */
+int64_t moi_checkpoint_count(const mopt_trainer *t);
+moi_block moi_checkpoint_block(const mopt_trainer *t, int64_t i);
 
 /* A tensor of a block, without its data; and whether a file has it so. */
 void moi_checkpoint_describe(const char *block, const moi_param *p, char *name,

@@ -27,6 +27,7 @@ static int32_t idle(const moi_courier *c)
     return c->rc != MOPT_OK || c->carried >= c->released;
 }
 
+/* With the lock, and nothing on its way. */
 static void carry_next(moi_courier *c)
 {
     int64_t item = c->carried;
@@ -41,8 +42,7 @@ static void carry_next(moi_courier *c)
     c->carried++;
     if (rc)
         mopt_last_error(c->said, sizeof c->said, NULL);
-    if (idle(c))
-        pthread_cond_signal(&c->done);
+    pthread_cond_signal(&c->done);
 }
 
 static void *serve(void *user)
@@ -51,7 +51,7 @@ static void *serve(void *user)
 
     pthread_mutex_lock(&c->lock);
     while (!c->over)
-        if (idle(c))
+        if (idle(c) || c->busy)
             pthread_cond_wait(&c->more, &c->lock);
         else
             carry_next(c);
@@ -139,8 +139,11 @@ int32_t moi_courier_finish(moi_courier *c)
     int32_t rc;
 
     pthread_mutex_lock(&c->lock);
-    while (!idle(c))
-        pthread_cond_wait(&c->done, &c->lock);
+    while (c->busy || !idle(c))
+        if (c->busy)
+            pthread_cond_wait(&c->done, &c->lock);
+        else
+            carry_next(c);
     rc = c->rc;
     pthread_mutex_unlock(&c->lock);
     return rc ? moi_fail(rc, "%s", c->said) : MOPT_OK;

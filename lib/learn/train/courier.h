@@ -26,8 +26,8 @@ void moi_courier_begin(moi_courier *c);
 /* Things before count may go; of several calls the largest counts. */
 void moi_courier_release(moi_courier *c, int64_t count);
 
-/* Wait until all that was released is carried away; the status, and message,
- * of the one that failed. */
+/* Carry what was released and has not gone yet on the calling thread, and wait
+ * for what is on its way; the status, and message, of the one that failed. */
 int32_t moi_courier_finish(moi_courier *c);
 
 /* Let nothing more go, and wait for what is on its way. */

@@ -89,9 +89,10 @@ static int32_t validate(mopt_trainer *t)
 
         for (int64_t i = 0; i < count; i++)
             t->places[i] = at + i;
-        rc = t->mesh ? moi_meshed_predict(t, count)
-                     : moi_runner_run(t->judge, &source, at, count, NULL,
-                                      t->judged, t->cancel);
+        rc = t->mesh   ? moi_meshed_predict(t, count)
+             : t->team ? moi_team_judge(t, &source, at, count)
+                       : moi_runner_run(t->judge, &source, at, count, NULL,
+                                        t->judged, t->cancel);
         if (rc || !t->judged)
             continue;
         targets = moi_worker_targets(&t->worker, t->validation, index, count);

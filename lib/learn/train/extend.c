@@ -105,6 +105,9 @@ int32_t moi_trainer_set_annex(mopt_trainer *t, const moi_annex *annex)
     if (t->rule.search)
         return moi_fail(MOPT_EINVAL, "optimizer.line_search does not go with "
                         "parameters beside the model's");
+    if (t->local)
+        return moi_fail(MOPT_EINVAL, "local_steps does not go with parameters "
+                        "beside the model's");
     t->annex_kept = moi_calloc(t->ctx, annex->size, sizeof *t->annex_kept);
     if (!t->annex_kept)
         return MOPT_ENOMEM;

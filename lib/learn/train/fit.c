@@ -130,8 +130,11 @@ static int32_t full(const mopt_trainer *t)
 
 static int32_t step(mopt_trainer *t, double *loss)
 {
-    int32_t rc = moi_step_take(t, loss);
+    double mean = 0;
+    int32_t rc = t->local ? moi_local_step(t, &mean) : moi_step_take(t, &mean);
 
+    if (!rc && loss)
+        *loss = mean;
     if (!rc && t->set.checkpoint_seconds > 0)
         rc = moi_checkpoint_due(t, 0);
     return rc ? rc : moi_trainer_tell(t, &t->on_step, "step");
@@ -168,8 +171,12 @@ int32_t mopt_trainer_fit(mopt_trainer *trainer, mopt_cancel *cancel)
         else
             rc = step(t, NULL);
     }
+    if (!rc && t->local)
+        rc = moi_local_flush(t);
     if (!rc)
         rc = end(t);
+    if (t->local)
+        rc = moi_local_finish(t, rc);
     moi_team_part(t, rc);
     leave(t);
     settle(t);

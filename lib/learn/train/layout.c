@@ -248,7 +248,9 @@ static int32_t make_tensors(mopt_trainer *t)
 {
     int32_t rc = TAKE(t, t->kept, t->size);
 
-    for (int32_t i = 0; !rc && i < t->rule.states; i++)
+    /* Weights that move by halves leave something over. */
+    t->states = t->rule.states + !strcmp(t->set.compression, "bf16");
+    for (int32_t i = 0; !rc && i < t->states; i++)
         rc = TAKE(t, t->state[i], t->size);
     if (!rc && t->set.chunk < t->set.batch && !t->mesh)
         rc = TAKE(t, t->total, t->size);
@@ -298,6 +300,7 @@ void moi_trainer_clear(mopt_trainer *t)
     moi_pipeline_free(t->pipeline);
     moi_free(ctx, t->mesh_sums);
     moi_mesh_free(t->mesh);
+    moi_local_free(t->local);
     moi_plan_free(t->worker.plan);
     moi_free(ctx, t->worker.grads);
     moi_free(ctx, t->worker.classes);
@@ -306,7 +309,7 @@ void moi_trainer_clear(mopt_trainer *t)
     moi_free(ctx, t->judged);
     moi_free(ctx, t->places);
     moi_metrics_free(t->metrics);
-    for (int32_t i = 0; i < MOI_STATES; i++)
+    for (int32_t i = 0; i <= MOI_STATES; i++)
         moi_free(ctx, t->state[i]);
     moi_free(ctx, t->kept);
     moi_free(ctx, t->total);

@@ -45,6 +45,10 @@ static int32_t check_settings(const mopt_trainer *t)
     if (t->rule.search)
         return moi_fail(MOPT_EUNSUPPORTED, "optimizer.line_search: no rank of "
                         "a plan knows the whole gradient");
+    if (t->set.local_steps || strcmp(t->set.compression, "none"))
+        return moi_fail(MOPT_EUNSUPPORTED, "%s: ranks of a plan make each step "
+                        "together, and send what they have",
+                        t->set.local_steps ? "local_steps" : "compression");
     if (t->set.threads > 1)
         return moi_fail(MOPT_EUNSUPPORTED, "threads: %lld; each rank of a plan "
                         "works on one", (long long)t->set.threads);

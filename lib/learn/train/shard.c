@@ -9,22 +9,23 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "group/pairs.h"
 #include "learn/train/trainer.h"
 
 /* ---- whole and in pieces ---- */
 
-static void drop(mopt_trainer *t, moi_real *arrays[MOI_STATES])
+static void drop(mopt_trainer *t, moi_real *arrays[MOI_STATES + 1])
 {
-    for (int32_t k = 0; k < t->rule.states; k++)
+    for (int32_t k = 0; k < t->states; k++)
         moi_free(t->ctx, arrays[k]);
 }
 
 static int32_t take(mopt_trainer *t, int64_t count,
-                    moi_real *arrays[MOI_STATES])
+                    moi_real *arrays[MOI_STATES + 1])
 {
-    for (int32_t k = 0; k < t->rule.states; k++)
+    for (int32_t k = 0; k < t->states; k++)
         arrays[k] = NULL;
-    for (int32_t k = 0; k < t->rule.states; k++) {
+    for (int32_t k = 0; k < t->states; k++) {
         arrays[k] = moi_calloc(t->ctx, count, sizeof(moi_real));
         if (!arrays[k]) {
             drop(t, arrays);
@@ -35,11 +36,11 @@ static int32_t take(mopt_trainer *t, int64_t count,
 }
 
 /* Put arrays in place of those that are there. */
-static void install(mopt_trainer *t, moi_real *arrays[MOI_STATES],
+static void install(mopt_trainer *t, moi_real *arrays[MOI_STATES + 1],
                     int32_t folded)
 {
     drop(t, t->state);
-    for (int32_t k = 0; k < t->rule.states; k++)
+    for (int32_t k = 0; k < t->states; k++)
         t->state[k] = arrays[k];
     t->team->folded = folded;
     moi_shard_place(t);
@@ -47,7 +48,7 @@ static void install(mopt_trainer *t, moi_real *arrays[MOI_STATES],
 
 static int32_t is_whole(const mopt_trainer *t)
 {
-    return !t->team || mopt_group_size(t->team->group) == 1;
+    return !t->team || t->local || t->team->owners == 1;
 }
 
 /* A rank's piece of a bucket: its first weight, and how many. */
@@ -66,7 +67,7 @@ void moi_shard_place(mopt_trainer *t)
         t->blocks[j].shift = 0;
     if (!team || !team->folded)
         return;
-    rank = mopt_group_rank(team->group);
+    rank = team->owner;
     for (int64_t i = 0; i < team->bucket_count; i++) {
         const moi_bucket *b = &team->buckets[i];
 
@@ -83,7 +84,7 @@ static void copy_pieces(const moi_team *team, moi_real *whole, moi_real *own,
         const moi_bucket *b = &team->buckets[i];
         int64_t first, count;
 
-        count = piece(b, mopt_group_rank(team->group), &first);
+        count = piece(b, team->owner, &first);
         if (fold)
             memcpy(own + b->state, whole + first,
                    (size_t)count * sizeof *own);
@@ -95,20 +96,25 @@ static void copy_pieces(const moi_team *team, moi_real *whole, moi_real *own,
 
 void moi_shard_fold(mopt_trainer *t)
 {
-    moi_real *arrays[MOI_STATES];
+    moi_real *arrays[MOI_STATES + 1];
 
+    if (t->local)
+        moi_local_release(t);
+    else if (t->team && t->team->squeeze)
+        moi_shard_forget(t, moi_squeeze_errors(t->team->squeeze),
+                         t->team->most, 1);
     if (is_whole(t) || t->team->folded)
         return;
     if (take(t, t->team->mine, arrays))
         return;
-    for (int32_t k = 0; k < t->rule.states; k++)
+    for (int32_t k = 0; k < t->states; k++)
         copy_pieces(t->team, t->state[k], arrays[k], 1);
     install(t, arrays, 1);
 }
 
 int32_t moi_shard_unfold(mopt_trainer *t)
 {
-    moi_real *arrays[MOI_STATES];
+    moi_real *arrays[MOI_STATES + 1];
     int32_t rc;
 
     if (is_whole(t) || !t->team->folded)
@@ -116,7 +122,7 @@ int32_t moi_shard_unfold(mopt_trainer *t)
     rc = take(t, t->size, arrays);
     if (rc)
         return rc;
-    for (int32_t k = 0; k < t->rule.states; k++)
+    for (int32_t k = 0; k < t->states; k++)
         copy_pieces(t->team, arrays[k], t->state[k], 0);
     install(t, arrays, 0);
     return MOPT_OK;
@@ -132,7 +138,7 @@ static int32_t receive_all(mopt_trainer *t, const moi_bucket *b)
 
     for (int32_t i = 1; i < mopt_group_size(team->group); i++) {
         count = piece(b, i, &first);
-        for (int32_t k = 0; !rc && k < t->rule.states; k++)
+        for (int32_t k = 0; !rc && k < t->states; k++)
             rc = mopt_group_receive(team->group, i, t->state[k] + first,
                                     count * (int64_t)sizeof(moi_real), NULL);
     }
@@ -146,10 +152,71 @@ static int32_t send_all(mopt_trainer *t, const moi_bucket *b)
 
     if (t->team->folded)
         first = b->state;
-    for (int32_t k = 0; !rc && k < t->rule.states; k++)
+    for (int32_t k = 0; !rc && k < t->states; k++)
         rc = mopt_group_send(t->team->group, 0, t->state[k] + first,
                              count * (int64_t)sizeof(moi_real), NULL);
     return rc;
+}
+
+/* ---- arrays that ranks have in turn ---- */
+
+static int32_t take_missing(mopt_trainer *t, moi_real **arrays, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!arrays[i]) {
+            arrays[i] = moi_calloc(t->ctx, t->size, sizeof **arrays);
+            if (!arrays[i])
+                return MOPT_ENOMEM;
+        }
+    return MOPT_OK;
+}
+
+/* A rank's arrays go to the first. */
+static int32_t pass(mopt_trainer *t, moi_real **arrays, int64_t count,
+                    int32_t rank)
+{
+    mopt_group *group = t->team->group;
+    int64_t bytes = t->size * (int64_t)sizeof(moi_real);
+    int32_t rc = MOPT_OK;
+
+    for (int64_t i = 0; !rc && i < count; i++)
+        rc = mopt_group_rank(group) == 0
+                 ? mopt_group_receive(group, rank, arrays[i], bytes, NULL)
+                 : mopt_group_send(group, 0, arrays[i], bytes, NULL);
+    return rc;
+}
+
+int32_t moi_shard_fetch(mopt_trainer *t, moi_real **arrays, int64_t items,
+                        int64_t each)
+{
+    int32_t size = mopt_group_size(t->team->group);
+    int32_t rank = mopt_group_rank(t->team->group), rc;
+
+    if (size == 1)
+        return MOPT_OK;
+    rc = moi_team_settle(
+        t, rank == 0 ? take_missing(t, arrays, items * each) : MOPT_OK);
+    for (int32_t i = 1; !rc && i < size; i++) {
+        int64_t first = moi_pairs_deal(items, size, i);
+        int64_t count = moi_pairs_deal(items, size, i + 1) - first;
+
+        if (rank == 0 || rank == i)
+            rc = pass(t, arrays + first * each, count * each, i);
+    }
+    return rc;
+}
+
+void moi_shard_forget(const mopt_trainer *t, moi_real **arrays, int64_t items,
+                      int64_t each)
+{
+    int64_t own = moi_pairs_deal(items, mopt_group_size(t->team->group), 1);
+
+    if (mopt_group_rank(t->team->group) > 0)
+        return;
+    for (int64_t i = own * each; i < items * each; i++) {
+        moi_free(t->ctx, arrays[i]);
+        arrays[i] = NULL;
+    }
 }
 
 /* Nobody sends before the first rank has room. */
@@ -157,6 +224,14 @@ int32_t moi_shard_collect(mopt_trainer *t)
 {
     int32_t first, rc;
 
+    if (t->local)
+        return moi_local_collect(t);
+    if (t->team && t->team->squeeze) {
+        rc = moi_shard_fetch(t, moi_squeeze_errors(t->team->squeeze),
+                             t->team->most, 1);
+        if (rc)
+            return rc;
+    }
     if (is_whole(t))
         return MOPT_OK;
     first = mopt_group_rank(t->team->group) == 0;
@@ -173,11 +248,10 @@ int32_t moi_shard_share(mopt_trainer *t, int32_t status)
 {
     int32_t rc = MOPT_OK;
 
-    if (!t->team || mopt_group_size(t->team->all) == 1)
+    if (!t->team || t->local)
         return status;
     for (int64_t i = 0; !rc && i < t->team->bucket_count; i++)
-        rc = moi_bucket_gather(t, &t->team->buckets[i],
-                               moi_model_weights(t->model));
+        rc = moi_bucket_hand(t, &t->team->buckets[i]);
     return rc ? rc : moi_team_settle(t, status);
 }
 

@@ -213,14 +213,15 @@ static int64_t count_of(const mopt_trainer *t)
 /* All tensors of the file, as they are in the whole. */
 static void describe(const mopt_trainer *t, moi_tensor *tensors, char *names)
 {
-    moi_block blocks[MOI_BLOCKS];
     int64_t params = moi_model_param_count(t->whole), count = count_of(t);
 
-    moi_checkpoint_blocks(t, blocks);
-    for (int64_t i = 0; i < count; i++)
-        moi_checkpoint_describe(blocks[i / params].name,
+    for (int64_t i = 0; i < count; i++) {
+        moi_block block = moi_checkpoint_block(t, i / params);
+
+        moi_checkpoint_describe(block.name,
                                 moi_model_param(t->whole, i % params),
                                 names + i * MOI_CHECKPOINT_NAME, &tensors[i]);
+    }
 }
 
 static int32_t begin(sheet *s, const char *path)
@@ -248,12 +249,13 @@ static int32_t begin(sheet *s, const char *path)
 static int32_t write_blocks(sheet *s)
 {
     const mopt_trainer *t = s->t;
-    moi_block blocks[MOI_BLOCKS];
     int64_t params = moi_model_param_count(t->whole);
-    int32_t count = moi_checkpoint_blocks(t, blocks), rc = MOPT_OK;
+    int64_t count = moi_checkpoint_count(t);
+    int32_t rc = MOPT_OK;
 
-    for (int32_t i = 0; !rc && i < count; i++)
-        rc = walk_own(s, s->places + i * params, blocks[i].data,
+    for (int64_t i = 0; !rc && i < count; i++)
+        rc = walk_own(s, s->places + i * params,
+                      moi_checkpoint_block(t, i).data,
                       i >= 2 && t->team->folded, write_run);
     return rc;
 }
@@ -278,17 +280,16 @@ static int32_t find_places(sheet *s)
 {
     const mopt_trainer *t = s->t;
     int64_t count = count_of(t);
-    moi_block blocks[MOI_BLOCKS];
     int64_t params = moi_model_param_count(t->whole);
     int32_t rc = MOPT_OK;
 
-    moi_checkpoint_blocks(t, blocks);
     for (int64_t i = 0; !rc && i < count; i++) {
+        moi_block block = moi_checkpoint_block(t, i / params);
         char name[MOI_CHECKPOINT_NAME];
         moi_tensor wanted;
         const moi_tensor *got;
 
-        moi_checkpoint_describe(blocks[i / params].name,
+        moi_checkpoint_describe(block.name,
                                 moi_model_param(t->whole, i % params), name,
                                 &wanted);
         got = moi_safetensors_find(s->file, name);
@@ -302,16 +303,17 @@ static int32_t find_places(sheet *s)
 static int32_t read_blocks(sheet *s)
 {
     const mopt_trainer *t = s->t;
-    moi_block blocks[MOI_BLOCKS];
     int64_t params = moi_model_param_count(t->whole);
-    int32_t count = moi_checkpoint_blocks(t, blocks), rc = MOPT_OK;
+    int64_t count = moi_checkpoint_count(t);
+    int32_t rc = MOPT_OK;
 
-    for (int32_t i = 0; !rc && i < count; i++)
+    for (int64_t i = 0; !rc && i < count; i++) {
+        moi_real *data = moi_checkpoint_block(t, i).data;
+
         rc = i < 2 || !t->team->folded
-                 ? walk(s, s->places + i * params, blocks[i].data, 0, t->size,
-                        read_run)
-                 : walk_own(s, s->places + i * params, blocks[i].data, 1,
-                            read_run);
+                 ? walk(s, s->places + i * params, data, 0, t->size, read_run)
+                 : walk_own(s, s->places + i * params, data, 1, read_run);
+    }
     return rc;
 }
 

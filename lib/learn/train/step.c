@@ -22,7 +22,7 @@
 typedef struct batch {
     mopt_trainer *t;
     const int64_t *index; /* row numbers in the training data */
-    int64_t rows;
+    int64_t first, rows;  /* of the running batch */
     double weight; /* of all rows in the loss */
     double rate;
     double loss;
@@ -208,7 +208,7 @@ static void fetch_next(const batch *b, int64_t first, int64_t rows)
 {
     const mopt_trainer *t = b->t;
     int64_t next = b->at + b->count + first;
-    int64_t left = t->rows - t->now.row - next;
+    int64_t left = t->rows - t->now.row - b->first - next;
 
     if (left > 0)
         moi_dataset_fetch(t->train, b->index + next,
@@ -319,7 +319,7 @@ static int32_t open_chunk(batch *b, int64_t at, int64_t size)
     b->at = at;
     b->count = b->rows - at < size ? b->rows - at : size;
     b->lanes = lanes_of(b);
-    b->pass.row = at;
+    b->pass.row = b->first + at;
     return forward(b);
 }
 
@@ -473,13 +473,13 @@ static int32_t work(batch *b)
     return rc;
 }
 
-static batch prepare(mopt_trainer *t)
+/* Some rows of the running batch. */
+static batch prepare(mopt_trainer *t, int64_t first, int64_t rows)
 {
-    batch b = {.t = t};
+    batch b = {.t = t, .first = first, .rows = rows};
 
     arrange(t);
-    b.index = t->order + t->now.row;
-    b.rows = moi_step_rows(t);
+    b.index = t->order + t->now.row + first;
     b.weight = batch_weight(&b, &t->worker);
     b.view = moi_augment_view(&t->augment, t->now.epoch);
     b.pass = (moi_pass){.training = 1,
@@ -488,9 +488,14 @@ static batch prepare(mopt_trainer *t)
     return b;
 }
 
+double moi_step_weight(mopt_trainer *t)
+{
+    return prepare(t, 0, moi_step_rows(t)).weight;
+}
+
 int32_t moi_step_loss(mopt_trainer *t, double *loss)
 {
-    batch b = prepare(t);
+    batch b = prepare(t, 0, moi_step_rows(t));
     int32_t rc = work(&b);
 
     *loss = b.loss;
@@ -531,12 +536,11 @@ static int32_t fail_loss(const batch *b)
                     isnan(b->loss) ? "NaN" : "infinite");
 }
 
-int32_t moi_step_take(mopt_trainer *t, double *loss)
+static void begin_step(batch *b)
 {
-    batch b = prepare(t);
-    int32_t rc;
+    mopt_trainer *t = b->t;
 
-    b.rate = t->rule.rate * moi_schedule_factor(&t->schedule, t->now.step);
+    b->rate = t->rule.rate * moi_schedule_factor(&t->schedule, t->now.step);
     t->rule.momentum =
         moi_schedule_momentum(&t->schedule, t->now.step, t->momentum);
     moi_optimizer_begin(&t->rule, t->now.step + 1);
@@ -545,20 +549,50 @@ int32_t moi_step_take(mopt_trainer *t, double *loss)
     if (t->total && !t->team)
         memset(t->total, 0, (size_t)t->size * sizeof *t->total);
     moi_annex_clear_grads(t);
-    b.hook = t->total && !t->team ? gather : change;
-    rc = work(&b);
+    b->hook = t->total && !t->team ? gather : change;
+}
+
+static int32_t learn(batch *b)
+{
+    mopt_trainer *t = b->t;
+    int32_t rc;
+
+    begin_step(b);
+    rc = work(b);
     if (rc && t->team)
         moi_team_recall(t->team, rc);
-    if (!rc && !isfinite(b.loss))
-        rc = fail_loss(&b);
+    if (!rc && !isfinite(b->loss))
+        rc = fail_loss(b);
     if (!rc && t->team)
         rc = moi_team_add_up(t);
     if (!rc)
-        rc = finish(&b);
+        rc = finish(b);
+    if (!rc)
+        t->now.rate = b->rate;
+    return rc;
+}
+
+int32_t moi_step_share(mopt_trainer *t, int64_t first, int64_t rows,
+                       double *loss, double *weight)
+{
+    batch b = prepare(t, first, rows);
+    int32_t rc = learn(&b);
+
+    if (rc)
+        return rc;
+    *loss = b.loss;
+    *weight = b.weight;
+    return MOPT_OK;
+}
+
+int32_t moi_step_take(mopt_trainer *t, double *loss)
+{
+    batch b = prepare(t, 0, moi_step_rows(t));
+    int32_t rc = learn(&b);
+
     if (rc)
         return t->touched || rc == MOPT_EDIVERGED ? moi_trainer_break(t, rc)
                                                   : rc;
-    t->now.rate = b.rate;
     t->now.loss_sum += b.loss * b.weight;
     t->now.weight_sum += b.weight;
     t->now.row += b.rows;

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "group/pairs.h"
 #include "learn/parallel/parts.h"
 #include "learn/train/trainer.h"
 
@@ -73,11 +74,19 @@ static int32_t compare(mopt_trainer *t, const moi_team *team)
 
 /* ---- parts ---- */
 
+/* How what travels is packed. */
+static int32_t kind_of(const mopt_trainer *t)
+{
+    return strcmp(t->set.compression, "bf16") == 0   ? MOI_SQUEEZE_HALVES
+           : strcmp(t->set.compression, "topk") == 0 ? MOI_SQUEEZE_LARGEST
+                                                     : MOI_SQUEEZE_NONE;
+}
+
 static int64_t most_places(const moi_team *team)
 {
     int64_t most = 0;
 
-    for (int32_t i = 0; i < mopt_group_size(team->group); i++) {
+    for (int32_t i = 0; i < team->owners; i++) {
         int64_t count = 0;
 
         for (int64_t k = 0; k < team->bucket_count; k++)
@@ -101,27 +110,66 @@ static int32_t take_lists(mopt_trainer *t, moi_team *team)
     team->sums = moi_calloc(t->ctx, team->places * ((int64_t)size + 1),
                             sizeof *team->sums);
     team->list = moi_calloc(t->ctx, team->most, sizeof *team->list);
+    team->ends = moi_calloc(t->ctx, (int64_t)size + 1, sizeof *team->ends);
     team->tells = moi_calloc(t->ctx, team->most, sizeof *team->tells);
     if (!team->said || !team->heard || !team->sums || !team->list ||
-        !team->tells)
+        !team->tells || !team->ends)
         return MOPT_ENOMEM;
     for (int64_t p = 0; p < team->most; p++)
         team->tells[p] = (moi_tell){t, p};
     return MOPT_OK;
 }
 
+/* Workers that take steps of their own have a part each; and what is packed is
+ * a part, so that there should not be more than needed. */
+static int64_t choose_parts(const mopt_trainer *t, int32_t size)
+{
+    if (kind_of(t) && !t->set.parts)
+        return moi_parts_choose(size, t->set.batch, t->set.chunk, size);
+    if (!t->set.local_steps)
+        return moi_parts_choose(t->set.parts, t->set.batch, t->set.chunk,
+                                size);
+    return t->set.local_workers ? t->set.local_workers : size;
+}
+
+static int32_t take_squeeze(const mopt_trainer *t, moi_team *team)
+{
+    int32_t kind = kind_of(t);
+
+    if (!kind)
+        return MOPT_OK;
+    if (kind == MOI_SQUEEZE_HALVES) {
+        team->before = moi_alloc(t->ctx, team->mine, sizeof *team->before);
+        for (int32_t i = 0; i < 2; i++)
+            team->moved[i] = moi_alloc(t->ctx, team->whole,
+                                       sizeof **team->moved);
+        if (!team->before || !team->moved[0] || !team->moved[1])
+            return MOPT_ENOMEM;
+    }
+    return moi_squeeze_create(team->group, kind, t->set.topk_share, t->size,
+                              team->most, &team->squeeze);
+}
+
 static int32_t take_room(mopt_trainer *t, moi_team *team)
 {
-    int64_t parts = moi_parts_choose(t->set.parts, t->set.batch,
-                                     t->set.chunk,
-                                     mopt_group_size(team->group));
+    int64_t parts = choose_parts(t, mopt_group_size(team->group));
     int32_t rc;
 
     team->rows = (t->set.batch + parts - 1) / parts;
     team->most = (t->set.batch + team->rows - 1) / team->rows;
+    if (t->set.local_steps && team->most != parts)
+        return moi_fail(MOPT_EINVAL, "local_workers: a batch of %lld rows "
+                        "cannot be cut into %lld shares of the same size",
+                        (long long)t->set.batch, (long long)parts);
+    /* Where the largest few go to all, all change all weights. */
+    team->owners = kind_of(t) == MOI_SQUEEZE_LARGEST
+                       ? 1 : mopt_group_size(team->group);
+    team->owner = team->owners > 1 ? mopt_group_rank(team->group) : 0;
     rc = moi_buckets_make(t, team);
     if (!rc)
         rc = take_lists(t, team);
+    if (!rc)
+        rc = take_squeeze(t, team);
     return rc || !t->mesh ? rc : moi_meshed_make_pipeline(t, team);
 }
 
@@ -140,7 +188,8 @@ static int32_t open_lane(mopt_trainer *t, moi_team *team)
     int32_t rc = MOPT_OK;
 
     team->lane = team->group;
-    if (mopt_group_size(team->group) > 1 && t->set.overlap && !t->mesh) {
+    if (mopt_group_size(team->group) > 1 && t->set.overlap && !t->mesh &&
+        !t->set.local_steps) {
         rc = mopt_group_split(team->group, 0, mopt_group_rank(team->group),
                               &team->side);
         if (!rc)
@@ -149,8 +198,10 @@ static int32_t open_lane(mopt_trainer *t, moi_team *team)
     }
     if (rc)
         return rc;
-    return moi_reduction_create(team->lane, team->most, t->size, team->widest,
-                                adds, &team->reduction);
+    return moi_reduction_create(team->lane, team->most, t->size,
+                                team->squeeze ? team->whole : team->widest,
+                                adds, moi_squeeze_codec(team->squeeze),
+                                &team->reduction);
 }
 
 int32_t moi_team_create(mopt_trainer *t, mopt_group *group, moi_team **out)
@@ -192,11 +243,16 @@ void moi_team_free(moi_team *team)
     ctx = team->ctx;
     moi_courier_free(team->courier);
     moi_reduction_free(team->reduction);
+    moi_squeeze_free(team->squeeze);
+    moi_free(ctx, team->before);
+    moi_free(ctx, team->moved[0]);
+    moi_free(ctx, team->moved[1]);
     moi_free(ctx, team->buckets);
     moi_free(ctx, team->marks);
     moi_free(ctx, team->rising);
     moi_free(ctx, team->list);
     moi_free(ctx, team->tells);
+    moi_free(ctx, team->ends);
     moi_free(ctx, team->said);
     moi_free(ctx, team->heard);
     moi_free(ctx, team->sums);
@@ -220,7 +276,8 @@ void moi_team_begin(mopt_trainer *t, int64_t rows, double rate,
         moi_buckets_begin(team);
     }
     memset(team->said, 0, (size_t)team->words * sizeof *team->said);
-    team->eager = t->set.clip_norm <= 0 && !t->rule.search && !t->annex;
+    team->eager = t->set.clip_norm <= 0 && !t->rule.search && !t->annex &&
+                  !t->local;
     team->rate = rate;
     team->status = MOPT_OK;
     team->sure = 0;
@@ -349,6 +406,44 @@ void moi_team_recall(moi_team *team, int32_t status)
 moi_real *moi_team_gradient(const moi_team *team)
 {
     return (moi_real *)(void *)moi_reduction_result(team->reduction);
+}
+
+/* ---- validation ---- */
+
+/* Operations of a row that an output is worth sending for: over 1 Gbit/s it
+ * takes as long as these. */
+#define JUDGE_FLOPS 2048
+
+static int32_t shares_judging(const mopt_trainer *t)
+{
+    return mopt_group_size(t->team->group) > 1 &&
+           moi_model_flops(t->model) / JUDGE_FLOPS >=
+               moi_model_outputs(t->model);
+}
+
+/* Rows do not know of each other: their outputs are the same bits wherever they
+ * are worked out, and all ranks measure all of them, in order. */
+int32_t moi_team_judge(mopt_trainer *t, const moi_rows *source, int64_t first,
+                       int64_t count)
+{
+    moi_team *team = t->team;
+    int64_t outputs = moi_model_outputs(t->model), at, mine;
+    int32_t size = mopt_group_size(team->group), rc;
+
+    if (!shares_judging(t))
+        return moi_runner_run(t->judge, source, first, count, NULL, t->judged,
+                              t->cancel);
+    for (int32_t i = 0; i <= size; i++)
+        team->ends[i] = moi_pairs_deal(count, size, i) * outputs;
+    at = team->ends[mopt_group_rank(team->group)] / outputs;
+    mine = team->ends[mopt_group_rank(team->group) + 1] / outputs - at;
+    rc = moi_runner_run(t->judge, source, first + at, mine, NULL,
+                        t->judged + at * outputs, t->cancel);
+    rc = moi_team_settle(t, rc);
+    return rc ? rc
+              : moi_group_gather_cuts(team->group,
+                                      (float *)(void *)t->judged, team->ends,
+                                      NULL);
 }
 
 /* ---- how calls end ---- */

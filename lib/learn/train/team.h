@@ -12,7 +12,9 @@
 #include "backend/real.h"
 #include "group/reduction.h"
 #include "learn/nn/plan.h"
+#include "learn/nn/runner.h"
 #include "learn/train/courier.h"
+#include "learn/train/squeeze.h"
 
 struct mopt_trainer;
 
@@ -39,6 +41,8 @@ typedef struct moi_team {
     mopt_group *all;   /* who agrees: the same, or everybody in a mesh */
     mopt_group *own; /* of one rank, where the host gave none; or NULL */
     moi_reduction *reduction;
+    moi_squeeze *squeeze; /* or NULL: numbers travel as they are */
+    int32_t owners, owner; /* who divide the weights among them; this rank */
     moi_bucket *buckets; /* in the order of sending */
     int64_t bucket_count;
     int64_t *rising;     /* their numbers, as they lie in memory */
@@ -47,8 +51,12 @@ typedef struct moi_team {
     moi_courier *courier; /* takes them away; NULL: nobody else */
     int64_t *marks;      /* what buckets point to */
     int64_t mine, widest; /* weights that this rank changes; of a bucket */
+    int64_t whole;       /* of the largest bucket */
+    moi_real *before;    /* [mine], what weights were; or NULL */
+    uint16_t *moved[2];  /* [whole], what leaves and what comes */
     moi_part *list;      /* parts that are worked out together */
     moi_tell *tells;     /* [most] */
+    int64_t *ends;   /* [size + 1], of what each rank judges */
     int64_t rows;    /* a part */
     int64_t most;    /* parts of a batch, at most */
     int64_t parts, first, count; /* of the running batch: all, this rank's */
@@ -99,6 +107,11 @@ int32_t moi_team_add_up(struct mopt_trainer *t);
  * on its way any more. */
 void moi_team_recall(moi_team *team, int32_t status);
 moi_real *moi_team_gradient(const moi_team *team);
+
+/* What the model gives for rows first .. first+count-1 of the validation data,
+ * into t->judged: each rank some, where that pays. */
+int32_t moi_team_judge(struct mopt_trainer *t, const moi_rows *source,
+                       int64_t first, int64_t count);
 
 /* The outcome of the first rank that has one, where all come by. */
 int32_t moi_team_settle(struct mopt_trainer *t, int32_t status);

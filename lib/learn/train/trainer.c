@@ -2,6 +2,7 @@
  * lib/learn/train/trainer.c: making a trainer, and its two extension points:
  * groups of parameters and terms of the loss. */
 #include <math.h>
+#include <string.h>
 
 #include "base/context.h"
 #include "base/memory.h"
@@ -63,25 +64,69 @@ static int32_t check_create(const char *function, const moi_trainer_of *of)
     return moi_config_check(config);
 }
 
+static int32_t packs(const mopt_trainer *t)
+{
+    return strcmp(t->set.compression, "none") != 0;
+}
+
+static int32_t check_join(const mopt_trainer *t)
+{
+    if (sizeof(moi_real) != sizeof(float))
+        return moi_fail(MOPT_EUNSUPPORTED, "parts: their gradients are added "
+                        "up as numbers of 32 bits");
+    if (packs(t) && (t->rule.search || t->set.local_steps))
+        return moi_fail(MOPT_EINVAL, "compression: does not go with %s; "
+                        "allowed is \"none\"",
+                        t->rule.search ? "a line search" : "local_steps");
+    if (!t->set.local_steps)
+        return MOPT_OK;
+    if (t->set.parts)
+        return moi_fail(MOPT_EINVAL, "parts: workers with local_steps have "
+                        "one share of a batch each; allowed is 0");
+    if (t->rule.search)
+        return moi_fail(MOPT_EINVAL, "local_steps: a line search looks at the "
+                        "whole batch; allowed is 0");
+    if (t->set.asynchronous && t->set.local_workers)
+        return moi_fail(MOPT_EINVAL, "local_workers: without waiting each "
+                        "rank is a worker; allowed is 0");
+    return MOPT_OK;
+}
+
+/* Workers that do not wait for each other have no team once they began. */
+static int32_t make_local(mopt_trainer *t, moi_team **team, moi_local **out)
+{
+    int32_t rc = moi_local_create(t, *team, out);
+
+    if (!rc && !t->set.asynchronous)
+        return MOPT_OK;
+    moi_team_free(*team);
+    *team = NULL;
+    t->set.restore_best = t->set.restore_best && !t->set.asynchronous;
+    return rc;
+}
+
 /* Work with a group from now on, or in parts all alone. */
 static int32_t join(mopt_trainer *t, mopt_group *group)
 {
     moi_team *team = NULL;
-    int32_t rc;
+    moi_local *local = NULL;
+    int32_t rc = check_join(t);
 
-    if (sizeof(moi_real) != sizeof(float))
-        return moi_fail(MOPT_EUNSUPPORTED, "parts: their gradients are added "
-                        "up as numbers of 32 bits");
     /* A group from before has left the state in pieces of its own. */
-    rc = moi_shard_unfold(t);
+    if (!rc)
+        rc = moi_shard_unfold(t);
     if (!rc)
         rc = moi_team_create(t, group, &team);
+    if (!rc && t->set.local_steps)
+        rc = make_local(t, &team, &local);
     if (rc)
         return rc;
     moi_team_free(t->team);
+    moi_local_free(t->local);
     t->team = team;
+    t->local = local;
     moi_shard_fold(t);
-    t->fused = 0;
+    t->fused = t->fused && local;
     return MOPT_OK;
 }
 
@@ -144,7 +189,7 @@ int32_t mopt_trainer_create(mopt_context *ctx, mopt_model *model,
         return rc;
     t->model = moi_model_hold(model);
     rc = moi_trainer_set_up(t);
-    if (!rc && t->set.parts)
+    if (!rc && (t->set.parts || t->set.local_steps || packs(t)))
         rc = join(t, NULL);
     if (rc) {
         mopt_trainer_free(t);

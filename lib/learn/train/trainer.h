@@ -24,6 +24,7 @@
 #include "learn/optim/schedule.h"
 #include "learn/parallel/pipeline.h"
 #include "learn/train/extend.h"
+#include "learn/train/local.h"
 #include "learn/train/team.h"
 
 extern const moi_schema moi_train_schema, moi_group_schema;
@@ -32,13 +33,15 @@ extern const moi_schema moi_train_schema, moi_group_schema;
  * config. */
 typedef struct moi_settings {
     int64_t epochs, batch, chunk, threads, parts, max_steps;
+    int64_t local_steps, local_workers;
+    double outer_rate, outer_momentum, topk_share;
     double max_seconds, tolerance;
     uint64_t seed;
-    int32_t shuffle, restore_best, overlap;
+    int32_t shuffle, restore_best, overlap, asynchronous;
     double clip_norm, clip_value, max_norm;
     int64_t patience;
     double min_delta;
-    const char *monitor, *checkpoint;
+    const char *monitor, *checkpoint, *compression;
     int64_t checkpoint_every;
     double checkpoint_seconds;
 } moi_settings;
@@ -155,12 +158,15 @@ struct mopt_trainer {
     moi_pipeline *pipeline; /* with a mesh: works the parts out */
     int64_t mesh_blocks;    /* that a rank has at most */
     double *mesh_sums;      /* of blocks: this rank's, then the whole copy's */
+    moi_local *local; /* or NULL: one step for all */
 
     int64_t rows;  /* of the training data */
     int64_t size;  /* of a block, in reals */
     moi_worker worker;
     moi_real *total;             /* gradients of a batch of several chunks */
-    moi_real *state[MOI_STATES]; /* of the rule: moi_slice.shift */
+    moi_real *state[MOI_STATES + 1]; /* of the rule: moi_slice.shift; and what
+                                        was left out of moved weights */
+    int32_t states; /* of these there are */
     moi_real *kept;              /* the best weights, or the last good ones */
     moi_real *origin;            /* where a line search starts */
     moi_real *norms; /* room for max_norm, a unit each: one a lane */
@@ -263,6 +269,10 @@ int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b);
 void moi_buckets_begin(moi_team *team);
 void moi_buckets_note(moi_team *team, int64_t first, int64_t count);
 
+/* Before this rank changes its weights of a bucket, and after: to all. */
+void moi_bucket_mark(const mopt_trainer *t, const moi_bucket *b);
+int32_t moi_bucket_hand(mopt_trainer *t, const moi_bucket *b);
+
 /* Hand every rank's piece of a bucket of an array to all. */
 int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
                           moi_real *data);
@@ -276,6 +286,14 @@ void moi_shard_place(mopt_trainer *t);
 void moi_shard_fold(mopt_trainer *t);
 int32_t moi_shard_unfold(mopt_trainer *t);
 int32_t moi_shard_collect(mopt_trainer *t);
+
+/* Arrays of which each rank has some, all of those that belong to an item, as
+ * parts are dealt: the first rank takes memory for what it has not, and
+ * receives them; and lets them go. Collective; nothing for one rank. */
+int32_t moi_shard_fetch(mopt_trainer *t, moi_real **arrays, int64_t items,
+                        int64_t each);
+void moi_shard_forget(const mopt_trainer *t, moi_real **arrays, int64_t items,
+                      int64_t each);
 
 /* After this rank has changed its weights, with a status: give them to all. */
 int32_t moi_shard_share(mopt_trainer *t, int32_t status);
@@ -329,6 +347,14 @@ int32_t moi_trainer_tell(mopt_trainer *t, const moi_listener *listener,
 
 /* step.c: rows of the batch that begins at a row of the epoch. */
 int64_t moi_step_rows(const mopt_trainer *t);
+
+/* What the rows of the running batch weigh in the loss. */
+double moi_step_weight(mopt_trainer *t);
+
+/* A step on some rows of the running batch alone, which stays the running one;
+ * their mean loss, and what they weigh. */
+int32_t moi_step_share(mopt_trainer *t, int64_t first, int64_t rows,
+                       double *loss, double *weight);
 
 /* One step on the next batch; its loss before. */
 int32_t moi_step_take(mopt_trainer *t, double *loss);

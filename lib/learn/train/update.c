@@ -90,7 +90,7 @@ static int32_t run_own(pass *all, moi_piece_fn piece)
 
     if (!t->team)
         return run(all, 0, t->block_count, piece);
-    rank = mopt_group_rank(t->team->group);
+    rank = t->team->owner;
     for (int64_t i = 0; !rc && i < t->team->bucket_count; i++) {
         const int64_t *blocks = t->team->buckets[i].blocks;
 
@@ -148,8 +148,11 @@ int32_t moi_update_blocks(mopt_trainer *t, int64_t first, int64_t limit,
 int32_t moi_step_update(mopt_trainer *t, double rate, double scale)
 {
     pass all = {t, 0, moi_step_gradient(t), rate, scale, 0};
-    int32_t rc = moi_shard_share(t, run_own(&all, update_block));
+    int32_t rc;
 
+    for (int64_t i = 0; t->team && i < t->team->bucket_count; i++)
+        moi_bucket_mark(t, &t->team->buckets[i]);
+    rc = moi_shard_share(t, run_own(&all, update_block));
     if (!rc)
         moi_update_cap(t);
     return rc;
@@ -193,7 +196,7 @@ double moi_update_sums(const mopt_trainer *t)
  * gradients are at hand. */
 double moi_step_gradient_norm(const mopt_trainer *t)
 {
-    if (!isnan(t->norm) || (t->team && mopt_group_size(t->team->all) > 1))
+    if (!isnan(t->norm) || t->mesh || (t->team && t->team->owners > 1))
         return t->norm;
     measure(t, 0);
     return sqrt(moi_update_sums(t) + moi_annex_norm2(t));

@@ -158,7 +158,8 @@ static int32_t add_parts(void *user, mopt_group *g)
     const share *s = user;
     moi_reduction *r = NULL;
     int64_t first = 0, count = 0;
-    int32_t rc = moi_reduction_create(g, s->parts, s->n, s->n, s->onto, &r);
+    int32_t rc = moi_reduction_create(g, s->parts, s->n, s->n, s->onto, NULL,
+                                      &r);
     for (int64_t parts = s->parts; parts > 0 && rc == MOPT_OK;
          parts = parts > 1 ? parts / 2 : 0) {
         moi_reduction_deal(r, parts, &first, &count);

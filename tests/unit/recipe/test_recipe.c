@@ -316,7 +316,7 @@ START_TEST(type_alone_may_be_searched)
                         " \"when\": {\"train.optimizer.type\": \"sgd\"}}");
     lacks(applied(json, "{\"train.optimizer.type\": \"adam\", "
                         "\"train.optimizer.learning_rate\": 0.01}"),
-          "momentum");
+          "\"momentum\"");
 }
 END_TEST
 
