@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * bench/ranks.c: steps a second of one training by several ranks.
  *
- * usage: bench_ranks threads N [SETTINGS]     N threads of this process
- *        mpirun -n N bench_ranks [SETTINGS]   MPI ranks (libmodelopt-mpi)
- *        bench_ranks [SETTINGS]               one rank, no group
+ * usage: bench_ranks threads N [SETTINGS [PLAN]]   N threads of this process
+ *        mpirun -n N bench_ranks [SETTINGS [PLAN]] MPI ranks (libmodelopt-mpi)
+ *        bench_ranks [SETTINGS]                    one rank, no group
  *
  * 784-512-512-10, Adam, global batch 256, 60 steps; every rank has one thread.
- * SETTINGS (JSON) are further ones of the kind "train". Rank 0 prints a JSON
+ * SETTINGS (JSON) are further ones of the kind "train", PLAN those of the kind
+ * "parallel": the model is spread over the ranks then. Rank 0 prints a JSON
  * line. bench/ranks.py alternates runs, bench/overlap.py does so over a slow
- * link. */
+ * link, bench/meshes.py does so for plans. */
 #include <dlfcn.h>
 #include <modelopt/modelopt.h>
 #include <stdio.h>
@@ -47,7 +48,7 @@ static double seconds_now(void)
 typedef struct run {
     mopt_context *ctx;
     mopt_dataset *data;
-    const char *kind, *settings;
+    const char *kind, *settings, *plan;
     double seconds;
 } run;
 
@@ -62,7 +63,33 @@ static void check(int32_t rc)
     exit(1);
 }
 
-static mopt_trainer *make_trainer(run *r)
+/* A trainer whose model is spread over the ranks, or by itself. */
+static mopt_trainer *spread(run *r, mopt_model *model,
+                            const mopt_config *config, mopt_group *group)
+{
+    mopt_config *keys = NULL;
+    mopt_parallel *plan = NULL;
+    mopt_trainer *trainer = NULL;
+
+    if (r->plan == NULL || group == NULL) {
+        check(mopt_trainer_create(r->ctx, model, r->data, NULL, config,
+                                  &trainer));
+        if (group != NULL)
+            check(mopt_trainer_set_group(trainer, group));
+        return trainer;
+    }
+    check(mopt_config_create(r->ctx, "parallel", &keys));
+    check(mopt_config_set_json(keys, r->plan));
+    check(mopt_parallel_create(r->ctx, model, keys, config,
+                               mopt_group_size(group), &plan));
+    check(mopt_trainer_create_parallel(r->ctx, model, r->data, NULL, config,
+                                       plan, group, &trainer));
+    mopt_parallel_free(plan);
+    mopt_config_free(keys);
+    return trainer;
+}
+
+static mopt_trainer *make_trainer(run *r, mopt_group *group)
 {
     mopt_model *model = NULL;
     mopt_config *config = NULL;
@@ -78,7 +105,7 @@ static mopt_trainer *make_trainer(run *r)
                 "\"optimizer\": \"adam\"}"));
     if (r->settings != NULL)
         check(mopt_config_set_json(config, r->settings));
-    check(mopt_trainer_create(r->ctx, model, r->data, NULL, config, &trainer));
+    trainer = spread(r, model, config, group);
     mopt_config_free(config);
     mopt_model_free(model);
     return trainer;
@@ -87,11 +114,9 @@ static mopt_trainer *make_trainer(run *r)
 static int32_t work(void *user, mopt_group *group)
 {
     run *r = user;
-    mopt_trainer *trainer = make_trainer(r);
+    mopt_trainer *trainer = make_trainer(r, group);
     double start;
 
-    if (group != NULL)
-        check(mopt_trainer_set_group(trainer, group));
     for (int i = 0; i < 5; i++)
         check(mopt_trainer_step(trainer, NULL));
     start = seconds_now();
@@ -131,6 +156,8 @@ int main(int count, char **words)
     fill();
     if (count > 1 + 2 * threads)
         r.settings = words[1 + 2 * threads];
+    if (count > 2 + 2 * threads)
+        r.plan = words[2 + 2 * threads];
     check(mopt_context_create(NULL, NULL, &r.ctx));
     check(mopt_dataset_from_memory(r.ctx, ROWS, FEATURES, x, MOPT_F32, 0, y,
                                    MOPT_I32, 1, 10, NULL, NULL, &r.data));
