@@ -26,9 +26,9 @@ timeout 100 "$python" "$root/tests/tools/guide.py" sh \
     "$root/docs/guide/cluster.md" >out 2>err
 code=$?
 code_is 0
-# The same training by hand, by Slurm, by pods, and alone.
+# The same training by hand, in stages, by Slurm, by pods, and alone.
 "$program" train train.json -q --model alone.safetensors >alone.txt
-for model in train slurm pods; do
+for model in train stages slurm pods; do
     same alone.safetensors "$model.safetensors"
 done
 checks=$((checks + 1))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # tests/hosts/train.sh: one training over several hosts has one rank's bits, and
-# so has a search, whose trials they train together without a study to share.
+# so has one of a model that is spread over them, and a search, whose trials
+# they train together without a study to share.
 . "$(dirname "$0")/../shell/kit.sh"
 mpirun=$3
 recipe r.json
@@ -15,12 +16,13 @@ model() {
     code_is 0
 }
 
-# train NAME COMMAND...: of a recipe that leaves nothing open.
+# train NAME COMMAND...: of a recipe that leaves nothing open, but for $spread.
+spread=
 train() {
     name=$1
     shift
     model "$name" "$@" "$program" train --set 'model.layers[0].units=64' \
-        --set train.optimizer.learning_rate=0.01
+        --set train.optimizer.learning_rate=0.01 $spread
 }
 
 # What this host has sent so far, in bytes.
@@ -41,6 +43,9 @@ for hosts in 2 3; do
     [ "$("$mpirun" -n "$hosts" hostname | sort -u | wc -l)" -eq "$hosts" ] ||
         fail "not one rank on each of $hosts hosts"
 done
+spread="--set parallel.pipeline=2"
+train stages "$mpirun" -n 2
+same alone.safetensors stages.safetensors
 model alone env "$program" search
 model together "$mpirun" -n 3 "$program" search
 same alone.safetensors together.safetensors
