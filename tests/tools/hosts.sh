@@ -89,7 +89,7 @@ mount --bind /run/hosts /etc/hosts
 export OMPI_MCA_orte_default_hostfile=/run/nodes
 export OMPI_MCA_plm_rsh_agent="$here/on.sh" OMPI_MCA_pml=ob1
 export OMPI_MCA_btl=tcp,self OMPI_MCA_btl_tcp_if_include=eth0
-export OMPI_MCA_oob_tcp_if_include=eth0
+export OMPI_MCA_oob_tcp_if_include=eth0 OMPI_MCA_orte_tmpdir_base=/run
 export OMPI_MCA_rmaps_base_mapping_policy=node:OVERSUBSCRIBE
 export OMPI_MCA_mpi_yield_when_idle=1
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
