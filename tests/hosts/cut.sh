@@ -67,7 +67,8 @@ go_on() {
     same one.safetensors two.safetensors
     has_not err " epoch 1:"
     checks=$((checks + 1))
-    ! ls "$1".trial-* >/dev/null 2>&1 || fail "a checkpoint is left"
+    ! ls "$1".trial-*.safetensors >/dev/null 2>&1 ||
+        fail "a checkpoint is left"
 }
 
 # cut SECONDS
