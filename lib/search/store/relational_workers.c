@@ -10,6 +10,10 @@
 #include "base/memory.h"
 #include "search/store/relational.h"
 
+/* So many workers more look for the dead half as often: there are more of them
+ * who do. */
+#define CROWD 1000
+
 static void copy_text(const mopt_value *value, char *buf, size_t size)
 {
     const char *text = moi_rel_text_of(value);
@@ -91,7 +95,9 @@ int32_t moi_rel_take_workers(moi_relational *self, int32_t suspects)
     rc = moi_rel_take_rows(self, take_busy);
     if (rc || !suspects)
         return rc;
-    self->census = moi_context_seconds(self->head.ctx) + self->terms.heartbeat;
+    self->census = moi_context_seconds(self->head.ctx) +
+                   self->terms.heartbeat *
+                       (1 + (double)self->busy_count / CROWD);
     return moi_rel_take_rows(self, take_holder);
 }
 
