@@ -21,7 +21,7 @@
 
 /* What a rank sends before what it has moved; and what it is told. */
 typedef struct word {
-    double over; /* BRINGS, or that it is done, or that all are */
+    int64_t over; /* BRINGS, or that it is done, or that all are */
     double speed;
 } word;
 
