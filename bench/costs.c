@@ -48,7 +48,7 @@ static void check(int32_t rc)
 /* ---- steps ---- */
 
 typedef struct job {
-    const char *net, *mesh; /* mesh NULL: data parallel, or alone */
+    const char *net, *mesh; /* mesh NULL: alone */
     int batch, parts;
     const char *kind;
 } job;
@@ -136,6 +136,48 @@ static double time_steps(mopt_trainer *trainer, mopt_group *group)
     return best;
 }
 
+static mopt_parallel *make_plan(const job *j, const mopt_model *model,
+                                const mopt_config *training, int32_t ranks)
+{
+    mopt_config *config = NULL;
+    mopt_parallel *plan = NULL;
+    int data = 1, tensor = 1, pipeline = 1;
+
+    if (sscanf(j->mesh, "%d,%d,%d", &data, &tensor, &pipeline) != 3)
+        exit(2);
+    check(mopt_config_create(ctx, "parallel", &config));
+    check(mopt_config_set_int(config, "data", data));
+    check(mopt_config_set_int(config, "tensor", tensor));
+    check(mopt_config_set_int(config, "pipeline", pipeline));
+    check(mopt_parallel_create(ctx, model, config, training, ranks, &plan));
+    mopt_config_free(config);
+    return plan;
+}
+
+static mopt_trainer *make_trainer(const job *j, mopt_model *model,
+                                  const mopt_dataset *data,
+                                  const mopt_config *config,
+                                  mopt_group *group)
+{
+    mopt_trainer *trainer = NULL;
+    mopt_parallel *plan;
+
+    if (group == NULL) {
+        check(mopt_trainer_create(ctx, model, data, NULL, config, &trainer));
+        return trainer;
+    }
+    if (strstr(j->mesh, ",1,1") != NULL) { /* all of it at each rank */
+        check(mopt_trainer_create(ctx, model, data, NULL, config, &trainer));
+        check(mopt_trainer_set_group(trainer, group));
+        return trainer;
+    }
+    plan = make_plan(j, model, config, mopt_group_size(group));
+    check(mopt_trainer_create_parallel(ctx, model, data, NULL, config, plan,
+                                       group, &trainer));
+    mopt_parallel_free(plan);
+    return trainer;
+}
+
 static int32_t run_job(void *user, mopt_group *group)
 {
     const job *j = user;
@@ -143,13 +185,9 @@ static int32_t run_job(void *user, mopt_group *group)
     mopt_dataset *data = make_data(widths[0], widths[count - 1]);
     mopt_model *model = make_model(widths, count);
     mopt_config *config = make_config(j);
-    mopt_trainer *trainer = NULL;
-    double seconds;
+    mopt_trainer *trainer = make_trainer(j, model, data, config, group);
+    double seconds = time_steps(trainer, group);
 
-    check(mopt_trainer_create(ctx, model, data, NULL, config, &trainer));
-    if (group != NULL)
-        check(mopt_trainer_set_group(trainer, group));
-    seconds = time_steps(trainer, group);
     if (leads(group))
         printf("{\"bench\": \"costs\", \"what\": \"step\", \"kind\": \"%s\", "
                "\"ranks\": %d, \"mesh\": \"%s\", \"net\": \"%s\", "

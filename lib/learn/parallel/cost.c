@@ -9,6 +9,7 @@
 #include "group/pairs.h"
 #include "learn/nn/model.h"
 #include "learn/parallel/parallel.h"
+#include "learn/parallel/schedule.h"
 
 #define REAL 4.0 /* bytes of a number */
 
@@ -161,11 +162,16 @@ int64_t moi_part_count(const mopt_parallel *p)
     return (p->parts + p->data - 1) / p->data;
 }
 
+int32_t moi_parallel_whole(const mopt_parallel *p)
+{
+    return p->tensor == 1 && p->stages == 1;
+}
+
 int64_t moi_part_together(const mopt_parallel *p)
 {
     int64_t most = p->chunk / moi_part_rows(p), parts = moi_part_count(p);
 
-    if (p->stages > 1 || most < 1)
+    if (!moi_parallel_whole(p) || most < 1)
         return 1;
     return most < parts ? most : parts;
 }
@@ -347,7 +353,7 @@ static double hide(const mopt_parallel *p, int32_t stage, double seconds)
     double early = 1 - 1.0 / (double)moi_stage_buckets(p, stage);
     double tensor = 0, sent = 0, back;
 
-    if (!p->overlap)
+    if (!p->overlap || !moi_parallel_whole(p))
         return 0;
     back = moi_stage_backward(p, stage, rows, parts, &tensor, &sent) + tensor;
     seconds *= 1 - p->machine.work;
@@ -372,48 +378,50 @@ static double part_bytes(const mopt_parallel *p, int32_t stage, int64_t rows)
     return REAL * (double)rows * (sum + 2 * widest);
 }
 
-/* Parts that a stage holds the activations of, at most. */
-static int64_t in_flight(const mopt_parallel *p, int32_t stage)
-{
-    int64_t parts = moi_part_count(p), ahead = p->stages - stage;
-
-    if (p->stages == 1)
-        return 1;
-    return p->schedule == MOI_GPIPE || parts < ahead ? parts : ahead;
-}
-
-/* Arrays of gradients: one in the making; and where parts are added up, one
- * for each level of a rank's piece of the tree, and those of other ranks. */
+/* Arrays of gradients where parts are added up: one for each level of a rank's
+ * piece of the tree, and those that come from other ranks. */
 static double count_arrays(const mopt_parallel *p, int32_t stage)
 {
     int64_t parts = moi_part_count(p), all;
     double levels = 0;
 
-    if (p->parts == 1)
-        return 1;
     for (int64_t n = 1; n < parts; n *= 2)
         levels++;
     if (p->data == 1)
-        return 1 + (levels > 1 ? levels : 1);
+        return levels > 1 ? levels : 1;
     count_nodes(p, &all);
-    return 1 + (levels > 1 ? levels + 1 : 1) +
+    return (levels > 1 ? levels + 1 : 1) +
            (double)all / p->data / (double)moi_stage_buckets(p, stage);
 }
 
-/* Weights are kept a second time, as the best ones. The state is made whole
- * before it is cut into a piece for each data rank. */
+/* The whole model at each rank: gradients in the making besides, and a state
+ * that is made whole before it is cut into a piece for each rank. */
+static moi_memory hold_whole(const mopt_parallel *p, double weights)
+{
+    return (moi_memory){
+        .gradients = weights * (p->parts > 1 ? 1 + count_arrays(p, 0) : 1),
+        .state = p->states * weights * (p->data == 1 ? 1 : 1 + 1.0 / p->data),
+        .activations = part_bytes(p, 0, p->chunk),
+    };
+}
+
+/* Weights are kept a second time, as the best ones. */
 moi_memory moi_stage_memory(const mopt_parallel *p, int32_t stage)
 {
     double weights = REAL * moi_stage_weights(p, stage);
-    int64_t rows = p->stages > 1 ? moi_part_rows(p) : p->chunk;
-
-    return (moi_memory){
-        .weights = 2 * weights,
+    int64_t flying = moi_passes_places(p->schedule, p->stages, stage,
+                                       moi_part_count(p));
+    moi_memory m = {
         .gradients = weights * count_arrays(p, stage),
-        .state = p->states * weights * (p->data == 1 ? 1 : 1 + 1.0 / p->data),
-        .activations = (double)in_flight(p, stage) *
-                       part_bytes(p, stage, rows),
+        .state = p->states * weights / p->data,
+        .activations = (double)flying * part_bytes(p, stage,
+                                                   moi_part_rows(p)),
     };
+
+    if (moi_parallel_whole(p))
+        m = hold_whole(p, weights);
+    m.weights = 2 * weights;
+    return m;
 }
 
 /* ---- a step ---- */

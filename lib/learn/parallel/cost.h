@@ -123,8 +123,12 @@ int64_t moi_stage_buckets(const struct mopt_parallel *p, int32_t stage);
 
 moi_memory moi_stage_memory(const struct mopt_parallel *p, int32_t stage);
 
+/* Does each rank have the whole model? Then parts go through it together, and
+ * gradients travel while others are worked out (mopt_trainer_set_group). */
+int32_t moi_parallel_whole(const struct mopt_parallel *p);
+
 /* Rows of a part, the parts of the data rank that has the most, and how many of
- * them go through the layers together: one in a pipeline. */
+ * them go through the layers together: one, where the model is shared. */
 int64_t moi_part_rows(const struct mopt_parallel *p);
 int64_t moi_part_count(const struct mopt_parallel *p);
 int64_t moi_part_together(const struct mopt_parallel *p);
