@@ -507,13 +507,18 @@ static void talk(world *w, actor *a, const op *o)
                                      ? o->far : -o->far) + other, self);
 }
 
-/* A courier exchanges pieces of a bucket with the data rank k away. */
-static void trade(world *w, actor *a, int32_t k, double bytes)
+/* A courier exchanges something with the data rank k away: pieces of its sums
+ * for the one that adds them up, or new weights of its own piece. */
+static void trade(world *w, actor *a, int32_t k, int32_t sums)
 {
     const mopt_parallel *p = w->p;
     int64_t self = a - w->actors;
-    int32_t to = rank_at(w, a->stage, wrap(a->d + k, p->data), a->t);
+    int32_t d = wrap(a->d + k, p->data);
+    int32_t to = rank_at(w, a->stage, d, a->t);
     int32_t from = rank_at(w, a->stage, wrap(a->d - k, p->data), a->t);
+    double bytes = sums ? 4 * (double)w->nodes[a->d] *
+                              moi_bucket_piece(p, a->stage, d)
+                        : 4 * moi_bucket_piece(p, a->stage, a->d);
 
     a->open = 2;
     a->after = 0;
@@ -536,8 +541,7 @@ static int32_t carry(world *w, actor *a)
 {
     const mopt_parallel *p = w->p;
     int64_t buckets = moi_stage_buckets(p, a->stage);
-    double weights = moi_stage_weights(p, a->stage) / (double)buckets;
-    double piece = weights / p->data;
+    double piece = moi_bucket_piece(p, a->stage, a->d);
     size_t rounds = (size_t)p->data - 1;
 
     if (a->bucket == buckets) {
@@ -550,8 +554,7 @@ static int32_t carry(world *w, actor *a)
     }
     a->at++;
     if (a->at <= rounds) {
-        trade(w, a, (int32_t)a->at,
-              4 * piece * (double)w->nodes[a->d]);
+        trade(w, a, (int32_t)a->at, 1);
     } else if (a->at == rounds + 1) {
         double adds = p->data > 1 ? (double)(count_all(w) - w->nodes[a->d])
                                   : 0;
@@ -561,7 +564,7 @@ static int32_t carry(world *w, actor *a)
                              adds * moi_machine_seconds(
                                         &p->machine, moi_stage_sum(piece)));
     } else if (a->at <= 2 * rounds + 1) {
-        trade(w, a, (int32_t)(a->at - rounds - 1), 4 * piece);
+        trade(w, a, (int32_t)(a->at - rounds - 1), 0);
     } else {
         a->at = 0;
         a->bucket++;

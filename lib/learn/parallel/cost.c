@@ -9,6 +9,7 @@
 #include "group/pairs.h"
 #include "learn/nn/model.h"
 #include "learn/parallel/parallel.h"
+#include "learn/parallel/parts.h"
 #include "learn/parallel/schedule.h"
 
 #define REAL 4.0 /* bytes of a number */
@@ -176,11 +177,6 @@ int64_t moi_part_together(const mopt_parallel *p)
     return most < parts ? most : parts;
 }
 
-int64_t moi_part_sums(const mopt_parallel *p)
-{
-    return (moi_part_count(p) + 1) / 2 - 1;
-}
-
 /* ---- joints ---- */
 
 moi_joint_cost moi_joint_sum(const mopt_parallel *p, double bytes)
@@ -319,30 +315,57 @@ static int64_t count_nodes(const mopt_parallel *p, int64_t *all)
     return most;
 }
 
-#define BUCKET 131072 /* weights, at least */
-
 int64_t moi_stage_buckets(const mopt_parallel *p, int32_t stage)
 {
-    int64_t count = (int64_t)moi_stage_weights(p, stage) / BUCKET;
+    int64_t count = (int64_t)moi_stage_weights(p, stage) /
+                    moi_bucket_weights(p->data);
 
     return count > 1 && p->data > 1 ? count : 1;
 }
 
+static int64_t count_blocks(double weights)
+{
+    return 1 + (int64_t)weights / MOI_BLOCK_WEIGHTS;
+}
+
+double moi_bucket_piece(const mopt_parallel *p, int32_t stage, int32_t d)
+{
+    double weights = moi_stage_weights(p, stage) /
+                     (double)moi_stage_buckets(p, stage);
+    int64_t blocks = count_blocks(weights);
+
+    return weights / (double)blocks *
+           (double)(moi_pairs_deal(blocks, p->data, d + 1) -
+                    moi_pairs_deal(blocks, p->data, d));
+}
+
+double moi_bucket_most(const mopt_parallel *p, int32_t stage)
+{
+    double weights = moi_stage_weights(p, stage) /
+                     (double)moi_stage_buckets(p, stage);
+    int64_t blocks = count_blocks(weights);
+
+    return weights / (double)blocks *
+           (double)((blocks + p->data - 1) / p->data);
+}
+
+/* Every rank sends each other one that one's piece of its sums, and its own
+ * piece of the weights; rounds take as long as the largest. */
 static double reduce(const mopt_parallel *p, int32_t stage, double *sent)
 {
-    double weights = moi_stage_weights(p, stage), rounds = p->data - 1;
     double buckets = (double)moi_stage_buckets(p, stage);
-    double piece = REAL * weights / p->data / buckets;
+    double rounds = buckets * (p->data - 1), weights;
+    double most = moi_bucket_most(p, stage);
     int64_t all, own = count_nodes(p, &all);
-    double messages = buckets * rounds * (double)(own + 1);
 
     if (p->data == 1)
         return 0;
-    *sent += messages * piece;
-    return messages * moi_machine_send(&p->machine, piece) +
-           (double)(all - own) *
-               moi_machine_seconds(&p->machine,
-                                   moi_stage_sum(weights / p->data));
+    weights = moi_stage_weights(p, stage);
+    *sent += REAL * ((double)own * (weights - buckets * most) + rounds * most);
+    return rounds * (double)(own + 1) *
+               moi_machine_send(&p->machine, REAL * most) +
+           (double)(all - own) * buckets *
+               moi_machine_seconds(&p->machine, moi_stage_sum(most));
 }
 
 /* What of that is on its way while the last parts go back through lower layers:
@@ -432,6 +455,13 @@ typedef struct stage_times {
     double sent;
 } stage_times;
 
+/* Arrays of gradients that a rank adds to others, one by one. The second of two
+ * neighbours comes on top of the first as it is made. */
+static double count_sums(const mopt_parallel *p)
+{
+    return (double)((moi_part_count(p) + 1) / 2 - 1);
+}
+
 /* How often some parts go there and back. */
 static double count_turns(const mopt_parallel *p)
 {
@@ -454,12 +484,14 @@ static stage_times time_stage(const mopt_parallel *p, int32_t stage)
     }
     t.handing = links;
     t.sent *= count_turns(p);
-    t.sums = (double)moi_part_sums(p) *
+    t.sums = count_sums(p) *
              moi_machine_seconds(&p->machine, moi_stage_sum(weights));
     t.gradients = reduce(p, stage, &t.sent);
     t.gradients -= hide(p, stage, t.gradients);
-    t.update = moi_machine_seconds(&p->machine,
-                                   moi_stage_update(p, weights / p->data));
+    t.update = (double)moi_stage_buckets(p, stage) *
+               moi_machine_seconds(
+                   &p->machine,
+                   moi_stage_update(p, moi_bucket_most(p, stage)));
     return t;
 }
 

@@ -121,6 +121,12 @@ moi_load moi_stage_update(const struct mopt_parallel *p, double weights);
  * gradients to who adds them up, then weights back. */
 int64_t moi_stage_buckets(const struct mopt_parallel *p, int32_t stage);
 
+/* Weights of a data rank's piece of a bucket: whole blocks; and of the largest
+ * piece. */
+double moi_bucket_piece(const struct mopt_parallel *p, int32_t stage,
+                        int32_t d);
+double moi_bucket_most(const struct mopt_parallel *p, int32_t stage);
+
 moi_memory moi_stage_memory(const struct mopt_parallel *p, int32_t stage);
 
 /* Does each rank have the whole model? Then parts go through it together, and
@@ -132,10 +138,6 @@ int32_t moi_parallel_whole(const struct mopt_parallel *p);
 int64_t moi_part_rows(const struct mopt_parallel *p);
 int64_t moi_part_count(const struct mopt_parallel *p);
 int64_t moi_part_together(const struct mopt_parallel *p);
-
-/* Arrays of gradients that such a rank adds to others, one by one. The second
- * of two neighbours comes on top of the first as it is made. */
-int64_t moi_part_sums(const struct mopt_parallel *p);
 
 void moi_estimate_make(const struct mopt_parallel *p, moi_estimate *estimate);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * lib/learn/parallel/parts.c: into how many parts a batch is cut. */
+ * lib/learn/parallel/parts.c: into how many parts a batch is cut, and into how
+ * large stretches the weights. */
 #include "learn/parallel/parts.h"
 
 /* Where nobody says how many: few enough that products stay large
@@ -34,4 +35,13 @@ int64_t moi_chunk_rows(int64_t flops)
         return CHUNK_LEAST;
     return rows < CHUNK_ROWS ? (int64_t)rows / CHUNK_LEAST * CHUNK_LEAST
                              : CHUNK_ROWS;
+}
+
+#define BUCKET 131072
+
+int64_t moi_bucket_weights(int32_t ranks)
+{
+    int64_t least = (int64_t)ranks * MOI_BLOCK_WEIGHTS;
+
+    return least > BUCKET ? least : BUCKET;
 }

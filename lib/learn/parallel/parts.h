@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * lib/learn/parallel/parts.h: into how many parts a batch is cut. */
+ * lib/learn/parallel/parts.h: into how many parts a batch is cut, and into how
+ * large stretches the weights. */
 #ifndef MOI_LEARN_PARTS_H
 #define MOI_LEARN_PARTS_H
 
@@ -10,6 +11,14 @@
  * than rows. The rows of a part are rows / parts, rounded up. */
 int64_t moi_parts_choose(int64_t asked, int64_t rows, int64_t most,
                          int64_t ranks);
+
+/* Weights of a block: small enough for gradients and states to be in the cache
+ * with them, and for ranks to have about as many. */
+#define MOI_BLOCK_WEIGHTS 8192
+
+/* Weights that travel at once, at least: 512 KB pay for a message's delay, and
+ * each rank has a block. */
+int64_t moi_bucket_weights(int32_t ranks);
 
 /* Rows that are worked on at a time, for a model of so many operations a row,
  * where nobody says how many. */

@@ -10,8 +10,6 @@
 #include "base/memory.h"
 #include "learn/train/trainer.h"
 
-#define WEIGHTS 131072 /* of a bucket: 512 KB pay for a message's delay */
-
 static int64_t place_of(const mopt_trainer *t, int64_t block)
 {
     const moi_slice *slice = &t->blocks[block];
@@ -62,9 +60,7 @@ static void cut(const mopt_trainer *t, int64_t first, int64_t limit,
 static int64_t list(const mopt_trainer *t, moi_team *team, int64_t *marks)
 {
     int32_t size = team->owners;
-    int64_t wanted = WEIGHTS < (int64_t)size * MOI_BLOCK_WEIGHTS
-                         ? (int64_t)size * MOI_BLOCK_WEIGHTS : WEIGHTS;
-    int64_t count = 0;
+    int64_t wanted = moi_bucket_weights(size), count = 0;
 
     for (int64_t at = 0, end; at < t->block_count; at = end, count++) {
         end = end_of(t, at, wanted);

@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "learn/parallel/parts.h"
 #include "learn/train/trainer.h"
 
 #define FUSED_FLOPS 2e9 /* of a forward pass, above which nothing is fused */

@@ -23,6 +23,7 @@
 #include "learn/optim/optimizer.h"
 #include "learn/optim/schedule.h"
 #include "learn/parallel/pipeline.h"
+#include "learn/parallel/parts.h"
 #include "learn/train/extend.h"
 #include "learn/train/local.h"
 #include "learn/train/team.h"
@@ -59,10 +60,6 @@ typedef struct moi_tuning {
 typedef struct moi_slice {
     int64_t tensor, first, count, shift;
 } moi_slice;
-
-/* Weights of a block: small enough for gradients and states to be in the cache
- * with them, and for ranks to have about as many. */
-#define MOI_BLOCK_WEIGHTS 8192
 
 /* Settings for the tensors that match a pattern. */
 typedef struct moi_group {
