@@ -44,6 +44,8 @@ share() {
     "$mpirun" -n "$1" "$program" train shared.json --model many.safetensors \
         -q >many.txt 2>errors.txt || fail "$2: $(cat errors.txt)"
 }
+share 3 '{"tensor": 1, "pipeline": 1}'
+cmp one.safetensors many.safetensors || fail "three copies: other bits"
 share 2 '{"pipeline": 2, "tensor": 1}'
 cmp one.safetensors many.safetensors || fail "two stages: other bits"
 share 4 '{"pipeline": 2, "tensor": 1, "data": 2, "schedule": "gpipe"}'
