@@ -68,6 +68,7 @@ typedef struct lesson {
                             on, -1: none */
     int32_t ready;       /* the model has weights already */
     const char *resume, *save, *model; /* files, or NULL */
+    const char *frozen;  /* tensors that stay as they are, or NULL */
     mopt_cancel *cancel; /* of the last rank */
     double *losses;      /* [STEPS], of steps that are taken one by one; NULL:
                             it trains to the end */
@@ -134,6 +135,14 @@ static int32_t after_step(void *user, mopt_trainer *trainer)
     return *fails && step == 2 ? 77 : MOPT_OK;
 }
 
+static int32_t freeze(mopt_trainer *trainer, const char *pattern)
+{
+    mopt_config *config = school_config(ctx, "group", "{\"frozen\": true}");
+    int32_t rc = mopt_trainer_add_group(trainer, pattern, config);
+    mopt_config_free(config);
+    return rc;
+}
+
 static int32_t leave(mopt_trainer *trainer)
 {
     int32_t rc = mopt_trainer_step(trainer, NULL);
@@ -153,6 +162,8 @@ static int32_t attend(void *user, mopt_group *g)
     mopt_trainer *trainer = make_trainer(l, g, model, &rc);
     if (rc == MOPT_OK && l->failing >= 0)
         rc = mopt_trainer_on_step(trainer, after_step, &fails, NULL);
+    if (rc == MOPT_OK && l->frozen != NULL)
+        rc = freeze(trainer, l->frozen);
     if (rc == MOPT_OK && l->resume != NULL)
         rc = mopt_trainer_resume(trainer, l->resume);
     if (rc == MOPT_OK && l->leaver == rank)
@@ -249,6 +260,30 @@ START_TEST(weights_that_are_there_are_cut)
     kit_ok(mopt_group_run(ctx, 1, 60, attend, one));
     kit_ok(mopt_group_run(ctx, 2, 60, attend, two));
     same_bits(one, two);
+    free(one);
+}
+END_TEST
+
+/* Of whole stages, too: what comes back goes through them. */
+static const char *const icy[] = {"layers.0.*", "layers.2.*", "layers.4.*",
+                                  "*.bias"};
+
+START_TEST(frozen_tensors_stay)
+{
+    const char *set = settings[_i % 2];
+    lesson *one = plain(set, NULL);
+    lesson *many = plain(set, PLAN(1, 1, 3, ", \"cuts\": \"0,2,3\""));
+    one->frozen = many->frozen = icy[_i / 2];
+    kit_ok(mopt_group_run(ctx, 1, 60, attend, one));
+    kit_ok(mopt_group_run(ctx, 3, 60, attend, many));
+    same_bits(one, many);
+    many = plain(set, PLAN(1, 2, 2, ""));
+    many->frozen = one->frozen;
+    kit_ok(mopt_group_run(ctx, 4, 60, attend, many));
+    for (int i = 0; i < WEIGHTS; i++)
+        ck_assert_double_eq_tol((double)one->weights[i],
+                                (double)many->weights[i], 2e-4);
+    free(many);
     free(one);
 }
 END_TEST
@@ -515,6 +550,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(t, stages_and_copies_change_no_bit, 0, 3 * STAGES);
     tcase_add_loop_test(t, pieces_of_layers_come_close, 0, 2 * MESHES);
     tcase_add_test(t, weights_that_are_there_are_cut);
+    tcase_add_loop_test(t, frozen_tensors_stay, 0, 8);
     tcase_add_loop_test(t, first_weights_are_pieces_of_the_whole, 0, 5);
     tcase_add_loop_test(t, a_training_goes_on_with_another_mesh, 0,
                         HALVES * HALVES);
