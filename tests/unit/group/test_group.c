@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,6 +62,37 @@ START_TEST(sums_have_one_order)
     for (int s = 0; s < 6; s++)
         for (int l = 0; l < 5; l++)
             on_all(sizes[s], ranks_add_up, &lengths[l]);
+}
+END_TEST
+
+enum { ROOM = 100000 };
+
+/* In room of the caller: the same sums, and nothing asked of the allocator. */
+static int32_t sum_in_room(void *user, mopt_group *g)
+{
+    int64_t n = *(const int64_t *)user, need = moi_group_sum_room(g, n);
+    int32_t rc = MOPT_OK;
+    float *data = calloc(ROOM, sizeof *data);
+    float *same = calloc(ROOM, sizeof *same);
+    float *room = aligned_alloc(64, (size_t)(need + 16) / 16 * 64);
+    for (int64_t i = 0; i < n; i++)
+        data[i] = same[i] = ranks_number(mopt_group_rank(g), i);
+    rc = moi_group_sum(g, data, n, room, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_group_all_reduce(g, MOPT_SUM, same, n, NULL);
+    ck_assert_mem_eq(data, same, (size_t)n * sizeof *data);
+    free(data);
+    free(same);
+    free(room);
+    return rc;
+}
+
+START_TEST(sums_in_given_room_are_the_same)
+{
+    int64_t lengths[] = {1, 15, 17, 1000, 40000};
+    for (int32_t size = 1; size <= 6; size++)
+        for (int l = 0; l < 5; l++)
+            on_all(size, sum_in_room, &lengths[l]);
 }
 END_TEST
 
@@ -353,6 +385,7 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(t, begin, end);
     tcase_add_test(t, pairs_do_not_depend_on_who_adds);
     tcase_add_test(t, sums_have_one_order);
+    tcase_add_test(t, sums_in_given_room_are_the_same);
     tcase_add_test(t, extremes_and_doubles);
     tcase_add_test(t, pieces_are_scattered);
     tcase_add_test(t, all_parts_are_gathered);
