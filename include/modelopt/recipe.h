@@ -193,9 +193,10 @@ MOPT_API int32_t mopt_recipe_space(const mopt_recipe *recipe,
  *
  *  With it the ranks share the study, and take trials of their own; or with
  *  "search.ranks_per_trial" so many ranks at a time take one. No trial waits
- *  for another. When all are told, rank 0 tests the winner; the other ranks'
- *  results tell the same trials, without test and model. A rank that is lost
- *  to its team ends the run with MOPT_EPEER, and its trial waits.
+ *  for another, and events tell rank 0 of every trial that ends. When all are
+ *  told, rank 0 tests the winner; the other ranks' results tell the same
+ *  trials, without test and model. A rank that is lost to its team ends the
+ *  run with MOPT_EPEER, and its trial waits.
  *
  *  @param group outlives the recipe; NULL: alone again.
  *  @return MOPT_OK, MOPT_EINVAL.

@@ -177,6 +177,8 @@ int32_t moi_crew_open(moi_job *job, int32_t (*make)(moi_job *, int32_t joins))
     int32_t rc = first ? make(job, 0) : MOPT_OK;
     if (crew->team == NULL)
         return rc;
+    if (first && rc == MOPT_OK)
+        moi_crew_skip_news(job);
     int64_t opened = rc;
     int32_t heard = mopt_group_broadcast(crew->all, 0, &opened,
                                          sizeof(opened), job->cancel);
@@ -279,6 +281,7 @@ void moi_crew_end(moi_job *job, int32_t rc, const mopt_result *result)
     }
     mopt_group_free(crew->leads);
     mopt_group_free(crew->team);
+    moi_free(job->ctx, crew->told);
 }
 
 /* --- Following ---------------------------------------------------------- */
@@ -377,6 +380,7 @@ int32_t moi_crew_again(moi_job *job, int32_t *rc)
     if (*rc != MOPT_OK || crew->leads == NULL)
         return 0;
     do {
+        moi_crew_tell_news(job);
         *rc = moi_study_rest(job->study, &live, &due);
         timely = moi_clock_seconds() < crew->end;
         if (*rc != MOPT_OK || (live == 0 && !(due && timely)))

@@ -22,6 +22,9 @@ typedef struct moi_crew {
     mopt_recipe recipe; /* the run's own: its group is the team */
     char lost[256];    /* how the team lost a rank, or "" */
     double end;        /* on the clock: no trial begins later */
+    uint8_t *told;     /* by number: trials whose end the events told */
+    int64_t told_count, told_capacity;
+    int64_t settled;   /* that of all trials below was */
 } moi_crew;
 
 /* Divide the ranks and let them compare their recipes; job->recipe becomes the
@@ -47,6 +50,12 @@ int32_t moi_crew_open(struct moi_job *job,
 /* Are there trials that others still work on, so that the search should ask
  * once more? Waits for a moment then. *rc is how it ended so far. */
 int32_t moi_crew_again(struct moi_job *job, int32_t *rc);
+
+/* news.c: leave out what ended before this run; tell of the trials that have
+ * ended since, on any rank, 0 where this rank does not speak for others. One
+ * call at a time. */
+void moi_crew_skip_news(struct moi_job *job);
+int32_t moi_crew_tell_news(struct moi_job *job);
 
 /* Before a lead trains: those who follow train the same. */
 int32_t moi_crew_lead(struct moi_job *job, const moi_attempt *attempt);

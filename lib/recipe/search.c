@@ -241,6 +241,8 @@ static int32_t on_trial(void *user, mopt_trial *trial)
     json_t *whole = NULL;
     int32_t rc = MOPT_OK;
     moi_starts_wake(job);
+    if (moi_crew_tell_news(job))
+        return atomic_load(&job->stop) == 0 ? 0 : MOPT_STOPPED;
     if (job->on_event != NULL)
         rc = moi_json_from_trial(job->ctx, trial, &whole);
     /* What cannot be told is no reason to end a search. */

@@ -503,20 +503,6 @@ static int join_ranks(job *j)
     return rc == MOPT_OK ? code : cli_library(j->c, rc, NULL);
 }
 
-/* Trials of other ranks are in the study alone. */
-static void take_others(job *j)
-{
-    mopt_study *study = NULL;
-    const char *name = json_string_value(js_at(j->doc, "search.name"));
-
-    if (!j->group || !ranks_first(j->group) || !*storage_of(j) ||
-        is_several(j) || !trials_find(j->c, storage_of(j), name, &study))
-        return;
-    json_array_clear(j->trials);
-    take_earlier(j, study);
-    mopt_study_free(study);
-}
-
 int job_run(job *j)
 {
     mopt_cancel *cancel = NULL;
@@ -537,7 +523,6 @@ int job_run(job *j)
     j->status = mopt_recipe_run(j->recipe, on_event, j, cancel, &j->result);
     progress_stop(j->bar);
     interrupt_leave(cancel);
-    take_others(j);
     if (j->status < 0 && j->status != MOPT_ECANCELED)
         return run_failed(j);
     return 0;

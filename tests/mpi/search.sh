@@ -65,6 +65,34 @@ search 3 more --storage study.db --resume --trials 12 ||
     fail "$(cat errors.txt)"
 grep -q '"complete": 12' more.txt || fail "$(cat more.txt)"
 
+# A rank is killed, and the launcher ends the others: what was told is there, the
+# rest is found by the next ones, down to the same bits.
+cat >noted.sh <<'END'
+echo $$ >pid.${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}
+exec "$@"
+END
+long="--set train.epochs=60 --set data.source.count=20000"
+"$program" search recipe.json $long --model one.safetensors -q >one.txt
+"$mpirun" -n 3 sh noted.sh "$program" search recipe.json $long --no-model \
+    --storage killed.db -q >killed.txt 2>&1 &
+complete() {
+    told=$("$program" study show killed.db --json 2>errors.txt |
+        sed -n 's/.*"counts": {[^}]*"complete": \([0-9]*\).*/\1/p')
+    echo "${told:-0}"
+}
+tries=0
+while [ "$(complete)" -lt 1 ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || fail "no trial: $(cat killed.txt)"
+    sleep 0.05
+done
+kill -9 "$(cat pid.1)"
+wait $! && fail "nobody has noticed that a rank was killed"
+[ "$(complete)" -lt 10 ] || fail "all was over before the kill"
+search 2 again --storage killed.db --resume $long || fail "$(cat errors.txt)"
+cmp one.safetensors many.safetensors || fail "after a kill: other weights"
+[ "$(complete)" = 10 ] || fail "lost: $(complete)"
+
 # What is wrong is told once or by each, and the exit code is that of one.
 code=0
 search 3 wrong --storage study.db || code=$?

@@ -22,6 +22,7 @@ typedef struct crew {
     char message[RANKS_MAX][300];
     json_t *result[RANKS_MAX];
     atomic_int epochs;     /* events of all ranks */
+    int64_t heard[RANKS_MAX]; /* trials whose end was told */
     int32_t kills;         /* in the middle of trial 2 */
     mopt_model *model;     /* rank 0's */
 } crew;
@@ -39,19 +40,21 @@ static mopt_recipe *make(const crew *c, int32_t rank)
     return recipe;
 }
 
-static int32_t count(void *user, int32_t event, const char *text)
-{
-    (void)text;
-    if (event == MOPT_EVENT_EPOCH)
-        atomic_fetch_add((atomic_int *)user, 1);
-    return 0;
-}
+/* The events of one rank. */
+typedef struct listener {
+    crew *of;
+    int32_t trials[64]; /* how often each was told */
+} listener;
 
-static int32_t die(void *user, int32_t event, const char *text)
+static int32_t listen(void *user, int32_t event, const char *text)
 {
+    listener *l = user;
     json_t *json = json_loads(text, 0, NULL);
-    (void)user;
-    if (event == MOPT_EVENT_EPOCH &&
+    if (event == MOPT_EVENT_EPOCH)
+        atomic_fetch_add(&l->of->epochs, 1);
+    if (event == MOPT_EVENT_TRIAL)
+        l->trials[json_integer_value(at(json, "number", NULL))]++;
+    if (l->of->kills && event == MOPT_EVENT_EPOCH &&
         json_integer_value(at(json, "trial", NULL)) == 2 &&
         json_integer_value(at(json, "epoch", NULL)) == 3)
         kill(getpid(), SIGKILL);
@@ -65,14 +68,18 @@ static int32_t work(void *user, mopt_group *group)
     int32_t rank = mopt_group_rank(group);
     mopt_recipe *recipe = make(c, rank);
     mopt_result *result = NULL;
+    listener told = {.of = c};
     char text[1 << 16];
     kit_ok(mopt_recipe_set_group(recipe, group));
-    c->status[rank] = mopt_recipe_run(recipe, c->kills ? die : count,
-                                      &c->epochs, NULL, &result);
+    c->status[rank] = mopt_recipe_run(recipe, listen, &told, NULL, &result);
     mopt_last_error(c->message[rank], sizeof c->message[rank], NULL);
     if (result != NULL) {
         kit_ok(mopt_result_to_json(result, text, sizeof text, NULL));
         c->result[rank] = json_loads(text, 0, NULL);
+    }
+    for (int i = 0; i < 64; i++) {
+        c->heard[rank] += told.trials[i];
+        ck_assert_int_le(told.trials[i], 1);
     }
     if (rank == 0 && result != NULL)
         kit_ok(mopt_result_model(result, &c->model));
@@ -134,6 +141,8 @@ START_TEST(ranks_take_trials_of_their_own)
     crew c = {.storage = "own.db", .odd = -1};
     run_crew(&c, 3);
     same_as_alone(&c, 3);
+    ck_assert_int_eq(c.heard[0], 8);
+    ck_assert_int_le(c.heard[1] + c.heard[2], 8);
     end_crew(&c);
 }
 END_TEST
@@ -184,6 +193,7 @@ START_TEST(a_killed_teams_trial_goes_on)
     c.set[1][1] = "true";
     run_crew(&c, 2);
     ck_assert_int_eq(atomic_load(&c.epochs), 6 * 4 - 3);
+    ck_assert_int_eq(c.heard[0], 6); /* and not what ended before */
     same_as_alone(&c, 2);
     end_crew(&c);
 }
