@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Trials per second of two workers against one: the article's network at batch
-64 for 5 epochs, 40 trials of random learning rates.
+64 for 5 epochs, 40 trials of random learning rates. The two are threads of one
+process, or MPI ranks where there is mpirun.
 
     bench/workers.py BUILD [RUNS]
 
 Prints one JSON line: medians over alternating runs (5), loading left out."""
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -27,11 +29,10 @@ RECIPE = {
 }
 
 
-def seconds(program, recipe, workers):
+def seconds(command, recipe, env):
     said = subprocess.run(
-        [program, "search", recipe, "--workers", str(workers), "--json",
-         "--no-model", "--no-progress"],
-        check=True, capture_output=True, text=True,
+        [*command, "--json", "--no-model", "--no-progress"],
+        check=True, capture_output=True, text=True, env=env,
         cwd=os.path.dirname(recipe)).stdout
     return json.loads(said.splitlines()[-1])["seconds"]
 
@@ -39,21 +40,31 @@ def seconds(program, recipe, workers):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    program = os.path.abspath(os.path.join(sys.argv[1], "src/cli/modelopt"))
+    build = os.path.abspath(sys.argv[1])
+    program = os.path.join(build, "src", "cli", "modelopt")
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    times = {1: [], 2: []}
+    env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(build, "src", "mpi"),
+               OMPI_ALLOW_RUN_AS_ROOT="1",
+               OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     with tempfile.TemporaryDirectory() as folder:
         recipe = os.path.join(folder, "workers.json")
         with open(recipe, "w", encoding="utf-8") as file:
             json.dump(RECIPE, file)
+        search = [program, "search", recipe, "--threads", "1"]
+        ways = {"one_worker": search + ["--workers", "1"],
+                "two_workers": search + ["--workers", "2"]}
+        if shutil.which("mpirun"):
+            ways["two_ranks"] = ["mpirun", "-n", "2", *search]
+        times = {way: [] for way in ways}
         for _ in range(runs):
-            for workers, values in times.items():
-                values.append(seconds(program, recipe, workers))
-    one, two = (statistics.median(times[w]) for w in (1, 2))
-    print(json.dumps({"bench": "workers", "runs": runs,
-                      "one_worker_trials_s": round(40 / one, 2),
-                      "two_workers_trials_s": round(40 / two, 2),
-                      "speedup": round(one / two, 3)}))
+            for way, command in ways.items():
+                times[way].append(seconds(command, recipe, env))
+    median = {way: statistics.median(took) for way, took in times.items()}
+    said = {"bench": "workers", "runs": runs}
+    for way, took in median.items():
+        said[way + "_trials_s"] = round(40 / took, 2)
+        said[way + "_speedup"] = round(median["one_worker"] / took, 3)
+    print(json.dumps(said))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@
 #include "recipe/run.h"
 #include "search/study/study.h"
 
-#define LOOK 0.5 /* seconds between two looks at what others do */
-#define NAP 0.05 /* the longest that a cancel token waits */
+#define LOOK 0.5 /* the longest pause between two looks at what others do */
+#define NAP 0.05 /* the shortest, and the longest that a cancel token waits */
 
 int32_t moi_crew_is_first(const moi_crew *crew)
 {
@@ -237,6 +237,7 @@ static int32_t hear(moi_job *job, int64_t *kind, json_t **doc)
 int32_t moi_crew_lead(moi_job *job, const moi_attempt *attempt)
 {
     const mopt_config *config = attempt->config;
+    job->crew.pause = 0;
     if (!leads_others(&job->crew))
         return MOPT_OK;
     json_t *doc = json_pack(
@@ -357,15 +358,18 @@ int32_t moi_crew_follow(moi_job *job, mopt_result **out)
  * think that this rank has died. */
 static int32_t doze(moi_job *job)
 {
-    double until = moi_clock_seconds() + LOOK;
+    moi_crew *crew = &job->crew;
+    double until;
     int32_t rc = MOPT_OK;
+    crew->pause = fmin(LOOK, fmax(NAP, 2 * crew->pause));
+    until = moi_clock_seconds() + crew->pause;
     while (rc == MOPT_OK && moi_clock_seconds() < until) {
         moi_clock_sleep(NAP);
         rc = moi_cancel_check(job->cancel);
         if (rc == MOPT_OK)
             rc = atomic_load(&job->stop);
     }
-    if (rc == MOPT_OK && leads_others(&job->crew))
+    if (rc == MOPT_OK && leads_others(crew))
         rc = tell(job, STILL_HERE, NULL);
     return rc;
 }

@@ -22,6 +22,7 @@ typedef struct moi_crew {
     mopt_recipe recipe; /* the run's own: its group is the team */
     char lost[256];    /* how the team lost a rank, or "" */
     double end;        /* on the clock: no trial begins later */
+    double pause;      /* seconds until the next look at what others do */
     uint8_t *told;     /* by number: trials whose end the events told */
     int64_t told_count, told_capacity;
     int64_t settled;   /* that of all trials below was */

@@ -290,6 +290,10 @@ int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out)
     /* There is one way only to run what varies nothing. */
     if (rc == MOPT_OK && recipe->slots.count == 0)
         rc = mopt_config_set_int(config, "trials", 1);
+    /* And nothing else to do, however often its host is taken away. */
+    if (rc == MOPT_OK && recipe->slots.count == 0 &&
+        !moi_config_has(config, "retries"))
+        rc = mopt_config_set_int(config, "retries", 1000000000);
     if (rc == MOPT_OK)
         *out = config;
     else

@@ -65,8 +65,8 @@ search 3 more --storage study.db --resume --trials 12 ||
     fail "$(cat errors.txt)"
 grep -q '"complete": 12' more.txt || fail "$(cat more.txt)"
 
-# A rank is killed, and the launcher ends the others: what was told is there, the
-# rest is found by the next ones, down to the same bits.
+# A rank is killed, and the launcher ends the others: what was told is there,
+# the rest is found by the next ones, down to the same bits.
 cat >noted.sh <<'END'
 echo $$ >pid.${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}
 exec "$@"

@@ -170,6 +170,39 @@ START_TEST(a_killed_trial_goes_on)
 }
 END_TEST
 
+static int32_t die_soon(void *user, int32_t event, const char *text)
+{
+    (void)user;
+    (void)text;
+    if (event == MOPT_EVENT_EPOCH)
+        kill(getpid(), SIGKILL);
+    return 0;
+}
+
+/* What varies nothing is not given up: there is nothing else to be tried. */
+START_TEST(one_training_outlives_any_number_of_deaths)
+{
+    mopt_recipe *recipe = parse(
+        "{" DATA ", \"model\": {\"layers\": [{\"type\": \"dense\"}]}, "
+        "\"train\": {\"epochs\": 2}, \"search\": {\"resume\": true}}");
+    int status;
+    set_text(recipe, "search.storage", kit_path("often.db"));
+    for (int i = 0; i < 5; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            mopt_result *none = NULL;
+            mopt_recipe_run(recipe, die_soon, NULL, NULL, &none);
+            _exit(1);
+        }
+        waitpid(child, &status, 0);
+        ck_assert(WIFSIGNALED(status));
+    }
+    mopt_result_free(run(recipe));
+    ck_assert_str_eq(state_of(0), "complete");
+    mopt_recipe_free(recipe);
+}
+END_TEST
+
 /* --- Stopping ----------------------------------------------------------- */
 
 START_TEST(events_may_stop)
@@ -267,6 +300,7 @@ Suite *kit_suite(void)
     tcase_add_test(stops, resuming_gives_the_same_bits);
     tcase_add_loop_test(stops, a_killed_trial_goes_on, 0,
                         (int)(sizeof left / sizeof *left));
+    tcase_add_test(stops, one_training_outlives_any_number_of_deaths);
     tcase_add_test(stops, events_may_stop);
     tcase_add_test(stops, events_may_answer_nonsense);
     tcase_add_test(stops, cancelling_keeps_what_is_finished);
