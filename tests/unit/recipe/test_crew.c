@@ -23,6 +23,8 @@ typedef struct crew {
     json_t *result[RANKS_MAX];
     atomic_int epochs;     /* events of all ranks */
     int64_t heard[RANKS_MAX]; /* trials whose end was told */
+    int32_t waits;         /* rank 0, until others have done the rest */
+    atomic_int others;     /* trials that ended on other ranks */
     int32_t kills;         /* in the middle of trial 2 */
     mopt_model *model;     /* rank 0's */
 } crew;
@@ -43,6 +45,7 @@ static mopt_recipe *make(const crew *c, int32_t rank)
 /* The events of one rank. */
 typedef struct listener {
     crew *of;
+    int32_t rank;
     int32_t trials[64]; /* how often each was told */
 } listener;
 
@@ -54,6 +57,11 @@ static int32_t listen(void *user, int32_t event, const char *text)
         atomic_fetch_add(&l->of->epochs, 1);
     if (event == MOPT_EVENT_TRIAL)
         l->trials[json_integer_value(at(json, "number", NULL))]++;
+    if (event == MOPT_EVENT_TRIAL && l->rank > 0)
+        atomic_fetch_add(&l->of->others, 1);
+    while (event == MOPT_EVENT_EPOCH && l->rank == 0 && l->of->waits &&
+           atomic_load(&l->of->others) < 7)
+        usleep(1000);
     if (l->of->kills && event == MOPT_EVENT_EPOCH &&
         json_integer_value(at(json, "trial", NULL)) == 2 &&
         json_integer_value(at(json, "epoch", NULL)) == 3)
@@ -68,7 +76,7 @@ static int32_t work(void *user, mopt_group *group)
     int32_t rank = mopt_group_rank(group);
     mopt_recipe *recipe = make(c, rank);
     mopt_result *result = NULL;
-    listener told = {.of = c};
+    listener told = {.of = c, .rank = rank};
     char text[1 << 16];
     kit_ok(mopt_recipe_set_group(recipe, group));
     c->status[rank] = mopt_recipe_run(recipe, listen, &told, NULL, &result);
@@ -143,6 +151,19 @@ START_TEST(ranks_take_trials_of_their_own)
     same_as_alone(&c, 3);
     ck_assert_int_eq(c.heard[0], 8);
     ck_assert_int_le(c.heard[1] + c.heard[2], 8);
+    end_crew(&c);
+}
+END_TEST
+
+/* Rank 0 has trained one of the eight, and not the winner: that comes from
+ * another rank. */
+START_TEST(the_winners_weights_travel)
+{
+    crew c = {.storage = "travel.db", .odd = -1, .waits = 1};
+    run_crew(&c, 3);
+    same_as_alone(&c, 3);
+    ck_assert_int_ge(json_integer_value(
+        json_object_get(at(c.result[0], "best", NULL), "number")), 3);
     end_crew(&c);
 }
 END_TEST
@@ -326,6 +347,7 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, ranks_take_trials_of_their_own);
+    tcase_add_test(tc, the_winners_weights_travel);
     tcase_add_test(tc, teams_take_trials_of_their_own);
     tcase_add_test(tc, one_team_may_have_a_study);
     tcase_add_test(tc, a_killed_teams_trial_goes_on);
