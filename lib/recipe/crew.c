@@ -384,8 +384,8 @@ int32_t moi_crew_again(moi_job *job, int32_t *rc)
     if (*rc != MOPT_OK || crew->leads == NULL)
         return 0;
     do {
-        moi_crew_tell_news(job);
         *rc = moi_study_rest(job->study, &live, &due);
+        moi_crew_tell_news(job);
         timely = moi_clock_seconds() < crew->end;
         if (*rc != MOPT_OK || (live == 0 && !(due && timely)))
             return 0;

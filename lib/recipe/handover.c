@@ -53,6 +53,8 @@ static int32_t take_weights(moi_job *job, int32_t from, int64_t number,
     int32_t rc = moi_attempt_begin(&attempt, job->recipe, &job->aims,
                                    &job->parts, params, job->cancel);
     if (rc == MOPT_OK)
+        rc = moi_model_alloc(attempt.model);
+    if (rc == MOPT_OK)
         rc = mopt_group_receive(job->crew.leads, from,
                                 moi_model_weights(attempt.model),
                                 moi_model_size(attempt.model) *

@@ -155,12 +155,26 @@ START_TEST(ranks_take_trials_of_their_own)
 }
 END_TEST
 
+static atomic_int warnings;
+
+static void count_warnings(void *user, int32_t level, const char *component,
+                           const char *text)
+{
+    (void)user;
+    (void)component;
+    (void)text;
+    atomic_fetch_add(&warnings, level <= MOPT_LOG_WARN);
+}
+
 /* Rank 0 has trained one of the eight, and not the winner: that comes from
  * another rank. */
 START_TEST(the_winners_weights_travel)
 {
     crew c = {.storage = "travel.db", .odd = -1, .waits = 1};
+    kit_ok(mopt_context_set_log(ctx, count_warnings, NULL, NULL));
     run_crew(&c, 3);
+    kit_ok(mopt_context_set_log(ctx, NULL, NULL, NULL));
+    ck_assert_int_eq(atomic_load(&warnings), 0);
     same_as_alone(&c, 3);
     ck_assert_int_ge(json_integer_value(
         json_object_get(at(c.result[0], "best", NULL), "number")), 3);
