@@ -150,8 +150,8 @@ MOPT_API int32_t mopt_trainer_set_group(mopt_trainer *trainer,
  *  @return as mopt_trainer_create; MOPT_EINVAL also for a plan of another model
  *          or number of ranks, and where ranks differ in library, plan, layers,
  *          settings, data or weights; MOPT_EUNSUPPORTED (a line search, more
- *          than one thread, "max_norm" with a layer split by rows; extra terms
- *          later on); MOPT_EPEER.
+ *          than one thread, "max_norm" with a layer split by rows,
+ *          "local_steps", "compression"; extra terms later on); MOPT_EPEER.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_create_parallel(
