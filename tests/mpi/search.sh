@@ -71,7 +71,7 @@ cat >noted.sh <<'END'
 echo $$ >pid.${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}
 exec "$@"
 END
-long="--set train.epochs=60 --set data.source.count=20000"
+long="--set train.epochs=200 --set data.source.count=20000"
 "$program" search recipe.json $long --model one.safetensors -q >one.txt
 "$mpirun" -n 3 sh noted.sh "$program" search recipe.json $long --no-model \
     --storage killed.db -q >killed.txt 2>&1 &
