@@ -5,7 +5,7 @@
  * usage: simulate [KEY=VALUE]...   keys are those of the table below; times are
  *        seconds. store=postgresql (the default) or store=sqlite is what
  *        bench/store.c measured, and ask=, tell= and so on change it;
- *        pruner=median prunes half of the trials early */
+ *        pruner=median prunes most trials early, as the rest is ever better */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
