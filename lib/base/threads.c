@@ -14,7 +14,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 typedef struct moi_pool {
     mopt_context *ctx;
@@ -133,17 +133,6 @@ static void *serve(void *argument)
     return NULL;
 }
 
-/* The host's signals are for the host's threads. */
-static int start_thread(moi_pool *pool)
-{
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&pool->threads[pool->count], NULL, serve, pool);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return failed;
-}
-
 static moi_pool *make_pool(mopt_context *ctx)
 {
     moi_pool *pool = moi_calloc(ctx, 1, sizeof *pool);
@@ -159,7 +148,8 @@ static moi_pool *make_pool(mopt_context *ctx)
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);
-    while (pool->count < ctx->threads - 1 && start_thread(pool) == 0)
+    while (pool->count < ctx->threads - 1 &&
+           moi_thread_start(&pool->threads[pool->count], serve, pool) == 0)
         pool->count++;
     return pool;
 }

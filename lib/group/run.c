@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * lib/group/run.c: a group of threads that are made for one piece of work. */
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "group/group.h"
 
 typedef struct member {
@@ -36,14 +36,9 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* The host's signals are for the host's threads. */
 static void start(member *m)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    m->started = pthread_create(&m->thread, NULL, work, m) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    m->started = moi_thread_start(&m->thread, work, m) == 0;
     if (m->started)
         return;
     m->status = MOPT_ENOMEM;

@@ -3,11 +3,11 @@
 #include "learn/train/courier.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/thread.h"
 
 struct moi_courier {
     mopt_context *ctx;
@@ -59,19 +59,6 @@ static void *serve(void *user)
     return NULL;
 }
 
-/* The host's signals are for the host's threads. */
-static int start(moi_courier *c)
-{
-    sigset_t all, old;
-    int code;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    code = pthread_create(&c->thread, NULL, serve, c);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return code;
-}
-
 static void clear(moi_courier *c)
 {
     pthread_cond_destroy(&c->more);
@@ -94,7 +81,7 @@ int32_t moi_courier_create(mopt_context *ctx, moi_carry_fn carry, void *user,
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->more, NULL);
     pthread_cond_init(&c->done, NULL);
-    code = start(c);
+    code = moi_thread_start(&c->thread, serve, c);
     if (code) {
         clear(c);
         return moi_fail(MOPT_ENOMEM, "no thread for what travels: %s",

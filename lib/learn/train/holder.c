@@ -10,13 +10,13 @@
 #include "learn/train/holder.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "group/group.h"
 
 /* What a rank sends before what it has moved; and what it is told. */
@@ -184,16 +184,10 @@ static void *attend(void *user)
     return NULL;
 }
 
-/* The host's signals are for the host's threads. */
 static int32_t start(guest *g)
 {
-    sigset_t all, old;
-    int code;
+    int code = moi_thread_start(&g->thread, attend, g);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    code = pthread_create(&g->thread, NULL, attend, g);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     g->started = code == 0;
     return code ? moi_fail(MOPT_ENOMEM, "no thread for rank %d: %s",
                            (int)g->rank, strerror(code))

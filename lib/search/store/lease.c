@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 /* Seconds until another try after one that failed. */
 #define SOON 0.5
@@ -128,14 +128,8 @@ static void *live(void *argument)
 
 static int32_t start_thread(moi_lease *lease)
 {
-    sigset_t all, old;
-    int code;
+    int code = moi_thread_start(&lease->thread, live, lease);
 
-    /* The host's signals are for the host's threads. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    code = pthread_create(&lease->thread, NULL, live, lease);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     return code == 0 ? MOPT_OK
                      : moi_fail(MOPT_ENOMEM, "no thread for heartbeats: %s",
                                 strerror(code));

@@ -5,7 +5,6 @@
  * the workers; with more than one, all of them run as tasks of the context's
  * pool do, so that what they call does not take the pool itself. */
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "base/threads.h"
 #include "search/study/study.h"
 
@@ -205,18 +205,13 @@ static int32_t run_workers(run *self, int32_t workers)
 {
     pthread_t *threads = moi_alloc(self->study->ctx, workers,
                                    sizeof(*threads));
-    sigset_t all, old;
     int32_t i, started = 0;
 
     if (!threads)
         return MOPT_ENOMEM;
-    /* The host's signals are for the host's threads. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     while (started < workers - 1 &&
-           pthread_create(&threads[started], NULL, thread_main, self) == 0)
+           moi_thread_start(&threads[started], thread_main, self) == 0)
         started++;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (started < workers - 1)
         moi_log(self->study->ctx, MOPT_LOG_WARN, "study",
                 "only %d of %d workers could be started", (int)started + 1,
