@@ -392,6 +392,8 @@ START_TEST(weight_gradients_come_on_top_of_others)
     const int64_t *shape = shapes[_i];
     layer one = make_layer(shape[0], shape[1], shape[2]);
     int64_t count = one.in * one.out;
+    ctx->backend = moi_backend_default();
+    ck_assert(moi_dense_adds(ctx, one.rows));
     float *total = guarded(count), *sums = guarded(one.out);
     step(ctx, &one, 1);
     for (int64_t i = 0; i < count; i++)
