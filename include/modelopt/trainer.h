@@ -136,6 +136,8 @@ MOPT_API int32_t mopt_trainer_set_group(mopt_trainer *trainer,
  *  Stages of a pipeline and copies of the model change no bit: the weights are
  *  those of one rank with as many parts. Sums over pieces of a layer round
  *  otherwise than a whole product does; the same plan gives the same bits.
+ *  Where a plan leaves the whole model to each rank, mopt_trainer_set_group
+ *  comes to the same bits sooner: it sends gradients while others are made.
  *
  *  @param model  kept alive; without weights the parts get the first values
  *                that the whole would have ("seed"), else pieces of its
