@@ -237,7 +237,9 @@ static int32_t hear(moi_job *job, int64_t *kind, json_t **doc)
 int32_t moi_crew_lead(moi_job *job, const moi_attempt *attempt)
 {
     const mopt_config *config = attempt->config;
+    pthread_mutex_lock(&job->lock);
     job->crew.pause = 0;
+    pthread_mutex_unlock(&job->lock);
     if (!leads_others(&job->crew))
         return MOPT_OK;
     json_t *doc = json_pack(
@@ -255,7 +257,9 @@ int32_t moi_crew_judge(moi_job *job, int32_t rc)
     moi_crew *crew = &job->crew;
     if (rc != MOPT_EPEER || crew->all == NULL)
         return rc;
+    pthread_mutex_lock(&job->lock);
     snprintf(crew->lost, sizeof(crew->lost), "%s", moi_last_text());
+    pthread_mutex_unlock(&job->lock);
     return MOPT_ECANCELED;
 }
 

@@ -20,9 +20,10 @@ typedef struct moi_crew {
     mopt_group *team;  /* ranks that train a trial together; NULL: in memory */
     mopt_group *leads; /* first ranks of all teams; NULL: not one of them */
     mopt_recipe recipe; /* the run's own: its group is the team */
+    /* Under the job's lock while trials are trained. */
     char lost[256];    /* how the team lost a rank, or "" */
-    double end;        /* on the clock: no trial begins later */
     double pause;      /* seconds until the next look at what others do */
+    double end;        /* on the clock: no trial begins later */
     uint8_t *told;     /* by number: trials whose end the events told */
     int64_t told_count, told_capacity;
     int64_t settled;   /* that of all trials below was */
