@@ -26,9 +26,9 @@ HOSTS = os.path.join(HERE, "..", "tests", "tools", "hosts.sh")
 STEPS = 65  # of bench_ranks, those included that are not timed
 SMALL = {"batch_size": 256, "chunk": 0}
 KINDS = {
-    "apart": {"overlap": False},
+    "apart": {"overlap": "never"},
     "together": {},
-    "free": {"overlap": False},
+    "free": {"overlap": "never"},
     "bf16": {"compression": "bf16"},
     "topk": {"compression": "topk"},
     "small": SMALL,

@@ -15,6 +15,11 @@
 
 struct mopt_parallel;
 
+/* Bytes a second below which a link leaves the cores to the work: messages
+ * within a host are copies by the cores themselves, at 2 to 5 GB/s each way
+ * (bench/costs.py); 10 Gbit/s are 1.25 GB/s. */
+#define MOI_LINK_SLOW 1.5e9
+
 typedef struct moi_machine {
     double speed;     /* flop/s */
     double memory;    /* bytes/s of operands, read and written */

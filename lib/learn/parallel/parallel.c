@@ -46,6 +46,13 @@ static int32_t check_create(mopt_context *ctx, const mopt_model *model,
     return MOPT_OK;
 }
 
+/* What a trainer would do over such a link. */
+static int32_t overlaps(const moi_machine *machine, const char *said)
+{
+    return strcmp(said, "always") == 0 ||
+           (strcmp(said, "auto") == 0 && machine->bandwidth < MOI_LINK_SLOW);
+}
+
 /* What the costs follow from. */
 static int32_t look_at(mopt_parallel *p, const mopt_model *model,
                        const mopt_config *config, const mopt_config *training)
@@ -61,12 +68,12 @@ static int32_t look_at(mopt_parallel *p, const mopt_model *model,
     if (!p->chunk)
         p->chunk = moi_chunk_rows(moi_model_flops(model));
     p->chunk = p->chunk < p->batch ? p->chunk : p->batch;
-    p->overlap = moi_config_bool(training, "overlap");
     p->limit = moi_config_float(config, "memory_limit");
     p->schedule = strcmp(moi_config_text(config, "schedule"), "gpipe") == 0
                       ? MOI_GPIPE
                       : MOI_ONE_F_ONE_B;
     moi_machine_read(&p->machine, config);
+    p->overlap = overlaps(&p->machine, moi_config_text(training, "overlap"));
     p->layers = moi_model_layer_count(model);
     p->cuts = moi_calloc(p->ctx, p->layers + 1, sizeof *p->cuts);
     p->split = moi_calloc(p->ctx, p->layers, sizeof *p->split);

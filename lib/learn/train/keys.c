@@ -14,9 +14,10 @@ static const moi_key train_keys[] = {
     {"parts", MOPT_TYPE_INT, MOI_KEY_FIXED, 0, 0, 65536, NULL, NULL, NULL,
      "of a batch, that ranks share; their gradients are added by pairs; 0: 4 "
      "or 8 with a group, else one"},
-    {"overlap", MOPT_TYPE_BOOL, MOI_KEY_FIXED, 1, 0, 1, NULL, NULL, NULL,
-     "with a group, a thread sends gradients while others are worked out; the "
-     "weights are the same"},
+    {"overlap", MOPT_TYPE_CHOICE, MOI_KEY_FIXED, 0, 0, 0, "auto",
+     "auto|always|never", NULL,
+     "with a group, a thread sends gradients while others are worked out; "
+     "auto: over slow links; the weights are the same"},
     MOI_CHOICE("compression", "none", "none|bf16|topk",
                "what travels between ranks: whole numbers, halves of them, or "
                "the largest few; what is left out is added the next time"),
@@ -96,7 +97,7 @@ void moi_settings_read(moi_settings *set, const mopt_config *config)
         .chunk = moi_config_int(config, "chunk"),
         .threads = moi_config_int(config, "threads"),
         .parts = moi_config_int(config, "parts"),
-        .overlap = moi_config_bool(config, "overlap"),
+        .overlap = moi_config_text(config, "overlap"),
         .compression = moi_config_text(config, "compression"),
         .topk_share = moi_config_float(config, "topk_share"),
         .asynchronous = moi_config_bool(config, "asynchronous"),

@@ -10,7 +10,9 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "group/pairs.h"
+#include "learn/parallel/cost.h"
 #include "learn/parallel/parts.h"
+#include "learn/train/link.h"
 #include "learn/train/trainer.h"
 
 /* ---- do the ranks do the same? ---- */
@@ -180,16 +182,32 @@ static int32_t carry(void *user, int64_t item)
     return moi_bucket_carry(t, &t->team->buckets[item]);
 }
 
+/* Is there a thread that sends while others work? On a fast link messages
+ * keep cores busy, and such a thread takes from the one that computes. */
+static int32_t overlaps(const mopt_trainer *t, const moi_team *team,
+                        int32_t *yes)
+{
+    double bandwidth = 0;
+    int32_t rc;
+
+    *yes = mopt_group_size(team->group) > 1 && !t->mesh &&
+           !t->set.local_steps && strcmp(t->set.overlap, "never") != 0;
+    if (!*yes || strcmp(t->set.overlap, "always") == 0)
+        return MOPT_OK;
+    rc = moi_link_measure(team->group, &bandwidth);
+    *yes = bandwidth < MOI_LINK_SLOW;
+    return rc;
+}
+
 /* Messages of the courier's have a channel of their own. */
 static int32_t open_lane(mopt_trainer *t, moi_team *team)
 {
     int32_t adds = t->mesh ? moi_pipeline_adds(t->pipeline)
                            : moi_plan_adds(t->worker.plan, team->rows);
-    int32_t rc = MOPT_OK;
+    int32_t apart = 0, rc = overlaps(t, team, &apart);
 
     team->lane = team->group;
-    if (mopt_group_size(team->group) > 1 && t->set.overlap && !t->mesh &&
-        !t->set.local_steps) {
+    if (!rc && apart) {
         rc = mopt_group_split(team->group, 0, mopt_group_rank(team->group),
                               &team->side);
         if (!rc)

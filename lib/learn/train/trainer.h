@@ -38,11 +38,11 @@ typedef struct moi_settings {
     double outer_rate, outer_momentum, topk_share;
     double max_seconds, tolerance;
     uint64_t seed;
-    int32_t shuffle, restore_best, overlap, asynchronous;
+    int32_t shuffle, restore_best, asynchronous;
     double clip_norm, clip_value, max_norm;
     int64_t patience;
     double min_delta;
-    const char *monitor, *checkpoint, *compression;
+    const char *monitor, *checkpoint, *compression, *overlap;
     int64_t checkpoint_every;
     double checkpoint_seconds;
 } moi_settings;

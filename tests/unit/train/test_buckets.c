@@ -110,11 +110,12 @@ static void hold(lesson *l, int32_t size)
     kit_ok(mopt_group_run(ctx, size, 60, attend, l));
 }
 
-#define BASE "{\"epochs\": 2, \"batch_size\": 64, \"parts\": 8, "
+#define PLAIN "{\"epochs\": 2, \"batch_size\": 64, \"parts\": 8, "
+#define BASE PLAIN "\"overlap\": \"always\", "
 static const lesson lessons[] = {
     {.settings = BASE "\"optimizer\": \"adam\"}"},
     {.settings = BASE "\"optimizer\": \"adam\", \"threads\": 2}"},
-    {.settings = BASE "\"optimizer\": \"adam\", \"overlap\": false}"},
+    {.settings = PLAIN "\"optimizer\": \"adam\", \"overlap\": \"never\"}"},
     {.settings = BASE "\"optimizer\": \"adam\", \"chunk\": 20}"},
     {.settings = BASE "\"optimizer\": {\"type\": \"sgd\", \"momentum\": "
                       "0.9}, \"clip_norm\": 0.5}"},
