@@ -121,7 +121,8 @@ suite gcc
 
 if [ "$mode" = full ]; then
     say "The unit tests on the backend reference"
-    MODELOPT_TEST_BACKEND=reference suite gcc --suite unit --suite fault
+    MODELOPT_TEST_BACKEND=reference suite gcc --suite unit --suite fault \
+        --no-suite store
 
     say "Build with clang, and the unit tests"
     one build-clang configure clang clang -Dbench=true
