@@ -16,9 +16,9 @@
 struct mopt_parallel;
 
 /* Bytes a second below which a link leaves the cores to the work: messages
- * within a host are copies by the cores themselves, at 2 to 5 GB/s each way
- * (bench/costs.py); 10 Gbit/s are 1.25 GB/s. */
-#define MOI_LINK_SLOW 1.5e9
+ * within a host are copies by the cores themselves, at 1.5 to 6 GB/s each way
+ * (bench/costs.py); over 10 Gbit/s, TCP carries some 1.1 GB/s. */
+#define MOI_LINK_SLOW 1.2e9
 
 typedef struct moi_machine {
     double speed;     /* flop/s */
