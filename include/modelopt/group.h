@@ -247,7 +247,7 @@ MOPT_API int32_t mopt_group_reduce_scatter(mopt_group *group, int32_t op,
 MOPT_API int32_t mopt_group_barrier(mopt_group *group, mopt_cancel *cancel);
 
 /** Give up: all other ranks' calls return MOPT_EPEER and name this rank and
- *  code, this end is broken.
+ *  code, this end is broken. Of several ranks that give up the first is named.
  *
  *  @param code a negative status that says why.
  *  @return MOPT_OK, MOPT_EINVAL.

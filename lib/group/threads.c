@@ -40,8 +40,7 @@ typedef struct hub {
     mopt_context *ctx;
     int32_t size;
     atomic_int ends;      /* that are not freed */
-    atomic_int quitter;   /* who gave up first, from 1; 0: nobody */
-    atomic_int why;       /* its code; 0 if it was only freed */
+    _Atomic int64_t quit; /* who gave up first, and why; 0: nobody */
     atomic_int *gone;     /* [size] */
     seat *seats;          /* [size] */
 } hub;
@@ -51,6 +50,21 @@ typedef struct end {
     hub *hub;
     int32_t rank;
 } end;
+
+/* ---- giving up ---- */
+
+/* Rank and code are one number: whoever gives up later changes neither. */
+static int64_t quit_of(int32_t rank, int32_t code)
+{
+    return (int64_t)(rank + 1) * ((int64_t)1 << 32) + (uint32_t)code;
+}
+
+static int32_t fail_quit(int64_t quit)
+{
+    return moi_fail(MOPT_EPEER, "rank %d gave up with %s",
+                    (int)(quit >> 32) - 1,
+                    mopt_status_name((int32_t)(uint32_t)quit));
+}
 
 /* ---- waiting ---- */
 
@@ -67,18 +81,16 @@ static patience wait_for(double timeout, const mopt_cancel *cancel)
 
 static int32_t fail_gone(const hub *h, int32_t rank)
 {
-    int32_t quitter = atomic_load(&h->quitter), why = atomic_load(&h->why);
-    if (quitter > 0)
-        return moi_fail(MOPT_EPEER, "rank %d gave up with %s",
-                        (int)quitter - 1, mopt_status_name(why));
-    return moi_fail(MOPT_EPEER, "rank %d is gone", (int)rank);
+    int64_t quit = atomic_load(&h->quit);
+    return quit != 0 ? fail_quit(quit)
+                     : moi_fail(MOPT_EPEER, "rank %d is gone", (int)rank);
 }
 
 /* Wait for a change at a seat whose lock is held. */
 static int32_t wait_at(const hub *h, seat *s, const patience *p, int32_t rank)
 {
     char text[MOI_NUMBER_SIZE];
-    if (atomic_load(&h->quitter) > 0 || atomic_load(&h->gone[rank]))
+    if (atomic_load(&h->quit) != 0 || atomic_load(&h->gone[rank]))
         return fail_gone(h, rank);
     int32_t rc = moi_cancel_check(p->cancel);
     if (rc != MOPT_OK)
@@ -237,9 +249,9 @@ static void wake_all(hub *h)
 static void thread_abort(void *user, int32_t code)
 {
     const end *e = user;
-    int32_t nobody = 0;
-    atomic_store(&e->hub->why, code);
-    atomic_compare_exchange_strong(&e->hub->quitter, &nobody, e->rank + 1);
+    int64_t nobody = 0;
+    atomic_compare_exchange_strong(&e->hub->quit, &nobody,
+                                   quit_of(e->rank, code));
     wake_all(e->hub);
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -346,6 +347,65 @@ START_TEST(waiting_can_be_cancelled)
 }
 END_TEST
 
+/* Everybody hears of the first that gave up, whoever did so after it. */
+START_TEST(the_first_that_gives_up_is_named)
+{
+    enum { RANKS = 4 };
+    mopt_group *ends[RANKS];
+    kit_ok(mopt_group_create(ctx, RANKS, 1000, ends));
+    kit_ok(mopt_group_abort(ends[2], MOPT_ENOMEM));
+    kit_ok(mopt_group_abort(ends[1], MOPT_EIO));
+    kit_ok(mopt_group_abort(ends[2], MOPT_ECANCELED));
+    for (int i = 0; i < 2; i++) {
+        kit_fails(mopt_group_barrier(ends[0], NULL), MOPT_EPEER);
+        kit_says("rank 2 gave up with MOPT_ENOMEM");
+    }
+    /* So does who asks after some have left. */
+    mopt_group_free(ends[1]);
+    mopt_group_free(ends[2]);
+    kit_fails(mopt_group_barrier(ends[3], NULL), MOPT_EPEER);
+    kit_says("rank 2 gave up with MOPT_ENOMEM");
+    mopt_group_free(ends[0]);
+    mopt_group_free(ends[3]);
+}
+END_TEST
+
+/* Ranks fail together, each with a code of its own; those that do not hear the
+ * same one. */
+static int32_t some_fail(void *user, mopt_group *g)
+{
+    atomic_int *heard = user;
+    int32_t rank = mopt_group_rank(g), rc = MOPT_OK;
+    char text[512];
+    if (rank >= 4)
+        return MOPT_EIO - rank;
+    while (rc == MOPT_OK)
+        rc = mopt_group_barrier(g, NULL);
+    mopt_last_error(text, sizeof text, NULL);
+    for (int32_t i = 4; i < 8; i++) {
+        char said[64];
+        snprintf(said, sizeof said, "rank %d gave up with %s", (int)i,
+                 mopt_status_name(MOPT_EIO - i));
+        if (strstr(text, said) != NULL)
+            atomic_fetch_or(heard, 1 << i);
+    }
+    return rc;
+}
+
+START_TEST(ranks_that_fail_together_are_heard_as_one)
+{
+    for (int i = 0; i < 50; i++) {
+        atomic_int heard = 0;
+        int32_t rc = mopt_group_run(ctx, 8, 1000, some_fail, &heard);
+        int32_t all = atomic_load(&heard);
+        ck_assert_int_lt(rc, 0);
+        ck_assert_int_ne(rc, MOPT_EPEER);
+        ck_assert_int_ne(all, 0);
+        ck_assert_int_eq(all & (all - 1), 0);
+    }
+}
+END_TEST
+
 static int32_t agree(void *user, mopt_group *g)
 {
     int32_t odd = *(int32_t *)user;
@@ -399,6 +459,8 @@ Suite *kit_suite(void)
     tcase_add_test(t, one_that_fails_ends_the_others_at_once);
     tcase_add_test(t, one_that_leaves_is_missed);
     tcase_add_test(t, waiting_can_be_cancelled);
+    tcase_add_test(t, the_first_that_gives_up_is_named);
+    tcase_add_test(t, ranks_that_fail_together_are_heard_as_one);
     tcase_add_test(t, ranks_that_differ_are_told_so);
     tcase_add_test(t, wrong_arguments);
     suite_add_tcase(s, t);
