@@ -23,11 +23,18 @@
 #define PATIENT 0.001       /* seconds of yielding before sleeping */
 #define NAP 50000           /* nanoseconds */
 
+/* What ranks tell each other of one that gave up; code 0: nobody did. */
+typedef struct notice {
+    int32_t rank, code;
+} notice;
+
 typedef struct end {
     MPI_Comm comm;
     int32_t rank, size;
     int32_t finalises;  /* it initialised MPI, too */
     int32_t broken;     /* somebody gave up, or MPI failed */
+    notice quit;        /* of the first that this rank knows of */
+    int32_t told;       /* the others were sent it */
     pthread_t main;     /* the thread that made it */
     pthread_mutex_t gate; /* one thread inside MPI */
 } end;
@@ -87,6 +94,15 @@ static int32_t fail_size(void)
                           "bytes than this rank expects");
 }
 
+static int32_t fail_quit(const end *e)
+{
+    char text[96] = "the group was given up";
+    if (e->quit.code != 0)
+        snprintf(text, sizeof(text), "rank %d gave up with %s",
+                 (int)e->quit.rank, mopt_status_name(e->quit.code));
+    return say(MOPT_EPEER, text);
+}
+
 /* Is it through? count receives the bytes that came. What another thread has
  * given up is not waited for. */
 static int32_t look(end *e, MPI_Request *request, int32_t *done, int *count)
@@ -95,8 +111,9 @@ static int32_t look(end *e, MPI_Request *request, int32_t *done, int *count)
     int flag = 0;
     pthread_mutex_lock(&e->gate);
     if (e->broken) {
+        int32_t gone = fail_quit(e);
         pthread_mutex_unlock(&e->gate);
-        return say(MOPT_EPEER, "the group was given up");
+        return gone;
     }
     int code = MPI_Test(request, &flag, &status);
     int kind = MPI_SUCCESS;
@@ -111,17 +128,23 @@ static int32_t look(end *e, MPI_Request *request, int32_t *done, int *count)
     return rc;
 }
 
-/* Did somebody give up? */
+/* Did somebody give up? What was sent of it is there when it can be seen. */
 static int32_t listen(end *e)
 {
+    MPI_Status status;
     int flag = 0;
     pthread_mutex_lock(&e->gate);
     int32_t rc = settle(e, MPI_Iprobe(MPI_ANY_SOURCE, GIVE_UP, e->comm, &flag,
-                                      MPI_STATUS_IGNORE),
+                                      &status),
                         "MPI_Iprobe");
     if (rc == MOPT_OK && flag) {
+        notice heard = {0, 0};
+        MPI_Recv(&heard, sizeof(heard), MPI_BYTE, status.MPI_SOURCE, GIVE_UP,
+                 e->comm, MPI_STATUS_IGNORE);
+        if (e->quit.code == 0)
+            e->quit = heard;
         e->broken = 1;
-        rc = say(MOPT_EPEER, "another rank gave up");
+        rc = fail_quit(e);
     }
     pthread_mutex_unlock(&e->gate);
     return rc;
@@ -272,19 +295,23 @@ static int32_t mpi_exchange(void *user, int32_t to, const void *out,
     return both(user, to, out, out_bytes, from, in, in_bytes, channel, &p);
 }
 
-/* Small messages leave at once: nobody waits for them to arrive. */
+/* Small messages leave at once: nobody waits for them to arrive. Who gives up
+ * after another tells of that one, so that all hear of the same. */
 static void mpi_abort(void *user, int32_t code)
 {
     end *e = user;
     pthread_mutex_lock(&e->gate);
     e->broken = 1;
-    for (int32_t i = 0; i < e->size; i++) {
+    if (e->quit.code == 0)
+        e->quit = (notice){e->rank, code};
+    for (int32_t i = 0; i < e->size && !e->told; i++) {
         MPI_Request request;
         if (i != e->rank &&
-            MPI_Isend(&code, sizeof(code), MPI_BYTE, i, GIVE_UP, e->comm,
+            MPI_Isend(&e->quit, sizeof(e->quit), MPI_BYTE, i, GIVE_UP, e->comm,
                       &request) == MPI_SUCCESS)
             MPI_Request_free(&request);
     }
+    e->told = 1;
     pthread_mutex_unlock(&e->gate);
 }
 

@@ -3,7 +3,7 @@
  *
  * usage: test_mpi together    the collective calls, over all ranks
  *        test_mpi late        a rank is silent: the others get MOPT_EPEER
- *        test_mpi quits       a rank gives up: the others learn of it at once
+ *        test_mpi quits       a rank gives up: the others learn which, and why
  *        test_mpi faults      each call of MPI fails in turn (one rank)
  *
  * Prints what is wrong and returns 1. */
@@ -107,11 +107,20 @@ static int late(mopt_group *g)
     return 0;
 }
 
+/* Who gives up after the last rank, with another code, tells of that one. */
 static int quits(mopt_group *g)
 {
-    if (!is_last(g))
-        return wait_for_last(g, "gave up");
-    return mopt_group_abort(g, MOPT_EDIVERGED) != MOPT_OK;
+    int32_t last = mopt_group_size(g) - 1;
+    char says[64];
+    snprintf(says, sizeof says, "rank %d gave up with MOPT_EDIVERGED",
+             (int)last);
+    if (is_last(g))
+        return mopt_group_abort(g, MOPT_EDIVERGED) != MOPT_OK;
+    if (mopt_group_rank(g) == 0)
+        usleep(300000);
+    if (wait_for_last(g, says) != 0)
+        return 1;
+    return mopt_group_abort(g, MOPT_EIO) != MOPT_OK;
 }
 
 /* One rank, which talks to itself by MPI below the group's own check. */
