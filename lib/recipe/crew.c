@@ -17,6 +17,7 @@
 #include "group/group.h"
 #include "recipe/result.h"
 #include "recipe/run.h"
+#include "search/store/database.h"
 #include "search/study/study.h"
 
 #define LOOK 0.5 /* the longest pause between two looks at what others do */
@@ -126,12 +127,6 @@ static int32_t divide(moi_crew *crew, const mopt_config *study)
     return rc;
 }
 
-static int32_t is_shared(const mopt_config *study)
-{
-    const char *place = moi_config_text(study, "storage");
-    return place[0] != '\0' && strstr(place, ":memory:") == NULL;
-}
-
 int32_t moi_crew_begin(moi_job *job, const mopt_recipe *recipe)
 {
     moi_crew *crew = &job->crew;
@@ -145,8 +140,8 @@ int32_t moi_crew_begin(moi_job *job, const mopt_recipe *recipe)
     if (rc == MOPT_OK)
         rc = moi_recipe_study(recipe, &study);
     if (rc == MOPT_OK)
-        rc = is_shared(study) ? divide(crew, study)
-                              : check_together(crew, study);
+        rc = moi_database_is_shared(moi_config_text(study, "storage"))
+                 ? divide(crew, study) : check_together(crew, study);
     mopt_config_free(study);
     return rc;
 }

@@ -167,16 +167,27 @@ const char *moi_database_show(const char *place, char *buf, size_t size)
     return buf;
 }
 
+static const char sqlite_prefix[] = "sqlite:///";
+
+static int32_t is_prefixed(const char *place)
+{
+    return strncmp(place, sqlite_prefix, sizeof(sqlite_prefix) - 1) == 0;
+}
+
 const char *moi_database_file(const char *place)
 {
-    static const char prefix[] = "sqlite:///";
-
-    if (strncmp(place, prefix, sizeof(prefix) - 1) == 0)
-        return place + sizeof(prefix) - 1;
-    if (place[0] == '\0' || strcmp(place, ":memory:") == 0 ||
-        strstr(place, "://"))
+    if (is_prefixed(place))
+        place += sizeof(sqlite_prefix) - 1;
+    else if (strstr(place, "://"))
         return NULL;
-    return place;
+    /* SQLite's own words for what is in memory, each connection's own. */
+    return place[0] == '\0' || strcmp(place, ":memory:") == 0 ? NULL : place;
+}
+
+int32_t moi_database_is_shared(const char *place)
+{
+    return moi_database_file(place) != NULL ||
+           (strstr(place, "://") && !is_prefixed(place));
 }
 
 int32_t moi_database_beside(mopt_context *ctx, const char *base,

@@ -15,6 +15,9 @@ int32_t moi_database_find(const mopt_context *ctx, const char *place,
 /* The file that a place names, NULL where it is memory or a database. */
 const char *moi_database_file(const char *place);
 
+/* Do all who name this place find the same there: is it no memory? */
+int32_t moi_database_is_shared(const char *place);
+
 /* What names of files of a study begin with: base, joint, and a checksum of the
  * study's name, whatever is in that. The caller frees it. */
 int32_t moi_database_beside(mopt_context *ctx, const char *base,

@@ -367,6 +367,37 @@ START_TEST(passwords_are_not_shown)
 }
 END_TEST
 
+START_TEST(memory_is_no_file)
+{
+    static const struct {
+        const char *place, *file;
+        int32_t shared;
+    } cases[] = {
+        {"", NULL, 0},
+        {":memory:", NULL, 0},
+        {"sqlite:///:memory:", NULL, 0},
+        {"sqlite:///", NULL, 0},
+        {"study.db", "study.db", 1},
+        {"sqlite:///study.db", "study.db", 1},
+        {"sqlite:////srv/study.db", "/srv/study.db", 1},
+        {"/srv/:memory:/study.db", "/srv/:memory:/study.db", 1},
+        {"postgresql://h/d", NULL, 1},
+    };
+    const char *file;
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        file = moi_database_file(cases[i].place);
+        ck_assert_msg(file == cases[i].file ||
+                          (file && cases[i].file &&
+                           strcmp(file, cases[i].file) == 0),
+                      "%s: %s", cases[i].place, file ? file : "none");
+        ck_assert_int_eq(moi_database_is_shared(cases[i].place),
+                         cases[i].shared);
+    }
+}
+END_TEST
+
 Suite *kit_suite(void)
 {
     Suite *suite = suite_create("database");
@@ -376,6 +407,7 @@ Suite *kit_suite(void)
     tcase_set_timeout(tc, 100);
     tcase_add_test(tc, tables_that_are_refused);
     tcase_add_test(tc, passwords_are_not_shown);
+    tcase_add_test(tc, memory_is_no_file);
     tcase_add_loop_test(tc, sqlite_fails, 0, 5);
     suite_add_tcase(suite, tc);
 #ifdef HAVE_POSTGRESQL

@@ -426,6 +426,12 @@ START_TEST(checkpoints)
         ck_assert_ptr_nonnull(strstr(path, ".trial-"));
     mopt_trial_free(trial);
     mopt_study_free(study);
+    study = study_open(ctx, space, "{\"storage\": \"sqlite:///:memory:\"}");
+    kit_ok(mopt_study_ask(study, &trial));
+    kit_fails(mopt_trial_checkpoint(trial, path, sizeof(path), NULL),
+              MOPT_ESTATE);
+    mopt_trial_free(trial);
+    mopt_study_free(study);
     snprintf(config, sizeof(config), "{\"checkpoints\": \"%s\"}",
              kit_path(""));
     study = study_open(ctx, space, config);
