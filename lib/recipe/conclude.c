@@ -268,6 +268,8 @@ int32_t moi_job_conclude(moi_job *job, int32_t ended, double started,
     int32_t rc = moi_json_from_study(job->ctx, job->study, &study);
     if (rc == MOPT_OK)
         rc = find_best(job, &best);
+    if (rc != MOPT_OK && ended == MOPT_OK)
+        moi_crew_fetch(job, -1, NULL);
     if (rc == MOPT_ENOENT && study != NULL)
         rc = ended == MOPT_OK ? fail_none(study) : ended;
     else if (rc == MOPT_OK)

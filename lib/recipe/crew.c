@@ -263,9 +263,11 @@ static json_t *describe_end(int32_t rc, const mopt_result *result)
 {
     json_t *doc = json_pack("{sIss}", "status", (json_int_t)rc, "message",
                             rc < 0 ? moi_last_text() : "");
-    if (doc != NULL && result != NULL) {
-        json_object_set(doc, "result", result->doc);
-        json_object_set(doc, "story", result->story);
+    if (doc != NULL && result != NULL &&
+        (json_object_set(doc, "result", result->doc) != 0 ||
+         json_object_set(doc, "story", result->story) != 0)) {
+        json_decref(doc);
+        return NULL;
     }
     return doc;
 }
@@ -317,12 +319,16 @@ static void train_along(moi_job *job, const json_t *doc)
     moi_attempt_end(&attempt);
 }
 
+/* A lead without memory may be unable to say what came out. */
 static int32_t take_end(moi_job *job, const json_t *doc, mopt_result **out)
 {
     json_t *told = json_object_get(doc, "result");
     int32_t rc = (int32_t)json_integer_value(json_object_get(doc, "status"));
     if (rc < 0)
         moi_fail(rc, "%s", json_string_value(json_object_get(doc, "message")));
+    if (told == NULL && rc == MOPT_OK)
+        return moi_fail(MOPT_EPEER, "the search has ended, and the first of "
+                        "the ranks that train together could not tell how");
     if (told == NULL)
         return rc;
     mopt_result *result = moi_calloc(job->ctx, 1, sizeof(*result));
@@ -383,9 +389,12 @@ int32_t moi_crew_again(moi_job *job, int32_t *rc)
     if (*rc != MOPT_OK || crew->leads == NULL)
         return 0;
     do {
-        *rc = moi_study_rest(job->study, &live, &due);
-        moi_crew_tell_news(job);
+        /* Who asks finds the dead; later nobody asks. */
         timely = moi_clock_seconds() < crew->end;
+        *rc = timely ? MOPT_OK : moi_study_census(job->study);
+        if (*rc == MOPT_OK)
+            *rc = moi_study_rest(job->study, &live, &due);
+        moi_crew_tell_news(job);
         if (*rc != MOPT_OK || (live == 0 && !(due && timely)))
             return 0;
         if (!due || !timely)

@@ -24,6 +24,7 @@ typedef struct moi_crew {
     char lost[256];    /* how the team lost a rank, or "" */
     double pause;      /* seconds until the next look at what others do */
     double end;        /* on the clock: no trial begins later */
+    int32_t apart;     /* not all leads conclude: none waits for another */
     uint8_t *told;     /* by number: trials whose end the events told */
     int64_t told_count, told_capacity;
     int64_t settled;   /* that of all trials below was */
@@ -74,7 +75,8 @@ int32_t moi_crew_on_epoch(void *user, mopt_trainer *trainer);
 int32_t moi_crew_follow(struct moi_job *job, mopt_result **out);
 
 /* All leads, after their searches: what rc and theirs come to. Then rank 0
- * takes the winner's weights into job->model, from a lead that has them. */
+ * takes the winner's weights into job->model, from a lead that has them; number
+ * -1: this one found no winner. */
 int32_t moi_crew_meet(struct moi_job *job, int32_t rc);
 void moi_crew_fetch(struct moi_job *job, int64_t number,
                     const json_t *params);

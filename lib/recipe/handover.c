@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * lib/recipe/handover.c: the end of a search by several teams: how it ended for
  * all, and the winner's weights on their way to rank 0. */
+#include <stdio.h>
+
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -15,10 +17,14 @@ typedef struct standing {
 } standing;
 
 /* Every lead's standing; NULL, and a line in the log, if one of them is gone:
- * then each goes on alone. The caller frees it. */
+ * then each goes on alone. Who comes here with an error keeps its message. The
+ * caller frees it. */
 static standing *gather(moi_job *job, standing own)
 {
     mopt_group *leads = job->crew.leads;
+    int32_t code = mopt_last_code();
+    char said[512];
+    snprintf(said, sizeof(said), "%s", moi_last_text());
     standing *all = moi_alloc(job->ctx, mopt_group_size(leads), sizeof(*all));
     if (all == NULL)
         return NULL;
@@ -27,20 +33,30 @@ static standing *gather(moi_job *job, standing own)
     moi_log(job->ctx, MOPT_LOG_WARN, "recipe",
             "not all ranks came to the end of the search: %s",
             moi_last_text());
+    moi_fail(code, "%s", said);
     moi_free(job->ctx, all);
     return NULL;
 }
 
+static int32_t is_end(int64_t status)
+{
+    return status == MOPT_STOPPED || status == MOPT_ECANCELED;
+}
+
+/* A lead whose search failed comes here as well, so that nobody waits for it,
+ * and nowhere else. */
 int32_t moi_crew_meet(moi_job *job, int32_t rc)
 {
     moi_crew *crew = &job->crew;
-    if (crew->leads == NULL || crew->lost[0] != '\0')
+    if (crew->leads == NULL)
         return rc;
     standing *all = gather(job, (standing){rc, -1, 0});
-    for (int32_t i = 0; all != NULL && i < mopt_group_size(crew->leads); i++)
-        if (rc == MOPT_OK && (all[i].status == MOPT_STOPPED ||
-                              all[i].status == MOPT_ECANCELED))
+    crew->apart = all == NULL;
+    for (int32_t i = 0; all != NULL && i < mopt_group_size(crew->leads); i++) {
+        if (rc == MOPT_OK && is_end(all[i].status))
             rc = (int32_t)all[i].status;
+        crew->apart |= all[i].status < 0 && !is_end(all[i].status);
+    }
     moi_free(job->ctx, all);
     return rc;
 }
@@ -90,7 +106,8 @@ void moi_crew_fetch(moi_job *job, int64_t number, const json_t *params)
     /* A student's or an adapted model's course is more than its weights, and
      * kept weights are in files. */
     if (crew->leads == NULL || mopt_group_size(crew->leads) < 2 ||
-        job->starts.on || moi_recipe_has(job->recipe, "distill") ||
+        crew->apart || job->starts.on ||
+        moi_recipe_has(job->recipe, "distill") ||
         moi_recipe_has(job->recipe, "finetune"))
         return;
     standing *all = gather(job, (standing){0, number, job->model != NULL});

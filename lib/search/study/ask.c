@@ -237,6 +237,7 @@ int32_t moi_study_census(mopt_study *study)
 {
     int32_t done = 0, rc;
 
+    pthread_mutex_lock(&study->gate);
     do {
         rc = moi_store_begin(study->store, MOI_STORE_ALL, 0, NULL);
         if (!rc)
@@ -244,7 +245,10 @@ int32_t moi_study_census(mopt_study *study)
         if (!rc && !done)
             moi_store_rollback(study->store);
     } while (moi_store_again(study->store, rc));
-    return rc ? rc : moi_store_pull(study->store, MOI_NEWS_STATES);
+    if (!rc)
+        rc = moi_store_pull(study->store, MOI_NEWS_STATES);
+    moi_study_leave(study);
+    return rc;
 }
 
 /* One round under the gate: *row is the trial that runs now, or -1 if another

@@ -104,7 +104,8 @@ void moi_study_forget(mopt_study *study, moi_text *path);
 int32_t moi_study_census(mopt_study *study);
 
 /* What is left to do for a search: *live trials are being worked on, here or
- * elsewhere; *due, one waits and may be asked for. */
+ * elsewhere, as far as the last census knows; *due, one waits and may be asked
+ * for. */
 int32_t moi_study_rest(mopt_study *study, int64_t *live, int32_t *due);
 
 /* Take the gate, the history up to date: MOI_NEWS_*. */

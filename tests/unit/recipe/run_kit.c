@@ -3,8 +3,11 @@
 #include "run_kit.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 mopt_context *ctx;
 
@@ -136,6 +139,18 @@ void same_weights(const mopt_model *a, const mopt_model *b)
     }
     ck_assert_int_gt(count, 0);
     json_decref(json);
+}
+
+void run_and_die(void (*act)(void *user), void *user)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        act(user);
+        _exit(1);
+    }
+    waitpid(child, &status, 0);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 void set_text(mopt_recipe *recipe, const char *path, const char *value)

@@ -34,6 +34,9 @@ mopt_result *run(const mopt_recipe *recipe);
 json_t *told(const mopt_result *result);
 const json_t *at(const json_t *json, const char *key, const char *inner);
 
+/* Let a child do what must end by its own SIGKILL. */
+void run_and_die(void (*act)(void *user), void *user);
+
 /* Every tensor the same, bit for bit. */
 void same_weights(const mopt_model *a, const mopt_model *b);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/recipe/test_crew.c: recipes that the ranks of a group run: trials
  * of their own on one study, or trials together. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "recipe/run.h"
 #include "run_kit.h"
 
 #define RANKS_MAX 8
@@ -26,6 +28,8 @@ typedef struct crew {
     int32_t waits;         /* rank 0, until others have done the rest */
     atomic_int others;     /* trials that ended on other ranks */
     int32_t kills;         /* in the middle of trial 2 */
+    int32_t fails;         /* rank 2, at its first epoch, and then stays */
+    atomic_int over;       /* ranks whose run has ended */
     mopt_model *model;     /* rank 0's */
 } crew;
 
@@ -62,6 +66,10 @@ static int32_t listen(void *user, int32_t event, const char *text)
     while (event == MOPT_EVENT_EPOCH && l->rank == 0 && l->of->waits &&
            atomic_load(&l->of->others) < 7)
         usleep(1000);
+    if (l->of->fails && l->rank == 2 && event == MOPT_EVENT_EPOCH) {
+        json_decref(json);
+        return 99;
+    }
     if (l->of->kills && event == MOPT_EVENT_EPOCH &&
         json_integer_value(at(json, "trial", NULL)) == 2 &&
         json_integer_value(at(json, "epoch", NULL)) == 3)
@@ -81,6 +89,9 @@ static int32_t work(void *user, mopt_group *group)
     kit_ok(mopt_recipe_set_group(recipe, group));
     c->status[rank] = mopt_recipe_run(recipe, listen, &told, NULL, &result);
     mopt_last_error(c->message[rank], sizeof c->message[rank], NULL);
+    atomic_fetch_add(&c->over, 1);
+    while (c->fails && atomic_load(&c->over) < mopt_group_size(group))
+        usleep(1000);
     if (result != NULL) {
         kit_ok(mopt_result_to_json(result, text, sizeof text, NULL));
         c->result[rank] = json_loads(text, 0, NULL);
@@ -209,20 +220,18 @@ START_TEST(one_team_may_have_a_study)
 }
 END_TEST
 
+static void run_two(void *user)
+{
+    run_crew(user, 2);
+}
+
 START_TEST(a_killed_teams_trial_goes_on)
 {
     crew c = {.storage = "killed.db", .odd = -1, .kills = 1,
               .set = {{"search.ranks_per_trial", "2"},
                       {"search.checkpoint_seconds", "1e-9"}}};
-    int status;
     place_crew(&c);
-    pid_t child = fork();
-    if (child == 0) {
-        run_crew(&c, 2);
-        _exit(1);
-    }
-    waitpid(child, &status, 0);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    run_and_die(run_two, &c);
     c.kills = 0;
     c.set[1][0] = "search.resume";
     c.set[1][1] = "true";
@@ -270,6 +279,137 @@ START_TEST(trials_of_several_ranks_start_from_each_other)
     ck_assert_int_eq(json_integer_value(at(c.result[0], "trials",
                                            "complete")), 8);
     end_crew(&c);
+}
+END_TEST
+
+/* --- Who does not come to the end ---------------------------------------- */
+
+/* One that waits for nobody: it tells that it works on trial 0, and waits. */
+static int32_t hold(void *user, int32_t event, const char *text)
+{
+    const int *end = user;
+    (void)text;
+    if (event == MOPT_EVENT_EPOCH && write(*end, "a", 1) == 1)
+        while (1)
+            pause();
+    return 0;
+}
+
+static pid_t run_and_hold(const crew *c)
+{
+    int ends[2];
+    char byte;
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        mopt_recipe *recipe = make(c, 0);
+        mopt_result *none = NULL;
+        mopt_recipe_run(recipe, hold, &ends[1], NULL, &none);
+        _exit(1);
+    }
+    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
+    return child;
+}
+
+static void *kill_later(void *argument)
+{
+    const pid_t *child = argument;
+    usleep(1500000);
+    kill(*child, SIGKILL);
+    waitpid(*child, NULL, 0);
+    return NULL;
+}
+
+/* No trial begins after the timeout, so that nobody asks for that of one who
+ * dies then; nor waits for it. */
+START_TEST(those_who_die_late_are_not_waited_for)
+{
+    crew c = {.storage = "late.db", .odd = -1,
+              .set = {{"search.resume", "true"}}};
+    pthread_t killer;
+    place_crew(&c);
+    pid_t child = run_and_hold(&c);
+    c.set[1][0] = "search.timeout";
+    c.set[1][1] = "0.5";
+    ck_assert_int_eq(pthread_create(&killer, NULL, kill_later, &child), 0);
+    run_crew(&c, 2);
+    pthread_join(killer, NULL);
+    ck_assert_msg(c.status[0] == MOPT_OK, "%s", c.message[0]);
+    ck_assert_int_eq(c.status[1], MOPT_OK);
+    ck_assert_int_ge(json_integer_value(at(c.result[0], "trials",
+                                           "complete")), 1);
+    end_crew(&c);
+}
+END_TEST
+
+/* Rank 2's search fails, and its process stays: the others do not wait for it
+ * to take part in what they do afterwards. */
+START_TEST(one_that_fails_is_not_waited_for)
+{
+    crew c = {.storage = "fails.db", .odd = -1, .fails = 1};
+    kit_ok(mopt_context_set_log(ctx, count_warnings, NULL, NULL));
+    run_crew(&c, 3);
+    kit_ok(mopt_context_set_log(ctx, NULL, NULL, NULL));
+    ck_assert_int_eq(atomic_load(&warnings), 0);
+    ck_assert_int_eq(c.status[2], MOPT_ECALLBACK);
+    ck_assert_msg(strstr(c.message[2], "on_event") != NULL, "%s",
+                  c.message[2]);
+    c.status[2] = MOPT_OK;
+    c.result[2] = json_incref(c.result[0]);
+    same_as_alone(&c, 3);
+    end_crew(&c);
+}
+END_TEST
+
+/* A lead that has lost a rank of its team says so to the other leads. */
+static int32_t meet(void *user, mopt_group *group)
+{
+    moi_job job = {.ctx = ctx, .crew = {.all = group, .leads = group}};
+    int32_t lost = mopt_group_rank(group) == 1;
+    int32_t *rc = user;
+    if (lost)
+        snprintf(job.crew.lost, sizeof job.crew.lost, "rank 3 is gone");
+    rc[lost] = moi_crew_meet(&job, lost ? MOPT_EPEER : MOPT_OK);
+    return job.crew.apart ? MOPT_OK : MOPT_EINTERNAL;
+}
+
+START_TEST(who_lost_a_rank_comes_to_the_meeting)
+{
+    int32_t rc[2] = {-1, -1};
+    kit_ok(mopt_context_set_log(ctx, count_warnings, NULL, NULL));
+    kit_ok(mopt_group_run(ctx, 2, 5, meet, rc));
+    kit_ok(mopt_context_set_log(ctx, NULL, NULL, NULL));
+    ck_assert_int_eq(atomic_load(&warnings), 0);
+    ck_assert_int_eq(rc[0], MOPT_OK);
+    ck_assert_int_eq(rc[1], MOPT_EPEER);
+}
+END_TEST
+
+/* The lead could not tell what came out. */
+static int32_t end_or_follow(void *user, mopt_group *group)
+{
+    moi_job job = {.ctx = ctx, .crew = {.all = group}};
+    mopt_result *result = NULL;
+    int32_t rank = mopt_group_rank(group), rc = MOPT_OK;
+    kit_ok(mopt_group_split(group, 0, rank, &job.crew.team));
+    kit_ok(mopt_group_split(group, rank, rank, &job.crew.leads));
+    if (rank == 1) {
+        mopt_group_free(job.crew.leads);
+        job.crew.leads = NULL;
+        *(int32_t *)user = rc = moi_crew_follow(&job, &result);
+        ck_assert_ptr_null(result);
+    }
+    moi_crew_end(&job, rc, NULL);
+    return MOPT_OK;
+}
+
+START_TEST(an_end_without_a_result_is_an_error)
+{
+    int32_t rc = MOPT_OK;
+    kit_ok(mopt_group_run(ctx, 2, 5, end_or_follow, &rc));
+    ck_assert_int_eq(rc, MOPT_EPEER);
 }
 END_TEST
 
@@ -368,6 +508,10 @@ Suite *kit_suite(void)
     tcase_add_test(tc, all_train_together_in_memory);
     tcase_add_test(tc, pruned_trials_are_pruned_for_the_team);
     tcase_add_test(tc, trials_of_several_ranks_start_from_each_other);
+    tcase_add_test(tc, those_who_die_late_are_not_waited_for);
+    tcase_add_test(tc, one_that_fails_is_not_waited_for);
+    tcase_add_test(tc, who_lost_a_rank_comes_to_the_meeting);
+    tcase_add_test(tc, an_end_without_a_result_is_an_error);
     tcase_add_loop_test(tc, what_cannot_be_is_refused, 0,
                         (int)(sizeof refused / sizeof *refused));
     tcase_add_test(tc, ranks_that_differ_are_told);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "run_kit.h"
@@ -89,17 +88,19 @@ static int32_t die(void *user, int32_t event, const char *text)
     return 0;
 }
 
-static void run_and_die(const mopt_recipe *recipe, const char *file)
+/* A run that an event ends. */
+typedef struct doomed {
+    const mopt_recipe *recipe;
+    mopt_event_fn die;
+    const char *file; /* what die is given */
+} doomed;
+
+static void run_doomed(void *user)
 {
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        mopt_result *none = NULL;
-        mopt_recipe_run(recipe, die, (void *)(uintptr_t)file, NULL, &none);
-        _exit(1);
-    }
-    waitpid(child, &status, 0);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    const doomed *d = user;
+    mopt_result *none = NULL;
+    mopt_recipe_run(d->recipe, d->die, (void *)(uintptr_t)d->file, NULL,
+                    &none);
 }
 
 /* What trial 2 reported, as its document tells it. */
@@ -139,7 +140,7 @@ START_TEST(a_killed_trial_goes_on)
     json_t *json = told(undisturbed), *reports = reports_of(calm);
     set_text(recipe, "search.storage", file);
     kit_ok(mopt_recipe_set(recipe, "search.checkpoint_seconds", "1e-9"));
-    run_and_die(recipe, file);
+    run_and_die(run_doomed, &(doomed){recipe, die, file});
     kit_ok(mopt_recipe_set(recipe, "search.checkpoint_seconds", "60"));
     if (strcmp(how, "strange") == 0)
         kit_write(checkpoint_of(file), "strange", 7);
@@ -185,18 +186,9 @@ START_TEST(one_training_outlives_any_number_of_deaths)
     mopt_recipe *recipe = parse(
         "{" DATA ", \"model\": {\"layers\": [{\"type\": \"dense\"}]}, "
         "\"train\": {\"epochs\": 2}, \"search\": {\"resume\": true}}");
-    int status;
     set_text(recipe, "search.storage", kit_path("often.db"));
-    for (int i = 0; i < 5; i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            mopt_result *none = NULL;
-            mopt_recipe_run(recipe, die_soon, NULL, NULL, &none);
-            _exit(1);
-        }
-        waitpid(child, &status, 0);
-        ck_assert(WIFSIGNALED(status));
-    }
+    for (int i = 0; i < 5; i++)
+        run_and_die(run_doomed, &(doomed){recipe, die_soon, NULL});
     mopt_result_free(run(recipe));
     ck_assert_str_eq(state_of(0), "complete");
     mopt_recipe_free(recipe);
