@@ -80,16 +80,6 @@ static const json_t *note_of(const json_t *trial, const char *key)
     return json_object_get(json_object_get(trial, "notes"), key);
 }
 
-static int32_t read_trial(moi_job *job, int64_t number, json_t **out)
-{
-    mopt_trial *trial = NULL;
-    int32_t rc = mopt_study_trial(job->study, number, &trial);
-    if (rc == MOPT_OK)
-        rc = moi_json_from_trial(job->ctx, trial, out);
-    mopt_trial_free(trial);
-    return rc;
-}
-
 /* Its own epochs, and all those of its forebears. */
 static int32_t note_epochs(moi_job *job, mopt_trial *trial,
                            const moi_attempt *attempt)
@@ -101,7 +91,7 @@ static int32_t note_epochs(moi_job *job, mopt_trial *trial,
         rc = moi_json_from_trial(job->ctx, trial, &doc);
     const json_t *from = note_of(doc, MOI_NOTE_STARTED_FROM);
     if (rc == MOPT_OK && from != NULL)
-        rc = read_trial(job, json_integer_value(from), &older);
+        rc = moi_job_read(job, json_integer_value(from), &older);
     if (rc == MOPT_OK)
         rc = moi_keep_note_int(
             trial, MOI_NOTE_TOTAL_EPOCHS,
@@ -229,7 +219,7 @@ static int32_t trace(moi_job *job, int64_t number, json_t *line,
     int32_t rc = MOPT_OK;
     while (rc == MOPT_OK && *model == NULL && number >= 0) {
         json_t *trial = NULL;
-        rc = read_trial(job, number, &trial);
+        rc = moi_job_read(job, number, &trial);
         if (rc == MOPT_OK)
             rc = fetch(job, trial, model);
         const json_t *from = note_of(trial, MOI_NOTE_STARTED_FROM);

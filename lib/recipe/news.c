@@ -5,6 +5,7 @@
 #include "recipe/crew.h"
 #include "recipe/result.h"
 #include "recipe/run.h"
+#include "search/study/study.h"
 
 static int32_t speaks_for_others(const moi_job *job)
 {
@@ -13,22 +14,7 @@ static int32_t speaks_for_others(const moi_job *job)
            mopt_group_size(job->crew.leads) > 1;
 }
 
-/* Has trial number ended, and not been told of? Then it is marked, and *out is
- * what there is to tell. */
-static int32_t look_at(moi_job *job, int64_t number, json_t **out)
-{
-    mopt_trial *trial = NULL;
-    int32_t rc = mopt_study_trial(job->study, number, &trial);
-    int32_t state = mopt_trial_state(trial);
-    if (rc == MOPT_OK && state != MOPT_TRIAL_RUNNING &&
-        state != MOPT_TRIAL_WAITING) {
-        rc = moi_json_from_trial(job->ctx, trial, out);
-        job->crew.told[number] = rc == MOPT_OK;
-    }
-    mopt_trial_free(trial);
-    return rc;
-}
-
+/* Counting brings the states of all up to date. */
 static int32_t make_room(moi_job *job, int64_t *count)
 {
     moi_crew *crew = &job->crew;
@@ -50,8 +36,10 @@ static void look(moi_job *job, int32_t tell)
     int32_t rc = make_room(job, &count);
     for (int64_t i = crew->settled; i < count && rc == MOPT_OK; i++) {
         json_t *doc = NULL;
-        if (!crew->told[i])
-            rc = look_at(job, i, &doc);
+        if (!crew->told[i] && moi_study_has_ended(job->study, i)) {
+            rc = moi_job_read(job, i, &doc);
+            crew->told[i] = rc == MOPT_OK;
+        }
         if (doc != NULL && tell)
             moi_job_tell(job, MOPT_EVENT_TRIAL, json_incref(doc));
         json_decref(doc);

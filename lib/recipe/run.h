@@ -45,6 +45,9 @@ int32_t moi_job_tell(moi_job *job, int32_t event, json_t *json);
 /* Search: run trials until the study has enough (search.c). */
 int32_t moi_job_search(moi_job *job);
 
+/* A trial as a document (search.c). */
+int32_t moi_job_read(moi_job *job, int64_t number, json_t **out);
+
 /* Train the parameters of a trial once more and keep the model (search.c). */
 int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
                         double expected);

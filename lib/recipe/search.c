@@ -261,6 +261,16 @@ int32_t moi_job_search(moi_job *job)
     return rc;
 }
 
+int32_t moi_job_read(moi_job *job, int64_t number, json_t **out)
+{
+    mopt_trial *trial = NULL;
+    int32_t rc = mopt_study_trial(job->study, number, &trial);
+    if (rc == MOPT_OK)
+        rc = moi_json_from_trial(job->ctx, trial, out);
+    mopt_trial_free(trial);
+    return rc;
+}
+
 /* --- Once more ---------------------------------------------------------- */
 
 int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,

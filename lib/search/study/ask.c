@@ -473,17 +473,15 @@ static const double *last_report(mopt_study *study, int64_t row,
     return isnan(*value) || history->objectives > 1 ? NULL : value;
 }
 
-/* Nobody will go on with a trial that has ended, whoever told it: one that was
- * thought dead may write a checkpoint after that. */
-static int32_t has_ended(mopt_study *study, int64_t row)
+int32_t moi_study_has_ended(mopt_study *study, int64_t row)
 {
     moi_history *history = &study->history;
-    int32_t state;
+    int32_t ended;
 
     moi_history_lock(history);
-    state = history->state[row];
+    ended = !moi_history_is_open(history, row);
     moi_history_unlock(history);
-    return state != MOPT_TRIAL_RUNNING && state != MOPT_TRIAL_WAITING;
+    return ended;
 }
 
 int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
@@ -522,7 +520,10 @@ int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
                             cancel);
     if (!rc)
         trial->asked = 0;
-    if ((!rc || rc == MOPT_ESTATE) && has_ended(study, trial->number))
+    /* Nobody will go on with it, whoever told it: one that was thought dead may
+     * write a checkpoint after that. */
+    if ((!rc || rc == MOPT_ESTATE) &&
+        moi_study_has_ended(study, trial->number))
         moi_study_forget(study, &path);
     else
         moi_text_free(&path);

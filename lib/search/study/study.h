@@ -84,6 +84,9 @@ int32_t moi_study_tell_trial(mopt_study *study, mopt_trial *trial,
                              int32_t state, const double *values,
                              const char *reason, const mopt_cancel *cancel);
 
+/* Has the trial of a row come to an end, as far as the history knows? */
+int32_t moi_study_has_ended(mopt_study *study, int64_t row);
+
 /* Does the trial of a row run, and is it still of who made the claim? Under
  * the gate, the history up to date. MOPT_ESTATE. */
 int32_t moi_study_check_claim(const mopt_study *study, int64_t row,

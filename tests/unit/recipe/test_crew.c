@@ -9,8 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "recipe/run.h"
 #include "run_kit.h"
+#include "search/store/database.h"
 
 #define RANKS_MAX 8
 
@@ -413,6 +415,82 @@ START_TEST(an_end_without_a_result_is_an_error)
 }
 END_TEST
 
+/* --- News ---------------------------------------------------------------- */
+
+static mopt_database counted;
+static int64_t reads;
+
+static int32_t open_counted(void *user, const char *place, int32_t create,
+                            const mopt_database_host *host,
+                            mopt_connection **db)
+{
+    return moi_database_sqlite.open(user, place + strlen("counted://"), create,
+                                    host, db);
+}
+
+static int32_t begin_counted(mopt_connection *db, int32_t kind,
+                             int32_t lasting)
+{
+    reads++;
+    return moi_database_sqlite.begin(db, kind, lasting);
+}
+
+static int32_t hear(void *user, int32_t event, const char *text)
+{
+    (void)event;
+    (void)text;
+    (*(int32_t *)user)++;
+    return 0;
+}
+
+/* Running trials cost whoever looks for those that have ended nothing. */
+START_TEST(only_trials_that_ended_are_read)
+{
+    mopt_group *ends[2] = {NULL, NULL};
+    mopt_config *config = NULL;
+    mopt_space *space = NULL;
+    mopt_trial *asked[9] = {NULL};
+    int32_t heard = 0;
+    double value = 1;
+    char place[500];
+    counted = moi_database_sqlite;
+    counted.name = "counted";
+    counted.flags = 0;
+    counted.open = open_counted;
+    counted.begin = begin_counted;
+    counted.version = NULL; /* as a server, which is asked each time */
+    kit_ok(mopt_database_register(ctx, &counted, NULL));
+    kit_ok(mopt_group_create(ctx, 2, 5, ends));
+    kit_ok(mopt_space_create(ctx, &space));
+    kit_ok(mopt_space_add_float(space, "x", 0, 1, 0));
+    kit_ok(mopt_config_create(ctx, "study", &config));
+    snprintf(place, sizeof place, "counted://%s", kit_path("news.db"));
+    kit_ok(mopt_config_set_text(config, "storage", place));
+    moi_job job = {.ctx = ctx, .lock = PTHREAD_MUTEX_INITIALIZER,
+                   .on_event = hear, .user = &heard,
+                   .crew = {.all = ends[0], .leads = ends[0]}};
+    kit_ok(mopt_study_create(ctx, space, config, &job.study));
+    for (int i = 0; i < 9; i++)
+        kit_ok(mopt_study_ask(job.study, &asked[i]));
+    kit_ok(mopt_study_tell(job.study, asked[4], MOPT_TRIAL_COMPLETE, &value,
+                           NULL));
+    reads = 0;
+    ck_assert(moi_crew_tell_news(&job));
+    ck_assert_int_eq(heard, 1);
+    ck_assert_int_le(reads, 3); /* the states, the trial */
+    ck_assert(moi_crew_tell_news(&job));
+    ck_assert_int_eq(heard, 1);
+    for (int i = 0; i < 9; i++)
+        mopt_trial_free(asked[i]);
+    mopt_study_free(job.study);
+    moi_free(ctx, job.crew.told);
+    mopt_group_free(ends[0]);
+    mopt_group_free(ends[1]);
+    mopt_space_free(space);
+    mopt_config_free(config);
+}
+END_TEST
+
 /* --- What is refused ----------------------------------------------------- */
 
 static const struct {
@@ -512,6 +590,7 @@ Suite *kit_suite(void)
     tcase_add_test(tc, one_that_fails_is_not_waited_for);
     tcase_add_test(tc, who_lost_a_rank_comes_to_the_meeting);
     tcase_add_test(tc, an_end_without_a_result_is_an_error);
+    tcase_add_test(tc, only_trials_that_ended_are_read);
     tcase_add_loop_test(tc, what_cannot_be_is_refused, 0,
                         (int)(sizeof refused / sizeof *refused));
     tcase_add_test(tc, ranks_that_differ_are_told);
