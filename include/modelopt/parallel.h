@@ -4,7 +4,9 @@
  * Ranks stand in a mesh of data x tensor x pipeline. Along "data" each works
  * on rows of its own; along "tensor" each has a piece of every layer that is
  * split; along "pipeline" each has some of the layers, a stage, and parts of
- * the batch go through the stages one behind the other.
+ * the batch go through the stages one behind the other. A plan along "data"
+ * alone leaves each rank the whole model: mopt_trainer_create_parallel then
+ * does what mopt_trainer_set_group does, with all that goes with it.
  *
  *   mopt_config_create(ctx, "parallel", &config);
  *   mopt_config_set_int(config, "pipeline", 2);

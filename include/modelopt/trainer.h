@@ -111,15 +111,17 @@ MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
  *
  *  All ranks call this, and then the same functions in the same order, with
  *  callbacks of the same kinds; a token, time limit or callback of one rank
- *  ends a step for all. A rank that fails in between aborts the group. Each
+ *  ends a step for all. A rank that fails in between aborts the group; one that
+ *  is refused it here only makes this call fail for all. Each
  *  rank keeps the optimizer's state of its own piece of the weights alone
  *  (ZeRO, stage 1). Rank 0 writes checkpoints; any number of ranks resumes
  *  from them. "gradient_norm" is known with "clip_norm" only.
  *
  *  @param group outlives the trainer; not used otherwise while it trains.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL; the ranks do not have the same
- *          library, settings, data or weights); MOPT_ESTATE (training has
- *          begun); MOPT_EPEER; MOPT_EUNSUPPORTED; MOPT_ENOMEM.
+ *          library, settings, data, layers or weights); MOPT_ESTATE (training
+ *          has begun); MOPT_EPEER (also: another rank was refused);
+ *          MOPT_EUNSUPPORTED; MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_set_group(mopt_trainer *trainer,
@@ -136,24 +138,28 @@ MOPT_API int32_t mopt_trainer_set_group(mopt_trainer *trainer,
  *  Stages of a pipeline and copies of the model change no bit: the weights are
  *  those of one rank with as many parts. Sums over pieces of a layer round
  *  otherwise than a whole product does; the same plan gives the same bits.
- *  Where a plan leaves the whole model to each rank, mopt_trainer_set_group
- *  comes to the same bits sooner: it sends gradients while others are made.
+ *  Where a plan leaves the whole model to each rank, the trainer works as one
+ *  with mopt_trainer_set_group: threads, "overlap", "compression",
+ *  "local_steps" and line searches go with it. What refuses one rank is an
+ *  error of all, who may try again with the same group.
  *
  *  @param model  kept alive; without weights the parts get the first values
  *                that the whole would have ("seed"), else pieces of its
  *                weights. It stays as it is: mopt_trainer_gather fetches what
  *                was learned, mopt_trainer_export writes it.
  *  @param plan   for as many ranks as the group has; not kept. Its parts are
- *                used where the config has no "parts".
+ *                used where the config has no "parts" (nor "local_steps" or
+ *                "compression", which choose their own).
  *  @param group  outlives the trainer; not used otherwise while it trains.
  *  @param train  data to learn from; every rank has all of them.
  *  @param validation data to measure on after each epoch; NULL for none.
  *  @param config kind "train"; NULL for the defaults. Read, not kept.
  *  @return as mopt_trainer_create; MOPT_EINVAL also for a plan of another model
  *          or number of ranks, and where ranks differ in library, plan, layers,
- *          settings, data or weights; MOPT_EUNSUPPORTED (a line search, more
- *          than one thread, "max_norm" with a layer split by rows,
- *          "local_steps", "compression"; extra terms later on); MOPT_EPEER.
+ *          settings, data or weights; MOPT_EUNSUPPORTED (where the model is
+ *          cut: a line search, more than one thread, "max_norm" with a layer
+ *          split by rows, "local_steps", "compression"; extra terms later on);
+ *          MOPT_EPEER (also: another rank was refused).
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_create_parallel(
@@ -176,7 +182,7 @@ MOPT_API int32_t mopt_trainer_gather(mopt_trainer *trainer,
 
 /** Write the weights of all ranks as one model file, as mopt_model_save does:
  *  each rank of a trainer's plan writes its pieces, so that none needs room for
- *  the whole. All ranks call this; without a plan the first one writes.
+ *  the whole. All ranks call this; where each has all of it, the first writes.
  *
  *  @param path of a file that all ranks see.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_EDIVERGED (weights that are not finite),

@@ -428,6 +428,13 @@ int32_t mopt_group_reduce_scatter(mopt_group *group, int32_t op, float *all,
 
 /* ---- agreeing ---- */
 
+/* For lack of memory, say: the others may be waiting for this rank. */
+static int32_t give_up(mopt_group *g, int32_t code)
+{
+    mopt_group_abort(g, code);
+    return code;
+}
+
 int32_t moi_group_agree(mopt_group *g, const char *what, uint64_t digest,
                         const mopt_cancel *cancel)
 {
@@ -443,9 +450,33 @@ int32_t moi_group_agree(mopt_group *g, const char *what, uint64_t digest,
             first = i;
         }
     moi_free(g->ctx, all);
-    if (rc != MOPT_OK || differ == 0)
+    if (rc != MOPT_OK)
+        return give_up(g, rc);
+    if (differ == 0)
         return rc;
     return moi_fail(MOPT_EINVAL, "the ranks do not have the same %s: %d of %d "
                     "differ from rank 0, the first is rank %d", what,
                     (int)differ, (int)g->size, (int)first);
+}
+
+int32_t moi_group_settle(mopt_group *g, int32_t status)
+{
+    int32_t *all = moi_alloc(g->ctx, g->size, sizeof(*all));
+    int32_t first = 0, theirs = MOPT_OK;
+    int32_t rc = all != NULL ? mopt_group_all_gather(g, &status, sizeof(status),
+                                                     all, NULL)
+                             : MOPT_ENOMEM;
+    for (int32_t i = g->size - 1; rc == MOPT_OK && i >= 0; i--)
+        if (all[i] != MOPT_OK) {
+            first = i;
+            theirs = all[i];
+        }
+    moi_free(g->ctx, all);
+    if (rc != MOPT_OK)
+        give_up(g, rc);
+    if (status != MOPT_OK || rc != MOPT_OK)
+        return status != MOPT_OK ? status : rc;
+    return theirs == MOPT_OK ? MOPT_OK
+                             : moi_fail(MOPT_EPEER, "rank %d gave up with %s",
+                                        (int)first, mopt_status_name(theirs));
 }

@@ -83,4 +83,8 @@ int32_t moi_group_sum(mopt_group *g, float *data, int64_t n, float *room,
 int32_t moi_group_agree(mopt_group *g, const char *what, uint64_t digest,
                         const mopt_cancel *cancel);
 
+/* Has any rank come here with an error? Every rank calls this; its own error
+ * comes first. The group goes on. */
+int32_t moi_group_settle(mopt_group *g, int32_t status);
+
 #endif

@@ -5,7 +5,6 @@
 #include "base/config.h"
 #include "base/status.h"
 #include "learn/distill/distiller.h"
-#include "learn/parallel/parallel.h"
 #include "learn/transfer/finetune.h"
 
 int32_t moi_course_has_source(const mopt_recipe *recipe)
@@ -82,7 +81,6 @@ static int32_t is_spread(const mopt_recipe *recipe)
            json_object_get(recipe->doc, "parallel") != NULL;
 }
 
-/* A plan that leaves each rank the whole model is what a group does anyway. */
 static int32_t begin_spread(moi_course *course, const mopt_recipe *recipe,
                             const moi_prepared *data,
                             const mopt_config *training, mopt_model *model)
@@ -91,16 +89,11 @@ static int32_t begin_spread(moi_course *course, const mopt_recipe *recipe,
     int32_t rc = moi_recipe_plan(recipe, model, training,
                                  moi_dataset_rows(data->train),
                                  mopt_group_size(recipe->group), &plan);
-    int32_t whole = rc == MOPT_OK && moi_parallel_whole(plan);
-    if (whole)
-        rc = mopt_trainer_create(recipe->ctx, model, data->train,
-                                 data->validation, training,
-                                 &course->trainer);
-    else if (rc == MOPT_OK)
+    if (rc == MOPT_OK)
         rc = mopt_trainer_create_parallel(recipe->ctx, model, data->train,
                                           data->validation, training, plan,
                                           recipe->group, &course->trainer);
-    if (rc == MOPT_OK && !whole)
+    if (rc == MOPT_OK)
         course->spread = model;
     mopt_parallel_free(plan);
     return rc;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/context.h"
-#include "base/hash.h"
 #include "base/memory.h"
 
 static void take_place(moi_mesh *m, const mopt_parallel *plan, int32_t rank)
@@ -26,8 +25,7 @@ static int32_t copy_plan(moi_mesh *m, const mopt_parallel *plan)
     size_t split = (size_t)plan->layers * sizeof(*m->split);
     m->cuts = moi_alloc(m->ctx, plan->stages + 1, sizeof(*m->cuts));
     m->split = moi_alloc(m->ctx, plan->layers, sizeof(*m->split));
-    m->said = moi_alloc(m->ctx, mopt_group_size(m->all), sizeof(*m->said));
-    if (m->cuts == NULL || m->split == NULL || m->said == NULL)
+    if (m->cuts == NULL || m->split == NULL)
         return MOPT_ENOMEM;
     memcpy(m->cuts, plan->cuts, cuts);
     memcpy(m->split, plan->split, split);
@@ -79,7 +77,6 @@ void moi_mesh_free(moi_mesh *mesh)
     mopt_group_free(mesh->layer);
     moi_free(ctx, mesh->cuts);
     moi_free(ctx, mesh->split);
-    moi_free(ctx, mesh->said);
     moi_free(ctx, mesh);
     moi_context_release(ctx);
 }
@@ -97,31 +94,4 @@ int32_t moi_mesh_is_last(const moi_mesh *mesh)
 int32_t moi_mesh_in_copy(const moi_mesh *mesh, int32_t stage)
 {
     return stage * mesh->tensor + mesh->t;
-}
-
-int32_t moi_mesh_settle(const moi_mesh *mesh, int32_t status)
-{
-    int32_t size = mopt_group_size(mesh->all), rc;
-    rc = mopt_group_all_gather(mesh->all, &status, sizeof(status), mesh->said,
-                               NULL);
-    if (rc != MOPT_OK) /* for lack of memory, say: others may be waiting */
-        mopt_group_abort(mesh->all, rc);
-    if (status != MOPT_OK || rc != MOPT_OK)
-        return status != MOPT_OK ? status : rc;
-    for (int32_t i = 0; i < size; i++)
-        if (mesh->said[i] != MOPT_OK)
-            return moi_fail(MOPT_EPEER, "rank %d gave up with %s", (int)i,
-                            mopt_status_name(mesh->said[i]));
-    return MOPT_OK;
-}
-
-uint64_t moi_mesh_digest(const moi_mesh *mesh)
-{
-    int32_t head[4] = {mesh->data, mesh->tensor, mesh->stages,
-                       mesh->schedule};
-    uint64_t hash = moi_hash(MOI_HASH_START, head, sizeof(head));
-    hash = moi_hash(hash, mesh->cuts,
-                    (size_t)(mesh->stages + 1) * sizeof(*mesh->cuts));
-    return moi_hash(hash, mesh->split,
-                    (size_t)mesh->layers * sizeof(*mesh->split));
 }

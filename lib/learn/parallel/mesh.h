@@ -18,7 +18,6 @@ typedef struct moi_mesh {
     int64_t layers;
     int64_t *cuts;  /* [stages + 1], as in the plan */
     int32_t *split; /* [layers] */
-    int32_t *said;  /* [size of all], statuses */
     mopt_group *all;   /* everybody: the host's */
     mopt_group *peers; /* who has the same piece of the model: by d */
     mopt_group *copy;  /* who has a copy of the model together: by stage *
@@ -36,12 +35,5 @@ int32_t moi_mesh_is_last(const moi_mesh *mesh);
 
 /* The rank in copy of a stage that has the same t. */
 int32_t moi_mesh_in_copy(const moi_mesh *mesh, int32_t stage);
-
-/* Has any rank come here with an error? Every rank calls this; its own error
- * comes first. */
-int32_t moi_mesh_settle(const moi_mesh *mesh, int32_t status);
-
-/* What all ranks must have the same. */
-uint64_t moi_mesh_digest(const moi_mesh *mesh);
 
 #endif

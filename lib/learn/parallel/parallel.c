@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "learn/nn/model.h"
@@ -138,6 +139,17 @@ void mopt_parallel_free(mopt_parallel *parallel)
     moi_free(ctx, parallel->choices);
     moi_free(ctx, parallel);
     moi_context_release(ctx);
+}
+
+uint64_t moi_parallel_digest(const mopt_parallel *p)
+{
+    int64_t head[] = {p->data, p->tensor, p->stages, p->schedule, p->parts,
+                      p->layers};
+    uint64_t hash = moi_hash(MOI_HASH_START, head, sizeof head);
+
+    hash = moi_hash(hash, p->cuts,
+                    (size_t)(p->stages + 1) * sizeof *p->cuts);
+    return moi_hash(hash, p->split, (size_t)p->layers * sizeof *p->split);
 }
 
 int32_t mopt_parallel_json(const mopt_parallel *parallel, char *buf,

@@ -82,6 +82,9 @@ int32_t moi_parallel_choose(mopt_parallel *p, const mopt_model *model,
                             const mopt_config *config,
                             const mopt_config *training, int32_t ranks);
 
+/* What ranks that train by a plan must have the same of it. */
+uint64_t moi_parallel_digest(const mopt_parallel *p);
+
 /* tell.c */
 json_t *moi_parallel_tell(const mopt_parallel *p);
 

@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "base/cancel.h"
-#include "base/hash.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "learn/parallel/pieces.h"
 #include "learn/train/trainer.h"
@@ -60,23 +58,6 @@ static int32_t check_settings(const mopt_trainer *t)
 
 /* ---- set up ---- */
 
-static int32_t agree_on_plan(mopt_trainer *t)
-{
-    json_t *tree = moi_model_tree(t->whole);
-    char *text = tree ? moi_json_dump(t->ctx, tree) : NULL;
-    uint64_t digest = text ? moi_hash_text(MOI_HASH_START, text) : 0;
-    int32_t rc = moi_mesh_settle(
-        t->mesh, text ? MOPT_OK
-                      : moi_fail(MOPT_ENOMEM, "no memory for comparing"));
-
-    moi_free(t->ctx, text);
-    json_decref(tree);
-    if (!rc)
-        rc = moi_group_agree(t->mesh->all, "plan", moi_mesh_digest(t->mesh),
-                             NULL);
-    return rc ? rc : moi_group_agree(t->mesh->all, "layers", digest, NULL);
-}
-
 static int32_t make_part(mopt_trainer *t)
 {
     int32_t rc = check_settings(t);
@@ -86,7 +67,7 @@ static int32_t make_part(mopt_trainer *t)
     if (!rc)
         rc = moi_trainer_set_up(t);
     t->fused = 0;
-    return moi_mesh_settle(t->mesh, rc);
+    return moi_group_settle(t->mesh->all, rc);
 }
 
 static int32_t make_sums(mopt_trainer *t)
@@ -117,13 +98,11 @@ int32_t moi_meshed_make_pipeline(mopt_trainer *t, const moi_team *team)
 
 /* Collective: the ranks of the group make the same steps in the same order,
  * and each ends with all knowing how it went for all. */
-static int32_t set_up(mopt_trainer *t, const mopt_parallel *plan,
-                      mopt_group *group)
+static int32_t spread_out(mopt_trainer *t, const mopt_parallel *plan,
+                          mopt_group *group)
 {
     int32_t rc = moi_mesh_create(t->ctx, plan, group, &t->mesh);
 
-    if (!rc)
-        rc = agree_on_plan(t);
     if (!t->set.parts)
         t->set.parts = plan->parts;
     if (!rc)
@@ -133,7 +112,36 @@ static int32_t set_up(mopt_trainer *t, const mopt_parallel *plan,
     if (rc)
         return rc;
     moi_shard_fold(t);
-    return moi_mesh_settle(t->mesh, make_sums(t));
+    return moi_group_settle(group, make_sums(t));
+}
+
+static int32_t check_create(const char *function, const mopt_model *model,
+                            const mopt_parallel *plan, const mopt_group *group,
+                            mopt_trainer **out)
+{
+    int32_t rc;
+
+    if (!plan || !out)
+        return moi_fail_null(function, !plan ? "plan" : "out");
+    rc = model ? check_shape(plan, group, model) : MOPT_OK;
+    return rc ? moi_fail_at(rc, "%s: ", function) : rc;
+}
+
+/* The model that was given stays as it is. */
+static int32_t make_whole(const char *function, const moi_trainer_of *of,
+                          mopt_trainer **out)
+{
+    moi_trainer_of own = *of;
+    mopt_model *copy = NULL;
+    int32_t rc = MOPT_OK;
+
+    if (of->model)
+        rc = mopt_model_copy(of->model, &copy);
+    own.model = copy;
+    if (!rc)
+        rc = moi_trainer_make_whole(function, &own, out);
+    mopt_model_free(copy);
+    return rc;
 }
 
 int32_t mopt_trainer_create_parallel(mopt_context *ctx,
@@ -147,19 +155,22 @@ int32_t mopt_trainer_create_parallel(mopt_context *ctx,
     const char *function = "mopt_trainer_create_parallel";
     moi_trainer_of of = {ctx, model, train, validation, config};
     mopt_trainer *t = NULL;
-    int32_t rc = MOPT_OK;
+    int32_t rc, whole;
 
-    if (!plan || !group || !out)
-        return moi_fail_null(function, !plan    ? "plan"
-                                       : !group ? "group"
-                                                : "out");
-    if (model)
-        rc = check_shape(plan, group, model);
-    if (rc)
-        return moi_fail_at(rc, "%s: ", function);
-    rc = moi_trainer_make(function, &of, &t);
+    if (!group)
+        return moi_fail_null(function, "group");
+    rc = check_create(function, model, plan, group, out);
+    whole = !rc && moi_parallel_whole(plan);
     if (!rc)
-        rc = set_up(t, plan, group);
+        rc = whole ? make_whole(function, &of, &t)
+                   : moi_trainer_make(function, &of, &t);
+    /* What one rank is refused for, the others hear of. */
+    rc = moi_group_settle(group, rc);
+    if (!rc)
+        rc = moi_group_agree(group, "plan", moi_parallel_digest(plan), NULL);
+    if (!rc)
+        rc = whole ? moi_trainer_share(t, group, plan->parts)
+                   : spread_out(t, plan, group);
     if (rc)
         mopt_trainer_free(t);
     else
@@ -308,11 +319,17 @@ static int32_t gather_mesh(mopt_trainer *t, mopt_model *model)
         rc = check_gather(t, model);
     if (!rc && model)
         rc = moi_model_alloc(model);
-    rc = moi_mesh_settle(t->mesh, rc);
+    rc = moi_group_settle(t->mesh->all, rc);
     if (!rc)
         rc = spread(t, room, model);
     moi_free(t->ctx, room);
     return rc;
+}
+
+/* Is it one of the trainers of a group? */
+static int32_t has_others(const mopt_trainer *t)
+{
+    return t->mesh || t->local || t->team;
 }
 
 int32_t mopt_trainer_gather(mopt_trainer *trainer, mopt_model *model)
@@ -320,10 +337,12 @@ int32_t mopt_trainer_gather(mopt_trainer *trainer, mopt_model *model)
     mopt_trainer *t = trainer;
     int32_t rc;
 
-    if (!t || (!t->mesh && !model))
+    if (!t || (!model && !has_others(t)))
         return moi_fail_null("mopt_trainer_gather", !t ? "trainer" : "model");
     if (t->mesh)
         return gather_mesh(t, model);
+    if (!model)
+        return MOPT_OK;
     rc = check_gather(t, model);
     if (!rc)
         rc = moi_model_alloc(model);

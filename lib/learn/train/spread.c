@@ -414,15 +414,23 @@ static int32_t export_mesh(mopt_trainer *t, const char *path)
     return rc;
 }
 
+/* Each rank has the same model; ranks that do not wait for each other hear
+ * nothing of each other. */
+static int32_t export_whole(mopt_trainer *t, const char *path)
+{
+    int32_t rank = t->team    ? mopt_group_rank(t->team->all)
+                   : t->local ? moi_local_rank(t->local)
+                              : 0;
+    int32_t rc = rank == 0 ? mopt_model_save(t->model, path) : MOPT_OK;
+
+    return t->team ? moi_team_settle(t, rc) : rc;
+}
+
 int32_t mopt_trainer_export(mopt_trainer *trainer, const char *path)
 {
     mopt_trainer *t = trainer;
 
     if (!t || !path)
         return moi_fail_null("mopt_trainer_export", !t ? "trainer" : "path");
-    if (t->mesh)
-        return export_mesh(t, path);
-    if (t->team && mopt_group_rank(t->team->group) > 0)
-        return MOPT_OK;
-    return mopt_model_save(t->model, path);
+    return t->mesh ? export_mesh(t, path) : export_whole(t, path);
 }

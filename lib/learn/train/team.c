@@ -20,20 +20,26 @@
 /* What of the settings may differ between ranks: where they run. */
 static const char *const own_keys[] = {"threads", "max_seconds"};
 
-static int32_t digest_config(const mopt_trainer *t, uint64_t *out)
+/* Takes the document over. */
+static int32_t digest_json(const mopt_trainer *t, json_t *doc, uint64_t *out)
 {
-    json_t *all = moi_config_to_json(t->config, 1);
-    char *text;
+    char *text = doc ? moi_json_dump(t->ctx, doc) : NULL;
 
-    for (int64_t i = 0; all && i < MOI_COUNT(own_keys); i++)
-        json_object_del(all, own_keys[i]);
-    text = all ? moi_json_dump(t->ctx, all) : NULL;
-    json_decref(all);
+    json_decref(doc);
     if (!text)
-        return moi_fail(MOPT_ENOMEM, "no memory for comparing settings");
+        return moi_fail(MOPT_ENOMEM, "no memory for comparing");
     *out = moi_hash_text(MOI_HASH_START, text);
     moi_free(t->ctx, text);
     return MOPT_OK;
+}
+
+static int32_t digest_config(const mopt_trainer *t, uint64_t *out)
+{
+    json_t *all = moi_config_to_json(t->config, 1);
+
+    for (int64_t i = 0; all && i < MOI_COUNT(own_keys); i++)
+        json_object_del(all, own_keys[i]);
+    return digest_json(t, all, out);
 }
 
 static uint64_t digest_version(void)
@@ -52,26 +58,34 @@ static uint64_t digest_data(const mopt_trainer *t)
                          : digest;
 }
 
-/* Those that have the same piece of the model have the same weights. */
-static int32_t compare(mopt_trainer *t, const moi_team *team)
+/* In a mesh each draws its part of the weights, if there are none. */
+static uint64_t digest_weights(const mopt_trainer *t)
 {
-    mopt_group *all = team->all;
-    uint64_t weights = moi_hash_block(
-        MOI_HASH_START, moi_model_weights(t->model),
-        (size_t)t->size * sizeof(moi_real));
-    uint64_t config = 0;
+    if (!moi_model_ready(t->whole))
+        return MOI_HASH_START;
+    return moi_hash_block(MOI_HASH_START, moi_model_weights(t->whole),
+                          (size_t)moi_model_size(t->whole) *
+                              sizeof(moi_real));
+}
+
+static int32_t compare(mopt_trainer *t, mopt_group *all)
+{
+    uint64_t config = 0, layers = 0;
     int32_t rc = digest_config(t, &config);
 
-    if (rc) {
-        mopt_group_abort(all, rc);
-        return rc;
-    }
-    rc = moi_group_agree(all, "version of the library", digest_version(), NULL);
+    if (!rc)
+        rc = digest_json(t, moi_model_tree(t->whole), &layers);
+    rc = moi_group_settle(all, rc);
+    if (!rc)
+        rc = moi_group_agree(all, "version of the library", digest_version(),
+                             NULL);
     if (!rc)
         rc = moi_group_agree(all, "settings of the training", config, NULL);
     if (!rc)
         rc = moi_group_agree(all, "data", digest_data(t), NULL);
-    return rc ? rc : moi_group_agree(team->group, "model", weights, NULL);
+    if (!rc)
+        rc = moi_group_agree(all, "layers", layers, NULL);
+    return rc ? rc : moi_group_agree(all, "model", digest_weights(t), NULL);
 }
 
 /* ---- parts ---- */
@@ -225,6 +239,7 @@ static int32_t open_lane(mopt_trainer *t, moi_team *team)
 int32_t moi_team_create(mopt_trainer *t, mopt_group *group, moi_team **out)
 {
     moi_team *team = moi_calloc(t->ctx, 1, sizeof *team);
+    mopt_group *all = t->mesh ? t->mesh->all : group;
     int32_t rc = team ? MOPT_OK : MOPT_ENOMEM;
 
     if (!rc)
@@ -233,17 +248,17 @@ int32_t moi_team_create(mopt_trainer *t, mopt_group *group, moi_team **out)
         rc = mopt_group_create(t->ctx, 1, 1, &team->own);
     if (!rc) {
         team->group = group ? group : team->own;
-        team->all = t->mesh ? t->mesh->all : team->group;
+        team->all = all ? all : team->own;
         rc = take_room(t, team);
     }
-    if (!rc && group)
-        rc = compare(t, team);
-    else if (rc && group)
-        mopt_group_abort(team ? team->all : group, rc);
+    if (all)
+        rc = moi_group_settle(all, rc);
+    if (!rc && all)
+        rc = compare(t, all);
     if (!rc) {
         rc = open_lane(t, team);
-        if (rc && group)
-            mopt_group_abort(team->all, rc);
+        if (rc && all) /* others may wait for this rank's messages */
+            mopt_group_abort(all, rc);
     }
     if (rc)
         moi_team_free(team);

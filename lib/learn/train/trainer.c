@@ -105,16 +105,19 @@ static int32_t make_local(mopt_trainer *t, moi_team **team, moi_local **out)
     return rc;
 }
 
-/* Work with a group from now on, or in parts all alone. */
-static int32_t join(mopt_trainer *t, mopt_group *group)
+/* Work with a group from now on, or in parts all alone. What this rank was
+ * refused for, if it was, is an error of all. */
+static int32_t join(mopt_trainer *t, mopt_group *group, int32_t refused)
 {
     moi_team *team = NULL;
     moi_local *local = NULL;
-    int32_t rc = check_join(t);
+    int32_t rc = refused ? refused : check_join(t);
 
     /* A group from before has left the state in pieces of its own. */
     if (!rc)
         rc = moi_shard_unfold(t);
+    if (group)
+        rc = moi_group_settle(group, rc);
     if (!rc)
         rc = moi_team_create(t, group, &team);
     if (!rc && t->set.local_steps)
@@ -175,28 +178,41 @@ int32_t moi_trainer_set_up(mopt_trainer *t)
     return rc;
 }
 
+int32_t moi_trainer_make_whole(const char *function, const moi_trainer_of *of,
+                               mopt_trainer **out)
+{
+    mopt_trainer *t = NULL;
+    int32_t rc = moi_trainer_make(function, of, &t);
+
+    if (rc)
+        return rc;
+    t->model = moi_model_hold(of->model);
+    rc = moi_trainer_set_up(t);
+    if (rc)
+        mopt_trainer_free(t);
+    else
+        *out = t;
+    return rc;
+}
+
 int32_t mopt_trainer_create(mopt_context *ctx, mopt_model *model,
                             const mopt_dataset *train,
                             const mopt_dataset *validation,
                             const mopt_config *config, mopt_trainer **out)
 {
+    const char *function = "mopt_trainer_create";
     moi_trainer_of of = {ctx, model, train, validation, config};
     mopt_trainer *t = NULL;
-    int32_t rc = out ? moi_trainer_make("mopt_trainer_create", &of, &t)
-                     : moi_fail_null("mopt_trainer_create", "out");
+    int32_t rc = out ? moi_trainer_make_whole(function, &of, &t)
+                     : moi_fail_null(function, "out");
 
-    if (rc)
-        return rc;
-    t->model = moi_model_hold(model);
-    rc = moi_trainer_set_up(t);
     if (!rc && (t->set.parts || t->set.local_steps || packs(t)))
-        rc = join(t, NULL);
-    if (rc) {
+        rc = join(t, NULL, MOPT_OK);
+    if (rc)
         mopt_trainer_free(t);
-        return rc;
-    }
-    *out = t;
-    return MOPT_OK;
+    else
+        *out = t;
+    return rc;
 }
 
 static void drop(moi_listener *listener)
@@ -294,13 +310,8 @@ int32_t mopt_trainer_add_group(mopt_trainer *trainer, const char *pattern,
 
 /* ---- groups of ranks ---- */
 
-int32_t mopt_trainer_set_group(mopt_trainer *trainer, mopt_group *group)
+static int32_t check_group(const mopt_trainer *t)
 {
-    mopt_trainer *t = trainer;
-
-    if (!t || !group)
-        return moi_fail_null("mopt_trainer_set_group",
-                             !t ? "trainer" : "group");
     if (t->flags & MOI_TRAINER_BEGUN)
         return moi_fail(MOPT_ESTATE,
                         "mopt_trainer_set_group: training has begun");
@@ -310,7 +321,26 @@ int32_t mopt_trainer_set_group(mopt_trainer *trainer, mopt_group *group)
     if (t->annex)
         return moi_fail(MOPT_EUNSUPPORTED, "mopt_trainer_set_group: low-rank "
                         "factors are not trained by a group");
-    return join(t, group);
+    return MOPT_OK;
+}
+
+int32_t mopt_trainer_set_group(mopt_trainer *trainer, mopt_group *group)
+{
+    mopt_trainer *t = trainer;
+
+    if (!t || !group)
+        return moi_fail_null("mopt_trainer_set_group",
+                             !t ? "trainer" : "group");
+    return join(t, group, check_group(t));
+}
+
+/* Workers with shares of a batch, and parts that are packed, are as many as
+ * pay, whatever a plan says. */
+int32_t moi_trainer_share(mopt_trainer *t, mopt_group *group, int64_t parts)
+{
+    if (!t->set.parts && !t->set.local_steps && !packs(t))
+        t->set.parts = parts;
+    return join(t, group, MOPT_OK);
 }
 
 /* ---- callbacks ---- */

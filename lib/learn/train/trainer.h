@@ -216,6 +216,12 @@ int32_t moi_trainer_make(const char *function, const moi_trainer_of *of,
                          mopt_trainer **out);
 int32_t moi_trainer_set_up(mopt_trainer *t);
 
+/* Both, for a model that is here as a whole; and let such a trainer share the
+ * work with a group, in so many parts unless the settings say how many. */
+int32_t moi_trainer_make_whole(const char *function, const moi_trainer_of *of,
+                               mopt_trainer **out);
+int32_t moi_trainer_share(mopt_trainer *t, mopt_group *group, int64_t parts);
+
 /* keys.c */
 void moi_settings_read(moi_settings *set, const mopt_config *config);
 

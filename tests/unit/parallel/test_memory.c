@@ -81,14 +81,12 @@ static int32_t work(void *user, mopt_group *group)
     kit_ok(mopt_model_create(own, j->layers, FEATURES, 3, &model));
     kit_ok(mopt_config_create(own, "train", &training));
     kit_ok(mopt_config_set_json(training, j->training));
-    if (group && !moi_parallel_whole(j->plan))
+    if (group)
         kit_ok(mopt_trainer_create_parallel(own, model, data, NULL, training,
                                             j->plan, group, &trainer));
     else
         kit_ok(mopt_trainer_create(own, model, data, NULL, training,
                                    &trainer));
-    if (group && moi_parallel_whole(j->plan))
-        kit_ok(mopt_trainer_set_group(trainer, group));
     for (int i = 0; i < 3; i++)
         kit_ok(mopt_trainer_step(trainer, NULL));
     mopt_trainer_free(trainer);

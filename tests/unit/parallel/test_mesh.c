@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "learn/nn/model.h"
+#include "learn/train/trainer.h"
 #include "../train/school.h"
 
 #define ROWS 150
@@ -248,6 +250,67 @@ START_TEST(stages_and_copies_change_no_bit)
     same_bits(one, hold(set, stages[_i % STAGES].plan,
                         stages[_i % STAGES].ranks));
     free(one);
+}
+END_TEST
+
+/* Where each rank has the whole model, a plan is a group: what only that can
+ * do goes with it, to the same bits. */
+static const char *const whole_settings[] = {
+    "{" BASE "\"overlap\": \"always\"}",
+    "{" BASE "\"threads\": 2}",
+    "{\"epochs\": 2, \"batch_size\": 64}",
+    "{\"epochs\": 2, \"batch_size\": 64, \"compression\": \"bf16\"}",
+    "{\"epochs\": 2, \"batch_size\": 64, \"compression\": \"topk\"}",
+    "{\"epochs\": 2, \"batch_size\": 64, \"local_steps\": 2}",
+    "{\"epochs\": 3, \"parts\": 8, \"optimizer\": {\"type\": \"gd\", "
+    "\"line_search\": true}}",
+};
+#define WHOLES ((int)(sizeof whole_settings / sizeof *whole_settings))
+
+START_TEST(a_plan_of_whole_models_is_a_group)
+{
+    const char *set = whole_settings[_i];
+    lesson *group = plain(set, NULL), *planned = plain(set, PLAN(2, 1, 1, ""));
+    group->ready = planned->ready = 1;
+    kit_ok(mopt_group_run(ctx, 2, 60, attend, group));
+    kit_ok(mopt_group_run(ctx, 2, 60, attend, planned));
+    same_bits(group, planned);
+    free(group);
+}
+END_TEST
+
+/* The plan's parts are used where the settings have none. */
+static int32_t use_other_parts(void *user, mopt_group *g)
+{
+    int32_t rank = mopt_group_rank(g);
+    const int32_t *differ = user;
+    mopt_config *config = school_config(ctx, "train", "{\"parts\": 6}");
+    mopt_config *other = school_config(ctx, "train", "{\"parts\": 16}");
+    mopt_model *model = make_model();
+    mopt_parallel *plan = NULL;
+    mopt_trainer *trainer = NULL;
+    kit_ok(mopt_parallel_create(ctx, model, NULL,
+                                *differ && rank == 1 ? other : config, 2,
+                                &plan));
+    int32_t rc = mopt_trainer_create_parallel(ctx, model, train, NULL, NULL,
+                                              plan, g, &trainer);
+    if (rc == MOPT_OK)
+        ck_assert_int_eq(trainer->team->most, 6);
+    mopt_trainer_free(trainer);
+    mopt_parallel_free(plan);
+    mopt_model_free(model);
+    mopt_config_free(config);
+    mopt_config_free(other);
+    return rc;
+}
+
+START_TEST(parts_of_a_plan_are_used)
+{
+    int32_t differ = _i;
+    int32_t rc = mopt_group_run(ctx, 2, 600, use_other_parts, &differ);
+    ck_assert_int_eq(rc, differ ? MOPT_EINVAL : MOPT_OK);
+    if (differ)
+        kit_says("the ranks do not have the same plan");
 }
 END_TEST
 
@@ -513,9 +576,80 @@ static const struct {
     {"{\"threads\": 2}", PLAN(1, 2, 1, ""), "threads", MOPT_EUNSUPPORTED},
     {"{\"local_steps\": 2}", PLAN(1, 1, 2, ""), "local_steps",
      MOPT_EUNSUPPORTED},
-    {"{\"compression\": \"bf16\"}", PLAN(2, 1, 1, ""), "compression",
+    {"{\"compression\": \"bf16\"}", PLAN(1, 2, 1, ""), "compression",
      MOPT_EUNSUPPORTED},
 };
+
+/* The weights of one rank are others, which no rank has the same piece of. */
+static int32_t begin_with_other_weights(void *user, mopt_group *g)
+{
+    const lesson *l = user;
+    int32_t rc;
+    mopt_model *model = make_model();
+    kit_ok(mopt_model_init(model, mopt_group_rank(g) == 1 ? 8 : 7));
+    mopt_trainer *trainer = make_trainer(l, g, model, &rc);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return rc;
+}
+
+START_TEST(weights_that_differ_are_told)
+{
+    lesson *l = plain(settings[_i], shapes[_i]);
+    kit_fails(mopt_group_run(ctx, 4, 600, begin_with_other_weights, l),
+              MOPT_EINVAL);
+    kit_says("same model: 1 of 4 differ from rank 0, the first is rank 1");
+    free(l);
+}
+END_TEST
+
+/* ---- a rank that is refused alone ---- */
+
+enum { OTHER_RANKS, OTHER_LAYERS, OTHER_KIND, NO_PLAN, REFUSALS };
+
+typedef struct refusal {
+    int how;
+    atomic_int ended; /* ranks that know of it */
+} refusal;
+
+/* All ranks wait until each knows, so that it is not the end of one that the
+ * others hear of; then they try again with the same group. */
+static int32_t is_refused(void *user, mopt_group *g)
+{
+    refusal *r = user;
+    int32_t odd = mopt_group_rank(g) == 1, how = odd ? r->how : REFUSALS;
+    mopt_config *config = school_config(
+        ctx, how == OTHER_KIND ? "parallel" : "train", "{}");
+    mopt_model *model = make_model(), *thin = school_model(ctx, 3, 0);
+    mopt_parallel *plan = NULL, *good = NULL;
+    mopt_trainer *trainer = NULL;
+    kit_ok(mopt_parallel_create(ctx, how == OTHER_LAYERS ? thin : model, NULL,
+                                NULL, how == OTHER_RANKS ? 2 : 3, &plan));
+    kit_ok(mopt_parallel_create(ctx, model, NULL, NULL, 3, &good));
+    int32_t rc = mopt_trainer_create_parallel(
+        ctx, model, train, NULL, config, how == NO_PLAN ? NULL : plan, g,
+        &trainer);
+    ck_assert_int_eq(rc, odd ? MOPT_EINVAL : MOPT_EPEER);
+    atomic_fetch_add(&r->ended, 1);
+    while (atomic_load(&r->ended) < 3)
+        usleep(1000);
+    rc = mopt_trainer_create_parallel(ctx, model, train, NULL, NULL, good, g,
+                                      &trainer);
+    mopt_trainer_free(trainer);
+    mopt_parallel_free(plan);
+    mopt_parallel_free(good);
+    mopt_model_free(model);
+    mopt_model_free(thin);
+    mopt_config_free(config);
+    return rc;
+}
+
+START_TEST(a_rank_that_is_refused_alone_keeps_nobody_waiting)
+{
+    refusal r = {.how = _i};
+    kit_ok(mopt_group_run(ctx, 3, 600, is_refused, &r));
+}
+END_TEST
 
 START_TEST(what_does_not_go_together_is_said)
 {
@@ -553,6 +687,8 @@ Suite *kit_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, stages_and_copies_change_no_bit, 0, 3 * STAGES);
     tcase_add_loop_test(t, pieces_of_layers_come_close, 0, 2 * MESHES);
+    tcase_add_loop_test(t, a_plan_of_whole_models_is_a_group, 0, WHOLES);
+    tcase_add_loop_test(t, parts_of_a_plan_are_used, 0, 2);
     tcase_add_test(t, weights_that_are_there_are_cut);
     tcase_add_loop_test(t, frozen_tensors_stay, 0, 8);
     tcase_add_loop_test(t, first_weights_are_pieces_of_the_whole, 0, 5);
@@ -564,6 +700,9 @@ Suite *kit_suite(void)
     tcase_add_loop_test(t, a_callback_of_one_rank_ends_all, 0, 3);
     tcase_add_loop_test(t, a_token_of_one_rank_ends_all, 0, 3);
     tcase_add_loop_test(t, ranks_that_differ_are_told_so, 0, 3);
+    tcase_add_loop_test(t, weights_that_differ_are_told, 0, 3);
+    tcase_add_loop_test(t, a_rank_that_is_refused_alone_keeps_nobody_waiting,
+                        0, REFUSALS);
     tcase_add_loop_test(t, what_does_not_go_together_is_said, 0,
                         (int)(sizeof misfits / sizeof *misfits));
     tcase_add_test(t, meshes_without_memory);

@@ -103,14 +103,8 @@ static mopt_trainer *make_trainer(const job *j, mopt_group *group,
     kit_ok(mopt_model_create(ctx, j->layers, FEATURES, 3, &model));
     kit_ok(mopt_config_create(ctx, "train", &training));
     kit_ok(mopt_config_set_json(training, j->training));
-    if (moi_parallel_whole(j->plan)) {
-        kit_ok(mopt_trainer_create(ctx, model, data, NULL, training,
-                                   &trainer));
-        kit_ok(mopt_trainer_set_group(trainer, group));
-    } else {
-        kit_ok(mopt_trainer_create_parallel(ctx, model, data, NULL, training,
-                                            j->plan, group, &trainer));
-    }
+    kit_ok(mopt_trainer_create_parallel(ctx, model, data, NULL, training,
+                                        j->plan, group, &trainer));
     mopt_config_free(training);
     mopt_model_free(model);
     return trainer;

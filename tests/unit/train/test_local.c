@@ -391,6 +391,30 @@ START_TEST(nobody_waits_for_the_slowest)
 }
 END_TEST
 
+/* Nor for a file: each could write the model, one does. */
+static int32_t write_freely(void *user, mopt_group *g)
+{
+    const char **paths = user;
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
+    mopt_trainer *trainer = school_trainer(ctx, model, train, NULL, FREE);
+    kit_ok(mopt_trainer_set_group(trainer, g));
+    kit_ok(mopt_trainer_export(trainer, paths[mopt_group_rank(g)]));
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return MOPT_OK;
+}
+
+START_TEST(one_of_a_free_crowd_writes_the_model)
+{
+    const char *paths[2] = {kit_path("first"), kit_path("second")};
+    mopt_model *model = NULL;
+    kit_ok(mopt_group_run(ctx, 2, 60, write_freely, paths));
+    kit_ok(mopt_model_load(ctx, paths[0], &model));
+    mopt_model_free(model);
+    kit_fails(mopt_model_load(ctx, paths[1], &model), MOPT_ENOENT);
+}
+END_TEST
+
 START_TEST(a_rank_that_is_gone_is_not_missed)
 {
     crowd c = {.slow = -1, .leaving = 3};
@@ -450,6 +474,7 @@ Suite *kit_suite(void)
     tcase_add_test(t, what_does_not_go_together);
     tcase_add_test(t, without_memory);
     tcase_add_test(t, nobody_waits_for_the_slowest);
+    tcase_add_test(t, one_of_a_free_crowd_writes_the_model);
     tcase_add_test(t, a_rank_that_is_gone_is_not_missed);
     tcase_add_test(t, alone_it_is_the_same_outer_step);
     tcase_add_test(t, a_free_crowd_goes_on_from_a_checkpoint);

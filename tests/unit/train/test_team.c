@@ -286,6 +286,80 @@ START_TEST(a_refused_group_leaves_no_trace)
 }
 END_TEST
 
+/* One rank's trainer has begun: the others hear of it, and go on. */
+static int32_t join_begun(void *user, mopt_group *g)
+{
+    lesson *l = user;
+    int32_t odd = mopt_group_rank(g) == l->odd;
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
+    mopt_trainer *trainer = school_trainer(ctx, model, train, NULL,
+                                           l->settings);
+    if (odd)
+        kit_ok(mopt_trainer_step(trainer, NULL));
+    int32_t rc = mopt_trainer_set_group(trainer, g);
+    ck_assert_int_eq(rc, odd ? MOPT_ESTATE : MOPT_EPEER);
+    rc = mopt_group_barrier(g, NULL);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return rc;
+}
+
+START_TEST(a_rank_that_is_refused_alone_keeps_nobody_waiting)
+{
+    lesson l = plain("{}");
+    l.odd = 1;
+    kit_ok(mopt_group_run(ctx, 3, 600, join_begun, &l));
+}
+END_TEST
+
+/* The same weights mean something else in other layers. */
+static int32_t join_with_other_layers(void *user, mopt_group *g)
+{
+    mopt_model *model = NULL;
+    (void)user;
+    kit_ok(mopt_model_build(ctx, SCHOOL_FEATURES, &model));
+    kit_ok(mopt_model_add_dense(model, 8,
+                                mopt_group_rank(g) == 2 ? "tanh" : "relu"));
+    kit_ok(mopt_model_add_dense(model, SCHOOL_CLASSES, "none"));
+    kit_ok(mopt_model_init(model, 5));
+    mopt_trainer *trainer = school_trainer(ctx, model, train, NULL,
+                                           "{\"seed\": 5}");
+    int32_t rc = mopt_trainer_set_group(trainer, g);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return rc;
+}
+
+START_TEST(ranks_with_other_layers_are_told_so)
+{
+    kit_fails(mopt_group_run(ctx, 3, 600, join_with_other_layers, NULL),
+              MOPT_EINVAL);
+    kit_says("same layers: 1 of 3 differ from rank 0, the first is rank 2");
+}
+END_TEST
+
+/* The first rank writes for all; that it cannot is an error of all. */
+static int32_t write_nowhere(void *user, mopt_group *g)
+{
+    int32_t first = mopt_group_rank(g) == 0;
+    (void)user;
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
+    mopt_trainer *trainer = school_trainer(ctx, model, train, NULL, "{}");
+    kit_ok(mopt_trainer_set_group(trainer, g));
+    int32_t rc = mopt_trainer_export(trainer, "/nowhere/at/all");
+    ck_assert(first ? rc == MOPT_EIO || rc == MOPT_ENOENT : rc == MOPT_EPEER);
+    kit_ok(mopt_trainer_gather(trainer, first ? model : NULL));
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return MOPT_OK;
+}
+
+START_TEST(a_model_that_cannot_be_written_is_an_error_of_all)
+{
+    kit_ok(mopt_group_run(ctx, 3, 600, write_nowhere, NULL));
+}
+END_TEST
+
 START_TEST(a_group_may_be_set_again)
 {
     lesson once = plain(settings[0]), twice = once;
@@ -335,6 +409,9 @@ Suite *kit_suite(void)
     tcase_add_test(t, a_token_of_one_rank_ends_all);
     tcase_add_test(t, ranks_with_other_data_are_told_so);
     tcase_add_test(t, a_refused_group_leaves_no_trace);
+    tcase_add_test(t, a_rank_that_is_refused_alone_keeps_nobody_waiting);
+    tcase_add_test(t, ranks_with_other_layers_are_told_so);
+    tcase_add_test(t, a_model_that_cannot_be_written_is_an_error_of_all);
     tcase_add_test(t, a_group_may_be_set_again);
     tcase_add_test(t, joining_without_memory);
     suite_add_tcase(s, t);
