@@ -67,18 +67,12 @@ void moi_layer_cost_read(moi_layer_cost *cost, const mopt_model *model,
         cost->dx = moi_model_layer(model, i)->tensors > 0;
 }
 
-/* The part of a width that the largest piece is. */
+/* The part of a width that the largest piece is: the last one, as cuts are
+ * rounded down. */
 static double share_of(int64_t width, int32_t tensor)
 {
     int64_t most = width - moi_split_cut(width, tensor, tensor - 1);
 
-    for (int32_t t = 1; t < tensor && t < width; t++) {
-        int64_t piece = moi_split_cut(width, tensor, t) -
-                        moi_split_cut(width, tensor, t - 1);
-
-        if (piece > most)
-            most = piece;
-    }
     return (double)most / (double)width;
 }
 
@@ -296,23 +290,20 @@ moi_load moi_stage_update(const mopt_parallel *p, double weights)
     return (moi_load){.streamed = (3 + 2.0 * p->states) * REAL * weights};
 }
 
-/* Arrays that a data rank sends the pieces of: one, where the parts of each
- * rank are a node of the tree of sums; and those of all ranks. */
-static int64_t count_nodes(const mopt_parallel *p, int64_t *all)
+/* The parts of a rank are a node of the tree of sums, or several. */
+static void count_nodes(mopt_parallel *p)
 {
-    int64_t most = 1;
-
-    *all = 0;
+    p->nodes = 1;
+    p->all_nodes = 0;
     for (int32_t d = 0; d < p->data; d++) {
         int64_t at = moi_pairs_deal(p->parts, p->data, d), count = 0;
         int64_t limit = moi_pairs_deal(p->parts, p->data, d + 1);
 
         for (; at < limit; count++)
             at += moi_pairs_node(p->parts, at, limit);
-        *all += count;
-        most = count > most ? count : most;
+        p->all_nodes += count;
+        p->nodes = count > p->nodes ? count : p->nodes;
     }
-    return most;
 }
 
 int64_t moi_stage_buckets(const mopt_parallel *p, int32_t stage)
@@ -356,15 +347,15 @@ static double reduce(const mopt_parallel *p, int32_t stage, double *sent)
     double buckets = (double)moi_stage_buckets(p, stage);
     double rounds = buckets * (p->data - 1), weights;
     double most = moi_bucket_most(p, stage);
-    int64_t all, own = count_nodes(p, &all);
 
     if (p->data == 1)
         return 0;
     weights = moi_stage_weights(p, stage);
-    *sent += REAL * ((double)own * (weights - buckets * most) + rounds * most);
-    return rounds * (double)(own + 1) *
+    *sent += REAL * ((double)p->nodes * (weights - buckets * most) +
+                     rounds * most);
+    return rounds * (double)(p->nodes + 1) *
                moi_machine_send(&p->machine, REAL * most) +
-           (double)(all - own) * buckets *
+           (double)(p->all_nodes - p->nodes) * buckets *
                moi_machine_seconds(&p->machine, moi_stage_sum(most));
 }
 
@@ -405,16 +396,16 @@ static double part_bytes(const mopt_parallel *p, int32_t stage, int64_t rows)
  * piece of the tree, and those that come from other ranks. */
 static double count_arrays(const mopt_parallel *p, int32_t stage)
 {
-    int64_t parts = moi_part_count(p), all;
+    int64_t parts = moi_part_count(p);
     double levels = 0;
 
     for (int64_t n = 1; n < parts; n *= 2)
         levels++;
     if (p->data == 1)
         return levels > 1 ? levels : 1;
-    count_nodes(p, &all);
     return (levels > 1 ? levels + 1 : 1) +
-           (double)all / p->data / (double)moi_stage_buckets(p, stage);
+           (double)p->all_nodes / p->data /
+               (double)moi_stage_buckets(p, stage);
 }
 
 /* The whole model at each rank: gradients in the making besides, and a state
@@ -514,12 +505,13 @@ static double total(const moi_seconds *s)
 
 /* A batch takes as long as one part through all stages and back, and the other
  * parts at the pace of the slowest stage. */
-void moi_estimate_make(const mopt_parallel *p, moi_estimate *e)
+void moi_estimate_make(mopt_parallel *p, moi_estimate *e)
 {
     double turns = count_turns(p), pace = 0, through = 0, after = 0;
     moi_seconds *s = &e->part;
 
     *e = (moi_estimate){.memory = 0};
+    count_nodes(p);
     for (int32_t i = 0; i < p->stages; i++) {
         stage_times t = time_stage(p, i);
         moi_memory m = moi_stage_memory(p, i);

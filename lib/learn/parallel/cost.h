@@ -144,6 +144,7 @@ int64_t moi_part_rows(const struct mopt_parallel *p);
 int64_t moi_part_count(const struct mopt_parallel *p);
 int64_t moi_part_together(const struct mopt_parallel *p);
 
-void moi_estimate_make(const struct mopt_parallel *p, moi_estimate *estimate);
+/* What parts and data ranks alone determine is counted once, into the plan. */
+void moi_estimate_make(struct mopt_parallel *p, moi_estimate *estimate);
 
 #endif

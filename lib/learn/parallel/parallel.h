@@ -40,6 +40,8 @@ struct mopt_parallel {
     int32_t schedule;
     int64_t batch; /* rows a step, as the training asks for */
     int64_t parts; /* micro-batches of a batch, over all data ranks */
+    int64_t nodes, all_nodes; /* arrays that a data rank sends the pieces of,
+                                 at most; and those of all data ranks */
     int64_t chunk; /* rows that go through the layers together, at most */
     int64_t layers;
     int64_t *cuts;  /* [stages + 1], where each stage begins, and layers */

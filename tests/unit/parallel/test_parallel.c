@@ -227,6 +227,21 @@ START_TEST(pieces_of_a_width)
 }
 END_TEST
 
+/* What costs are worked out from: no need to look at all pieces. */
+START_TEST(the_last_piece_is_the_largest)
+{
+    for (int64_t width = 1; width < 300; width++)
+        for (int32_t tensor = 1; tensor <= 40; tensor++) {
+            int64_t last = width - moi_split_cut(width, tensor, tensor - 1);
+
+            for (int32_t t = 0; t < tensor; t++)
+                ck_assert_int_le(moi_split_cut(width, tensor, t + 1) -
+                                     moi_split_cut(width, tensor, t),
+                                 last);
+        }
+}
+END_TEST
+
 /* The heaviest of some stages, as light as can be, the first beginning at a
  * layer: by trying all. */
 static double lightest(const double *weight, int64_t layers, int64_t first,
@@ -414,6 +429,7 @@ Suite *kit_suite(void)
     tcase_add_test(tcase, pairs_of_columns_and_rows);
     tcase_add_test(tcase, pairs_that_pay);
     tcase_add_test(tcase, pieces_of_a_width);
+    tcase_add_test(tcase, the_last_piece_is_the_largest);
     tcase_add_loop_test(tcase, stages_are_balanced, 0, 30);
     tcase_add_loop_test(tcase, the_fastest_that_fits, 0,
                         (int)(sizeof choices / sizeof choices[0]));
