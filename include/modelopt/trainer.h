@@ -121,7 +121,7 @@ MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
  *  @return MOPT_OK; MOPT_EINVAL (a NULL; the ranks do not have the same
  *          library, settings, data, layers or weights); MOPT_ESTATE (training
  *          has begun); MOPT_EPEER (also: another rank was refused);
- *          MOPT_EUNSUPPORTED; MOPT_ENOMEM.
+ *          MOPT_EUNSUPPORTED (hints that need projections); MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_set_group(mopt_trainer *trainer,
@@ -239,6 +239,8 @@ MOPT_API int32_t mopt_trainer_step(mopt_trainer *trainer, double *loss);
  *  clipping by it) of the last step, "validation.loss", "validation.accuracy"
  *  and other metrics of the last epoch; "best.epoch", "best.loss",
  *  "best.accuracy", ... of the best: on the validation data if there are any.
+ *  Several ranks know "gradient_norm" with "clip_norm" only: each has the
+ *  gradients of its own piece.
  *
  *  @param out receives the value.
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_EKEY (no such figure; the message names

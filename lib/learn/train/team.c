@@ -61,11 +61,16 @@ static uint64_t digest_data(const mopt_trainer *t)
 /* In a mesh each draws its part of the weights, if there are none. */
 static uint64_t digest_weights(const mopt_trainer *t)
 {
-    if (!moi_model_ready(t->whole))
-        return MOI_HASH_START;
-    return moi_hash_block(MOI_HASH_START, moi_model_weights(t->whole),
-                          (size_t)moi_model_size(t->whole) *
-                              sizeof(moi_real));
+    uint64_t hash = MOI_HASH_START;
+
+    if (moi_model_ready(t->whole))
+        hash = moi_hash_block(hash, moi_model_weights(t->whole),
+                              (size_t)moi_model_size(t->whole) *
+                                  sizeof(moi_real));
+    if (t->annex)
+        hash = moi_hash_block(hash, t->annex->weights,
+                              (size_t)t->annex->size * sizeof(moi_real));
+    return hash;
 }
 
 static int32_t compare(mopt_trainer *t, mopt_group *all)
@@ -414,13 +419,19 @@ static int32_t carry_rest(mopt_trainer *t)
     return rc;
 }
 
+/* A line search asks how steep the whole gradient is; every rank has all
+ * parameters beside the model's, which follow from it. */
+static int32_t asks_all(const mopt_trainer *t)
+{
+    return t->rule.search || t->annex;
+}
+
 int32_t moi_team_add_up(mopt_trainer *t)
 {
     moi_team *team = t->team;
     int32_t rc = carry_rest(t), status = team->status;
 
-    /* A line search asks how steep the whole gradient is. */
-    for (int64_t i = 0; !rc && t->rule.search && i < team->bucket_count; i++)
+    for (int64_t i = 0; !rc && asks_all(t) && i < team->bucket_count; i++)
         rc = moi_bucket_gather(t, &team->buckets[i], moi_team_gradient(team));
     if (rc || !team->eager)
         return rc;

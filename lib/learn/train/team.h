@@ -100,7 +100,7 @@ int32_t moi_team_agree(struct mopt_trainer *t, int32_t status, double *loss);
 
 /* Once all gradients are there: add them up. With an eager team the step is
  * done then; else moi_team_gradient is the batch's, in this rank's blocks; for
- * a line search, everywhere. */
+ * a line search, or with an annex, everywhere. */
 int32_t moi_team_add_up(struct mopt_trainer *t);
 
 /* A step has failed with a status that the others cannot know of: nothing is

@@ -318,9 +318,10 @@ static int32_t check_group(const mopt_trainer *t)
     if (t->mesh)
         return moi_fail(MOPT_ESTATE, "mopt_trainer_set_group: the trainer was "
                         "made for a group and a plan");
-    if (t->annex)
-        return moi_fail(MOPT_EUNSUPPORTED, "mopt_trainer_set_group: low-rank "
-                        "factors are not trained by a group");
+    /* Terms that add to its gradients see the rows of one rank. */
+    if (t->annex && !t->annex->pull)
+        return moi_fail(MOPT_EUNSUPPORTED, "mopt_trainer_set_group: the "
+                        "projections of hints are not trained by a group");
     return MOPT_OK;
 }
 

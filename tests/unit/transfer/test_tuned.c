@@ -10,8 +10,13 @@
 #include "base/json.h"
 #include "kit.h"
 #include "learn/format/safetensors.h"
+#include "learn/transfer/finetune.h"
 
 #define TRAINING "{\"epochs\": 6, \"batch_size\": 16, \"seed\": 4}"
+
+#define LORA(rank) \
+    "{\"baseline\": false, \"method\": {\"type\": \"lora\", \"rank\": " \
+    #rank "}}"
 
 static mopt_context *ctx;
 
@@ -488,6 +493,100 @@ START_TEST(maps_are_checked)
 }
 END_TEST
 
+/* ---- by several ranks ---- */
+
+typedef struct crew {
+    mopt_dataset *data;
+    mopt_model *source;
+    const char *method, *training;
+    int32_t odd; /* the rank whose factors are others, -1: none */
+    float weights[SCHOOL_WEIGHTS]; /* of rank 0; others have the same */
+    float factors[SCHOOL_WEIGHTS];
+} crew;
+
+/* All factors of the adapter. */
+static void factors_of(const mopt_finetune *f, float *to)
+{
+    memcpy(to, f->lora->annex.weights,
+           (size_t)f->lora->annex.size * sizeof *to);
+}
+
+static int32_t tune(void *user, mopt_group *g)
+{
+    crew *c = user;
+    int32_t odd = mopt_group_rank(g) == c->odd;
+    float own[SCHOOL_WEIGHTS] = {0}, first[SCHOOL_WEIGHTS];
+    mopt_trainer *trainer = NULL;
+    mopt_finetune *f = make(c->source, c->data, odd ? LORA(2) : c->method,
+                            c->training);
+    kit_ok(mopt_finetune_trainer(f, &trainer));
+    int32_t rc = mopt_trainer_set_group(trainer, g);
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_fit(trainer, NULL);
+    if (rc == MOPT_OK) {
+        tuned_weights(f, own);
+        memcpy(first, own, sizeof own);
+        kit_ok(mopt_group_broadcast(g, 0, first, sizeof first, NULL));
+        ck_assert_mem_eq(first, own, sizeof own);
+    }
+    if (rc == MOPT_OK && mopt_group_rank(g) == 0) {
+        memcpy(c->weights, own, sizeof own);
+        factors_of(f, c->factors);
+    }
+    mopt_finetune_free(f);
+    return rc;
+}
+
+#define CREW_TRAINING "{\"epochs\": 6, \"batch_size\": 16, \"seed\": 4"
+static const struct {
+    const char *method, *training;
+} crews[] = {
+    {LORA(1), CREW_TRAINING ", \"parts\": 8}"},
+    {LORA(2), CREW_TRAINING ", \"parts\": 8, \"clip_norm\": 0.2, "
+              "\"overlap\": \"always\"}"},
+    {LORA(2), CREW_TRAINING ", \"parts\": 4, \"compression\": \"bf16\"}"},
+    {LORA(1), CREW_TRAINING ", \"parts\": 4, \"compression\": \"topk\", "
+              "\"topk_share\": 0.2}"},
+};
+
+START_TEST(any_number_of_ranks_tunes_to_the_same_bits)
+{
+    crew one = {.method = crews[_i].method, .training = crews[_i].training,
+                .odd = -1};
+    mopt_dataset *old = school_clouds(ctx, SCHOOL_ROWS, 0.5, 1);
+    one.data = school_clouds(ctx, SCHOOL_ROWS, 0.9, 2);
+    one.source = make_source(old, SCHOOL_CLASSES);
+    crew two = one, four = one;
+    float before[SCHOOL_WEIGHTS] = {0};
+
+    kit_ok(mopt_group_run(ctx, 1, 60, tune, &one));
+    kit_ok(mopt_group_run(ctx, 2, 60, tune, &two));
+    kit_ok(mopt_group_run(ctx, 4, 60, tune, &four));
+    ck_assert_mem_eq(one.weights, two.weights, sizeof one.weights);
+    ck_assert_mem_eq(one.weights, four.weights, sizeof one.weights);
+    ck_assert_mem_eq(one.factors, two.factors, sizeof one.factors);
+    ck_assert_mem_eq(one.factors, four.factors, sizeof one.factors);
+    school_weights(one.source, before);
+    ck_assert(!same(before, one.weights, W0, B0));
+    ck_assert(same(before, one.weights, B0, W1));
+    mopt_model_free(one.source);
+    mopt_dataset_free(one.data);
+    mopt_dataset_free(old);
+}
+END_TEST
+
+START_TEST(factors_that_differ_are_told)
+{
+    crew c = {.method = LORA(1), .training = TRAINING, .odd = 1};
+    c.data = school_clouds(ctx, SCHOOL_ROWS, 0.9, 2);
+    c.source = make_source(c.data, SCHOOL_CLASSES);
+    kit_fails(mopt_group_run(ctx, 3, 60, tune, &c), MOPT_EINVAL);
+    kit_says("same model: 1 of 3 differ from rank 0, the first is rank 1");
+    mopt_model_free(c.source);
+    mopt_dataset_free(c.data);
+}
+END_TEST
+
 Suite *kit_suite(void)
 {
     Suite *suite = suite_create("tuned");
@@ -504,6 +603,9 @@ Suite *kit_suite(void)
     tcase_add_test(tc, scratch_has_a_rate_of_its_own);
     tcase_add_test(tc, a_head_must_be_whole);
     tcase_add_test(tc, half_a_pair_is_told);
+    tcase_add_loop_test(tc, any_number_of_ranks_tunes_to_the_same_bits, 0,
+                        (int)(sizeof crews / sizeof *crews));
+    tcase_add_test(tc, factors_that_differ_are_told);
     tcase_add_loop_test(tc, maps_are_checked, 0,
                         (int)(sizeof maps / sizeof *maps));
     suite_add_tcase(suite, tc);
