@@ -106,9 +106,7 @@ void moi_crew_fetch(moi_job *job, int64_t number, const json_t *params)
     /* A student's or an adapted model's course is more than its weights, and
      * kept weights are in files. */
     if (crew->leads == NULL || mopt_group_size(crew->leads) < 2 ||
-        crew->apart || job->starts.on ||
-        moi_recipe_has(job->recipe, "distill") ||
-        moi_recipe_has(job->recipe, "finetune"))
+        crew->apart || job->starts.on || moi_recipe_mentor(job->recipe) != NULL)
         return;
     standing *all = gather(job, (standing){0, number, job->model != NULL});
     int32_t from = -1, alike = all != NULL;

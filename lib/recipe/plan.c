@@ -37,12 +37,11 @@ int32_t moi_recipe_plan(const mopt_recipe *recipe, const mopt_model *model,
 
 static int32_t check_recipe(const mopt_recipe *recipe)
 {
-    static const char *const mentored[] = {"distill", "finetune"};
-    for (int64_t i = 0; i < MOI_COUNT(mentored); i++)
-        if (json_object_get(recipe->doc, mentored[i]) != NULL)
-            return moi_fail(MOPT_EUNSUPPORTED, "mopt_recipe_plan: a recipe "
-                            "with the section \"%s\" is shared by its data "
-                            "alone", mentored[i]);
+    const char *mentor = moi_recipe_mentor(recipe);
+    if (mentor != NULL)
+        return moi_fail(MOPT_EUNSUPPORTED, "mopt_recipe_plan: a recipe with "
+                        "the section \"%s\" is shared by its data alone",
+                        mentor);
     if (recipe->slots.count > 0)
         return moi_fail(MOPT_ESTATE, "%s: the recipe leaves this open; a plan "
                         "is for one model: set a value",

@@ -191,6 +191,13 @@ int32_t moi_recipe_has(const mopt_recipe *recipe, const char *section)
             strcmp(section, "finetune") != 0);
 }
 
+const char *moi_recipe_mentor(const mopt_recipe *recipe)
+{
+    return json_object_get(recipe->doc, "distill") != NULL    ? "distill"
+           : json_object_get(recipe->doc, "finetune") != NULL ? "finetune"
+                                                              : NULL;
+}
+
 /* --- Sections ----------------------------------------------------------- */
 
 int32_t moi_recipe_pick(const mopt_recipe *recipe, const char *section,
@@ -305,15 +312,14 @@ int32_t moi_recipe_study(const mopt_recipe *recipe, mopt_config **out)
  * ranks would share: data parallel alone, which needs no section. */
 int32_t moi_recipe_parallel(const mopt_recipe *recipe, mopt_config **out)
 {
-    static const char *const mentored[] = {"distill", "finetune"};
     const moi_path path = {NULL, "parallel", 0};
     const json_t *said = json_object_get(recipe->doc, "parallel");
+    const char *mentor = moi_recipe_mentor(recipe);
     mopt_config *config = NULL;
-    for (int64_t i = 0; said != NULL && i < MOI_COUNT(mentored); i++)
-        if (json_object_get(recipe->doc, mentored[i]) != NULL)
-            return moi_fail(MOPT_EUNSUPPORTED, "parallel: ranks share a recipe "
-                            "with the section \"%s\" by its data alone; leave "
-                            "this section out", mentored[i]);
+    if (said != NULL && mentor != NULL)
+        return moi_fail(MOPT_EUNSUPPORTED, "parallel: ranks share a recipe "
+                        "with the section \"%s\" by its data alone; leave "
+                        "this section out", mentor);
     int32_t rc = mopt_config_create(recipe->ctx, "parallel", &config);
     if (rc == MOPT_OK && said != NULL)
         rc = moi_config_read(config, said, &path, NULL);
@@ -325,29 +331,21 @@ int32_t moi_recipe_parallel(const mopt_recipe *recipe, mopt_config **out)
 }
 
 /* Mentors have weights of their own to give. */
-static int32_t check_unmentored(const mopt_recipe *recipe)
-{
-    static const char *const mentored[] = {"distill", "finetune"};
-    for (int64_t i = 0; i < MOI_COUNT(mentored); i++)
-        if (json_object_get(recipe->doc, mentored[i]) != NULL)
-            return moi_fail(MOPT_EUNSUPPORTED, "search.warm_start: trials of a "
-                            "recipe with the section \"%s\" cannot start "
-                            "from each other", mentored[i]);
-    return MOPT_OK;
-}
-
 int32_t moi_recipe_warm_start(const mopt_recipe *recipe, mopt_config **out)
 {
     const moi_path search = {NULL, "search", 0};
     const moi_path path = {&search, "warm_start", 0};
     const json_t *said = json_object_get(
         json_object_get(recipe->doc, "search"), "warm_start");
+    const char *mentor = moi_recipe_mentor(recipe);
     mopt_config *config = NULL;
     if (said == NULL)
         return MOPT_OK;
-    int32_t rc = check_unmentored(recipe);
-    if (rc == MOPT_OK)
-        rc = mopt_config_create(recipe->ctx, "warm_start", &config);
+    if (mentor != NULL)
+        return moi_fail(MOPT_EUNSUPPORTED, "search.warm_start: trials of a "
+                        "recipe with the section \"%s\" cannot start from "
+                        "each other", mentor);
+    int32_t rc = mopt_config_create(recipe->ctx, "warm_start", &config);
     if (rc == MOPT_OK)
         rc = moi_config_read(config, said, &path, NULL);
     if (rc == MOPT_OK)

@@ -23,6 +23,10 @@ extern const char *const moi_recipe_searched[];
 /* Is a section of these there? data, model and train are, if only empty. */
 int32_t moi_recipe_has(const mopt_recipe *recipe, const char *section);
 
+/* The section by which a recipe learns from trained models, "distill" or
+ * "finetune"; NULL: it has none. */
+const char *moi_recipe_mentor(const mopt_recipe *recipe);
+
 /* Keys of "data" that cannot be searched: where the rows come from and how
  * they are split is the same for all trials. NULL-terminated. */
 extern const char *const moi_recipe_shared[];
