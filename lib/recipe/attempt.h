@@ -44,6 +44,11 @@ const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value);
 int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
                           void *user);
 
+/* How so many ranks would share a recipe that leaves nothing open (plan.c). */
+int32_t moi_recipe_plan_parts(const mopt_recipe *recipe, moi_parts *parts,
+                              int32_t ranks, mopt_cancel *cancel,
+                              mopt_parallel **out);
+
 /* The trained model's values: values[objectives], excess[constraints]. */
 int32_t moi_attempt_values(moi_attempt *attempt, double *values,
                            double *excess);

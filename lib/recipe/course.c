@@ -74,8 +74,7 @@ static int32_t begin_distill(moi_course *course, const mopt_recipe *recipe,
     return rc;
 }
 
-/* Is the model itself shared by the ranks, by a plan? */
-static int32_t is_spread(const mopt_recipe *recipe)
+int32_t moi_course_is_spread(const mopt_recipe *recipe)
 {
     return recipe->group != NULL && mopt_group_size(recipe->group) > 1 &&
            json_object_get(recipe->doc, "parallel") != NULL;
@@ -111,7 +110,7 @@ static int32_t begin(moi_course *course, const mopt_recipe *recipe,
     if (json_object_get(recipe->doc, "distill") != NULL)
         return begin_distill(course, recipe, parts, data, params, training,
                              model, cancel);
-    if (is_spread(recipe))
+    if (moi_course_is_spread(recipe))
         return begin_spread(course, recipe, data, training, model);
     return mopt_trainer_create(recipe->ctx, model, data->train,
                                data->validation, training, &course->trainer);

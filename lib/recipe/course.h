@@ -17,6 +17,9 @@ typedef struct moi_course {
 /* Does the recipe's model come from a source? */
 int32_t moi_course_has_source(const mopt_recipe *recipe);
 
+/* Is the model itself shared by the ranks, by a plan? */
+int32_t moi_course_is_spread(const mopt_recipe *recipe);
+
 /* Make the model from the source, for a recipe that has one. */
 int32_t moi_course_make_model(moi_course *course, const mopt_recipe *recipe,
                               const moi_parts *parts,

@@ -70,9 +70,29 @@ static int32_t fail_together(const char *key, const char *allowed)
                     "is %s", key, allowed);
 }
 
+/* 0: nothing is said, or there is one trial, which all train. */
+static int64_t ranks_per_trial(const moi_crew *crew, const mopt_config *study)
+{
+    return crew->recipe.slots.count > 0
+               ? moi_config_int(study, "ranks_per_trial") : 0;
+}
+
+static int32_t check_enough(const moi_crew *crew, const mopt_config *study)
+{
+    int64_t per = ranks_per_trial(crew, study);
+    int32_t size = crew->all != NULL ? mopt_group_size(crew->all) : 1;
+    if (per <= size)
+        return MOPT_OK;
+    return moi_fail(MOPT_EINVAL, "search.ranks_per_trial: is %lld, and there "
+                    "%s; allowed are 0 to %d, or start at least %lld ranks "
+                    "(mpirun -n %lld)", (long long)per,
+                    size > 1 ? "are fewer ranks" : "is one rank", (int)size,
+                    (long long)per, (long long)per);
+}
+
 static int32_t check_together(const moi_crew *crew, const mopt_config *study)
 {
-    int64_t per = moi_config_int(study, "ranks_per_trial");
+    int64_t per = ranks_per_trial(crew, study);
     if (per > 0 && per != mopt_group_size(crew->all))
         return moi_fail(MOPT_EINVAL, "search.ranks_per_trial: fewer ranks a "
                         "trial than there are (%d) need a study that they "
@@ -103,11 +123,10 @@ static int32_t check_teams(const moi_crew *crew, const mopt_config *study,
     return MOPT_OK;
 }
 
-/* A recipe that varies nothing is one trial, which all train. */
 static int32_t divide(moi_crew *crew, const mopt_config *study)
 {
     int32_t rank = mopt_group_rank(crew->all);
-    int64_t per = moi_config_int(study, "ranks_per_trial");
+    int64_t per = ranks_per_trial(crew, study);
     double timeout = moi_config_float(study, "timeout");
     if (per == 0)
         per = crew->recipe.slots.count > 0 ? 1 : mopt_group_size(crew->all);
@@ -134,12 +153,12 @@ int32_t moi_crew_begin(moi_job *job, const mopt_recipe *recipe)
     crew->recipe = *recipe;
     crew->all = recipe->group;
     job->recipe = &crew->recipe;
-    if (crew->all == NULL)
-        return MOPT_OK;
-    int32_t rc = compare(job);
+    int32_t rc = crew->all != NULL ? compare(job) : MOPT_OK;
     if (rc == MOPT_OK)
         rc = moi_recipe_study(recipe, &study);
     if (rc == MOPT_OK)
+        rc = check_enough(crew, study);
+    if (rc == MOPT_OK && crew->all != NULL)
         rc = moi_database_is_shared(moi_config_text(study, "storage"))
                  ? divide(crew, study) : check_together(crew, study);
     mopt_config_free(study);

@@ -49,8 +49,9 @@ static int32_t check_recipe(const mopt_recipe *recipe)
     return MOPT_OK;
 }
 
-static int32_t plan(const mopt_recipe *recipe, moi_parts *parts, int32_t ranks,
-                    mopt_cancel *cancel, mopt_parallel **out)
+int32_t moi_recipe_plan_parts(const mopt_recipe *recipe, moi_parts *parts,
+                              int32_t ranks, mopt_cancel *cancel,
+                              mopt_parallel **out)
 {
     moi_aims aims = recipe->aims;
     moi_attempt attempt = {0};
@@ -83,7 +84,7 @@ int32_t mopt_recipe_plan(const mopt_recipe *recipe, int32_t ranks,
         return rc;
     rc = moi_parts_load(recipe, cancel, &parts);
     if (rc == MOPT_OK)
-        rc = plan(recipe, &parts, ranks, cancel, out);
+        rc = moi_recipe_plan_parts(recipe, &parts, ranks, cancel, out);
     moi_parts_free(&parts);
     return rc;
 }

@@ -171,6 +171,21 @@ static int32_t check_gap(const moi_job *job)
     return MOPT_OK;
 }
 
+/* What leaves nothing open has one plan: none that cannot be is found out by a
+ * trial. */
+static int32_t check_plan(moi_job *job)
+{
+    const mopt_recipe *recipe = job->recipe;
+    mopt_parallel *plan = NULL;
+    if (recipe->slots.count > 0 || !moi_course_is_spread(recipe))
+        return MOPT_OK;
+    int32_t rc = moi_recipe_plan_parts(recipe, &job->parts,
+                                       mopt_group_size(recipe->group),
+                                       job->cancel, &plan);
+    mopt_parallel_free(plan);
+    return rc;
+}
+
 static int32_t prepare(moi_job *job)
 {
     int32_t rc = moi_starts_begin(job);
@@ -183,6 +198,8 @@ static int32_t prepare(moi_job *job)
                              job->parts.validation != NULL);
     if (rc == MOPT_OK)
         rc = check_gap(job);
+    if (rc == MOPT_OK)
+        rc = check_plan(job);
     if (rc == MOPT_OK)
         rc = moi_job_tell(job, MOPT_EVENT_DATA,
                           moi_parts_describe(&job->parts));

@@ -55,6 +55,13 @@ share 2 '{"tensor": 2, "pipeline": 1}'
     fail "two pieces: another model"
 rm many.safetensors
 
+# A plan that cannot be is wrong input, and no trial that fails.
+code=0
+"$mpirun" -n 3 "$program" train recipe.json --no-model -q \
+    --set 'parallel={"tensor": 2}' >out.txt 2>errors.txt || code=$?
+[ $code -eq 3 ] || fail "exit code $code: $(cat errors.txt)"
+grep -q "modelopt: parallel\." errors.txt || fail "$(cat errors.txt)"
+
 # Ranks that were given different recipes are told so.
 sed 's/"batch_size": 50/"batch_size": 40/' recipe.json >other.json
 cat >either.sh <<'END'

@@ -96,6 +96,8 @@ refused 3 "no folder 'nowhere'" search r.json --model nowhere/m.safetensors
 refused 3 "is a folder" search r.json --report .
 refused 3 "train.epoch" search r.json --set train.epoch=1
 refused 3 "search.workers" search r.json --workers 0
+refused 3 "search.ranks_per_trial: is 2, and there is one rank" \
+    search r.json --ranks-per-trial 2
 refused 3 "seed" search r.json --seed -1
 refused 3 "train.batch_size" search r.json --set train.batch_size=0
 

@@ -499,6 +499,10 @@ static const struct {
 } refused[] = {
     {"a.db", {{"search.ranks_per_trial", "3"}}, "teams of 3", MOPT_EINVAL},
     {NULL, {{"search.ranks_per_trial", "1"}}, "search.storage", MOPT_EINVAL},
+    {"f.db", {{"search.ranks_per_trial", "8"}}, "at least 8 ranks",
+     MOPT_EINVAL},
+    {NULL, {{"search.ranks_per_trial", "8"}}, "at least 8 ranks",
+     MOPT_EINVAL},
     {NULL, {{"search.workers", "2"}}, "search.workers", MOPT_EINVAL},
     {NULL, {{"search.timeout", "9"}}, "search.timeout", MOPT_EINVAL},
     {"b.db", {{"search.ranks_per_trial", "2"}, {"search.workers", "2"}},
@@ -519,6 +523,69 @@ START_TEST(what_cannot_be_is_refused)
         ck_assert_ptr_null(c.result[i]);
     }
     end_crew(&c);
+}
+END_TEST
+
+START_TEST(one_process_is_too_few_for_a_team)
+{
+    mopt_recipe *recipe = parse(SEARCHED);
+    mopt_result *result = NULL;
+    kit_ok(mopt_recipe_set(recipe, "search.ranks_per_trial", "2"));
+    kit_fails(mopt_recipe_run(recipe, NULL, NULL, NULL, &result),
+              MOPT_EINVAL);
+    kit_says("search.ranks_per_trial: is 2, and there is one rank");
+    kit_ok(mopt_recipe_set(recipe, "search.ranks_per_trial", "1"));
+    mopt_result_free(run(recipe));
+    mopt_recipe_free(recipe);
+}
+END_TEST
+
+/* A training, which leaves nothing open. */
+#define TRAINED \
+    "{" DATA ", \"model\": {\"layers\": [{\"type\": \"dense\", " \
+    "\"units\": 8}, {\"type\": \"dense\"}]}, \"train\": {\"epochs\": 2}}"
+
+typedef struct trained {
+    const char *set[2];
+    int32_t status[RANKS_MAX];
+    char message[RANKS_MAX][300];
+} trained;
+
+static int32_t train(void *user, mopt_group *group)
+{
+    trained *t = user;
+    int32_t rank = mopt_group_rank(group);
+    mopt_recipe *recipe = parse(TRAINED);
+    mopt_result *result = NULL;
+    kit_ok(mopt_recipe_set(recipe, t->set[0], t->set[1]));
+    kit_ok(mopt_recipe_set_group(recipe, group));
+    t->status[rank] = mopt_recipe_run(recipe, NULL, NULL, NULL, &result);
+    mopt_last_error(t->message[rank], sizeof t->message[rank], NULL);
+    mopt_result_free(result);
+    mopt_recipe_free(recipe);
+    return MOPT_OK;
+}
+
+/* It is no trial that fails. */
+START_TEST(a_plan_that_cannot_be_ends_a_training_at_once)
+{
+    trained t = {.set = {"parallel", "{\"tensor\": 2, \"pipeline\": 2}"}};
+    kit_ok(mopt_group_run(ctx, 3, 30, train, &t));
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(t.status[i], MOPT_EINVAL);
+        ck_assert_msg(strncmp(t.message[i], "parallel.", 9) == 0, "%s",
+                      t.message[i]);
+    }
+}
+END_TEST
+
+/* Where there is one trial all train it, whatever a search would do. */
+START_TEST(one_trial_is_trained_by_all)
+{
+    trained t = {.set = {"search.ranks_per_trial", "4"}};
+    kit_ok(mopt_group_run(ctx, 3, 30, train, &t));
+    for (int i = 0; i < 3; i++)
+        ck_assert_msg(t.status[i] == MOPT_OK, "%s", t.message[i]);
 }
 END_TEST
 
@@ -593,6 +660,9 @@ Suite *kit_suite(void)
     tcase_add_test(tc, only_trials_that_ended_are_read);
     tcase_add_loop_test(tc, what_cannot_be_is_refused, 0,
                         (int)(sizeof refused / sizeof *refused));
+    tcase_add_test(tc, one_process_is_too_few_for_a_team);
+    tcase_add_test(tc, a_plan_that_cannot_be_ends_a_training_at_once);
+    tcase_add_test(tc, one_trial_is_trained_by_all);
     tcase_add_test(tc, ranks_that_differ_are_told);
     tcase_add_test(tc, a_rank_that_cannot_begin_ends_all);
     tcase_add_test(tc, a_study_that_cannot_be_opened_ends_all);
