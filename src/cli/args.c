@@ -26,7 +26,7 @@ static void common_options(cli *c, option list[COMMON])
         {"verbose", 'v', OPTION_COUNT, NULL, &c->verbose,
          "tell more; -vv: every epoch; -vvv: everything", NULL, 0, 0},
         {"help", 'h', OPTION_FLAG, NULL, NULL, "show this page", NULL, 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        OPTIONS_END,
     };
     memcpy(list, all, sizeof all);
 }
@@ -468,7 +468,7 @@ int args_leading(cli *c, int argc, char **argv, int *used)
     int version = 0;
     const option own[] = {
         {"version", 'V', OPTION_FLAG, NULL, &version, "", NULL, 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        OPTIONS_END,
     };
     tables t = {.c = c, .own = own};
     int i = 0;

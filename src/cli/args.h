@@ -29,6 +29,9 @@ typedef struct option {
     int64_t low, high; /* of OPTION_INT */
 } option;
 
+/* The last row of every table. */
+#define OPTIONS_END {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0}
+
 /* Values that the command line replaces, in its order. */
 typedef struct settings {
     struct setting {

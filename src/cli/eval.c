@@ -117,19 +117,13 @@ int verb_eval(cli *c, int argc, char **argv)
 {
     question q = {0};
     const option options[] = {
-        {"part", 0, OPTION_CHOICE, "NAME", &q.part,
-         "of a recipe: train, validation, test (the\n"
-         "default), or all", INPUT_PARTS, 0, 0},
-        {"set", 0, OPTION_SET, "KEY=VALUE", &q.set,
-         "how to read DATA, such as source.target=income;\n"
-         "'modelopt keys data' lists the keys", NULL, 0, 0},
+        INPUT_OPTIONS(q, "source.target=income"),
         {"loss", 0, OPTION_TEXT, "NAME", &q.loss,
          "compute this loss (default: the usual one)", NULL, 0, 0},
         {"confusion", 0, OPTION_FLAG, NULL, &q.confusion,
          "show which classes are taken for which", NULL, 0, 0},
-        {"adapter", 0, OPTION_TEXT, "FILE", &q.adapter,
-         "merge what 'finetune --adapter' wrote into MODEL", NULL, 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        INPUT_ADAPTER(q),
+        OPTIONS_END,
     };
     int count, code = args_parse(c, options, argc, argv, 2, 2, &count);
 

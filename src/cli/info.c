@@ -149,10 +149,8 @@ int verb_info(cli *c, int argc, char **argv)
         {"ranks", 0, OPTION_INT, "N", &ranks,
          "plan for N ranks (default: as many as the recipe\n"
          "says, or one for each core)", NULL, 1, PLAN_RANKS},
-        {"set", 0, OPTION_SET, "PATH=JSON", &j.set,
-         "replace a value of the recipe, such as\n"
-         "parallel.tensor=2; may be given several times", NULL, 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        JOB_SET(j, "parallel.tensor=2"),
+        OPTIONS_END,
     };
     int count, code = args_parse(c, options, argc, argv, 0, 1, &count);
 
@@ -286,7 +284,7 @@ int verb_keys(cli *c, int argc, char **argv)
     const option options[] = {
         {"schema", 0, OPTION_FLAG, NULL, &schema,
          "print the JSON Schema of recipes instead", NULL, 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        OPTIONS_END,
     };
     const char *kind;
     reply t = {0};

@@ -7,6 +7,18 @@
 
 #define INPUT_PARTS "train|validation|test|all"
 
+/* Rows of options that verbs share; q has a part, a set and an adapter. */
+#define INPUT_OPTIONS(q, example) \
+    {"part", 0, OPTION_CHOICE, "NAME", &(q).part, \
+     "of a recipe: train, validation, test (the\n" \
+     "default), or all", INPUT_PARTS, 0, 0}, \
+    {"set", 0, OPTION_SET, "KEY=VALUE", &(q).set, \
+     "how to read DATA, such as " example ";\n" \
+     "'modelopt keys data' lists the keys", NULL, 0, 0}
+#define INPUT_ADAPTER(q) \
+    {"adapter", 0, OPTION_TEXT, "FILE", &(q).adapter, \
+     "merge what 'finetune --adapter' wrote into MODEL", NULL, 0, 0}
+
 /* A recipe's part of that name, a file's rows, or CSV on standard input ("-").
  *
  * part: NULL means test for a recipe, all rows for a file.

@@ -119,6 +119,33 @@ int job_apply(job *j)
     return code ? code : read_doc(j);
 }
 
+int job_check_closed(job *j, const char *ways)
+{
+    mopt_space *space = NULL;
+    reply t = {0};
+    int32_t rc = mopt_recipe_space(j->recipe, &space);
+    json_t *json;
+    const char *first;
+    size_t count;
+    int code = 0;
+
+    if (rc == MOPT_OK)
+        ASK(rc, &t, mopt_space_to_json, space);
+    mopt_space_free(space);
+    if (rc != MOPT_OK)
+        return cli_library(j->c, rc, NULL);
+    json = reply_json(&t);
+    count = json_object_size(json);
+    first = json_object_iter_key(json_object_iter(json));
+    if (first)
+        code = cli_fail(j->c, EXIT_INPUT,
+                        "%s leaves %zu value%s open (%s%s): use %s"
+                        "--set %s=VALUE", j->path, count, count > 1 ? "s" : "",
+                        first, count > 1 ? ", ..." : "", ways, first);
+    json_decref(json);
+    return code;
+}
+
 /* ---- files to write --------------------------------------------------- */
 
 /* "digits" of "recipes/digits.json". */

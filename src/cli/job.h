@@ -32,12 +32,37 @@ typedef struct job {
     json_t *told;      /* result as JSON */
 } job;
 
+/* Rows of options that verbs share; j is the job. */
+#define JOB_SET(j, example) \
+    {"set", 0, OPTION_SET, "PATH=JSON", &(j).set, \
+     "replace a value of the recipe, such as\n" \
+     example "; may be given several times", NULL, 0, 0}
+#define JOB_SEED(j, what) \
+    {"seed", 0, OPTION_SET_INT, "N", &(j).set, \
+     "the seed: the same gives the same " what, "seed", 0, 0}
+#define JOB_RANK_TIMEOUT(j) \
+    {"rank-timeout", 0, OPTION_INT, "SECONDS", &(j).rank_timeout, \
+     "under mpirun: a rank that is silent for so long is\n" \
+     "lost, and the others end (default 120)", NULL, 1, 1000000}
+#define JOB_OUTPUTS(j, what) \
+    {"model", 0, OPTION_TEXT, "FILE", &(j).model, \
+     "write the " what " to FILE (default: the recipe's\n" \
+     "name with .safetensors, in this folder)", NULL, 0, 0}, \
+    {"no-model", 0, OPTION_FLAG, NULL, &(j).no_model, \
+     "write no model", NULL, 0, 0}, \
+    {"report", 0, OPTION_TEXT, "FILE", &(j).report, \
+     "write a report, one HTML file, to FILE", NULL, 0, 0}
+
 /* What was typed, for the hint how to go on; before arguments are parsed. */
 char *job_command(const char *verb, int argc, char **argv);
 
 /* Read the recipe; replace what the command line replaces. */
 int job_read(job *j);
 int job_apply(job *j);
+
+/* A recipe of one model must leave nothing open; ways: other ways to close it
+ * than --set, such as "--from STUDY, or ". */
+int job_check_closed(job *j, const char *ways);
 
 /* How many trials the recipe is to have, 0 when unknown. */
 int64_t job_total(const job *j);

@@ -241,21 +241,12 @@ static int work(mentor *m, int given)
      "for validation, a fifth for the test)", NULL, 0, 0}, \
     {"epochs", 0, OPTION_SET_INT, "N", &(m).j.set, \
      "passes over the training rows", "train.epochs", 0, 0}, \
-    {"set", 0, OPTION_SET, "PATH=JSON", &(m).j.set, \
-     "replace a value of the recipe; may be given\n" \
-     "several times", NULL, 0, 0}, \
-    {"seed", 0, OPTION_SET_INT, "N", &(m).j.set, \
-     "the seed: the same gives the same weights", "seed", 0, 0}, \
+    JOB_SET((m).j, "train.epochs=5"), \
+    JOB_SEED((m).j, "weights"), \
     {"quick", 0, OPTION_FLAG, NULL, &(m).quick, \
      "the recipe's short form (its section \"quick\")", NULL, 0, 0}, \
-    {"model", 0, OPTION_TEXT, "FILE", &(m).j.model, \
-     "write the model to FILE (default: the recipe's\n" \
-     "name with .safetensors, in this folder)", NULL, 0, 0}, \
-    {"no-model", 0, OPTION_FLAG, NULL, &(m).j.no_model, \
-     "write no model", NULL, 0, 0}, \
-    {"report", 0, OPTION_TEXT, "FILE", &(m).j.report, \
-     "write a report, one HTML file, to FILE", NULL, 0, 0}, \
-    {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0}
+    JOB_OUTPUTS((m).j, "model"), \
+    OPTIONS_END
 
 static int run_verb(mentor *m, cli *c, const option *options, int argc,
                     char **argv)

@@ -249,6 +249,8 @@ int plan_show(job *j, int64_t ranks)
 
     if (code == 0)
         code = job_apply(j);
+    if (code == 0)
+        code = job_check_closed(j, "");
     if (code != 0)
         return code;
     rc = mopt_recipe_plan(j->recipe,

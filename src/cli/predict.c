@@ -299,20 +299,14 @@ int verb_predict(cli *c, int argc, char **argv)
          "csv (the default) or json", "csv|json", 0, 0},
         {"probabilities", 'p', OPTION_FLAG, NULL, &q.probabilities,
          "tell the probability of every class", NULL, 0, 0},
-        {"part", 0, OPTION_CHOICE, "NAME", &q.part,
-         "of a recipe: train, validation, test (the\n"
-         "default), or all", INPUT_PARTS, 0, 0},
-        {"set", 0, OPTION_SET, "KEY=VALUE", &q.set,
-         "how to read DATA, such as source.header=no;\n"
-         "'modelopt keys data' lists the keys", NULL, 0, 0},
+        INPUT_OPTIONS(q, "source.header=no"),
         {"layer", 0, OPTION_INT, "N", &q.layer,
          "write what layer N gives, from 0, instead (-1: what\n"
          "the last one reads); needs --out", NULL, -1, 100000},
         {"out", 0, OPTION_TEXT, "FILE", &q.out,
          "with --layer: the NPY file, float32, a row each", NULL, 0, 0},
-        {"adapter", 0, OPTION_TEXT, "FILE", &q.adapter,
-         "merge what 'finetune --adapter' wrote into MODEL", NULL, 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        INPUT_ADAPTER(q),
+        OPTIONS_END,
     };
     int count, code = args_parse(c, options, argc, argv, 1, 2, &count);
 

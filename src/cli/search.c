@@ -84,9 +84,7 @@ int verb_search(cli *c, int argc, char **argv)
 {
     job j = {.c = c};
     const option options[] = {
-        {"set", 0, OPTION_SET, "PATH=JSON", &j.set,
-         "replace a value of the recipe, such as\n"
-         "train.epochs=5; may be given several times", NULL, 0, 0},
+        JOB_SET(j, "train.epochs=5"),
         {"trials", 0, OPTION_SET_INT, "N", &j.set,
          "end when N trials are finished", "search.trials", 0, 0},
         {"timeout", 0, OPTION_SET_REAL, "SECONDS", &j.set,
@@ -96,11 +94,8 @@ int verb_search(cli *c, int argc, char **argv)
         {"ranks-per-trial", 0, OPTION_SET_INT, "N", &j.set,
          "under mpirun: N ranks train each trial together\n"
          "(default 1)", "search.ranks_per_trial", 0, 0},
-        {"rank-timeout", 0, OPTION_INT, "SECONDS", &j.rank_timeout,
-         "under mpirun: a rank that is silent for so long is\n"
-         "lost, and the others end (default 120)", NULL, 1, 1000000},
-        {"seed", 0, OPTION_SET_INT, "N", &j.set,
-         "the seed: the same gives the same result", "seed", 0, 0},
+        JOB_RANK_TIMEOUT(j),
+        JOB_SEED(j, "result"),
         {"storage", 0, OPTION_SET_TEXT, "FILE", &j.set,
          "keep the trials in FILE, a study file, or in a\n"
          "database: postgresql://USER@HOST/NAME",
@@ -108,16 +103,10 @@ int verb_search(cli *c, int argc, char **argv)
         {"resume", 0, OPTION_SET_TRUE, NULL, &j.set,
          "go on with the trials that are in FILE already",
          "search.resume", 0, 0},
-        {"model", 0, OPTION_TEXT, "FILE", &j.model,
-         "write the winner to FILE (default: the recipe's\n"
-         "name with .safetensors, in this folder)", NULL, 0, 0},
-        {"no-model", 0, OPTION_FLAG, NULL, &j.no_model,
-         "write no model", NULL, 0, 0},
-        {"report", 0, OPTION_TEXT, "FILE", &j.report,
-         "write a report, one HTML file, to FILE", NULL, 0, 0},
+        JOB_OUTPUTS(j, "winner"),
         {"dry-run", 0, OPTION_FLAG, NULL, &j.dry_run,
          "check the recipe and show what it would search", NULL, 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        OPTIONS_END,
     };
     int count, code;
 
@@ -183,34 +172,6 @@ static int take_from(job *j, const origin *from)
     return code;
 }
 
-/* A recipe to train must leave nothing open. */
-static int check_closed(job *j)
-{
-    mopt_space *space = NULL;
-    reply t = {0};
-    int32_t rc = mopt_recipe_space(j->recipe, &space);
-    json_t *json;
-    const char *first;
-    int code = 0;
-
-    if (rc == MOPT_OK)
-        ASK(rc, &t, mopt_space_to_json, space);
-    mopt_space_free(space);
-    if (rc != MOPT_OK)
-        return cli_library(j->c, rc, NULL);
-    json = reply_json(&t);
-    first = json_object_iter_key(json_object_iter(json));
-    if (first)
-        code = cli_fail(j->c, EXIT_INPUT,
-                        "%s leaves %zu value%s open (%s%s): use 'modelopt "
-                        "search', or --from STUDY, or --set %s=VALUE",
-                        j->path, json_object_size(json),
-                        json_object_size(json) > 1 ? "s" : "", first,
-                        json_object_size(json) > 1 ? ", ..." : "", first);
-    json_decref(json);
-    return code;
-}
-
 static int train(job *j, const origin *from)
 {
     int code = cli_context(j->c);
@@ -222,7 +183,7 @@ static int train(job *j, const origin *from)
     if (code == 0)
         code = job_apply(j);
     if (code == 0)
-        code = check_closed(j);
+        code = job_check_closed(j, "'modelopt search', or --from STUDY, or ");
     if (code == 0)
         code = job_check_outputs(j);
     if (code == 0)
@@ -235,9 +196,7 @@ int verb_train(cli *c, int argc, char **argv)
     job j = {.c = c};
     origin from = {.number = -1};
     const option options[] = {
-        {"set", 0, OPTION_SET, "PATH=JSON", &j.set,
-         "replace a value of the recipe, such as\n"
-         "train.epochs=5; may be given several times", NULL, 0, 0},
+        JOB_SET(j, "train.epochs=5"),
         {"from", 0, OPTION_TEXT, "STUDY", &from.path,
          "take open values from the best trial of a study\n"
          "file", NULL, 0, 0},
@@ -245,24 +204,15 @@ int verb_train(cli *c, int argc, char **argv)
          "with --from: from trial N", NULL, 0, INT64_MAX},
         {"name", 0, OPTION_TEXT, "NAME", &from.name,
          "with --from: the study of that name", NULL, 0, 0},
-        {"rank-timeout", 0, OPTION_INT, "SECONDS", &j.rank_timeout,
-         "under mpirun: a rank that is silent for so long is\n"
-         "lost, and the others end (default 120)", NULL, 1, 1000000},
-        {"seed", 0, OPTION_SET_INT, "N", &j.set,
-         "the seed: the same gives the same weights", "seed", 0, 0},
+        JOB_RANK_TIMEOUT(j),
+        JOB_SEED(j, "weights"),
         {"storage", 0, OPTION_SET_TEXT, "FILE", &j.set,
          "keep a checkpoint beside FILE, a study file, while\n"
          "it trains", "search.storage", 0, 0},
         {"resume", 0, OPTION_SET_TRUE, NULL, &j.set,
          "go on from there", "search.resume", 0, 0},
-        {"model", 0, OPTION_TEXT, "FILE", &j.model,
-         "write the model to FILE (default: the recipe's\n"
-         "name with .safetensors, in this folder)", NULL, 0, 0},
-        {"no-model", 0, OPTION_FLAG, NULL, &j.no_model,
-         "write no model", NULL, 0, 0},
-        {"report", 0, OPTION_TEXT, "FILE", &j.report,
-         "write a report, one HTML file, to FILE", NULL, 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        JOB_OUTPUTS(j, "model"),
+        OPTIONS_END,
     };
     int count, code;
 

@@ -225,7 +225,7 @@ int verb_study(cli *c, int argc, char **argv)
          0, INT32_MAX},
         {"format", 0, OPTION_CHOICE, "FORMAT", &r.format,
          "of export: csv (the default) or json", "csv|json", 0, 0},
-        {NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0},
+        OPTIONS_END,
     };
     const struct action *action;
     int count, code = args_parse(c, options, argc, argv, 2, 2, &count);

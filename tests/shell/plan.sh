@@ -58,6 +58,6 @@ refused 3 "the nearest is 'parallel.tensor'" \
     info --parallel plan.json --set parallel.tensr=2
 refused 3 "parallel.memory_limit: no plan for 4 ranks fits into 1000 bytes" \
     info --parallel plan.json --set parallel.memory_limit=1000
-refused 1 "the recipe leaves this open" \
+refused 3 "open (train.batch_size): use --set train.batch_size=VALUE" \
     info --parallel plan.json --set 'train.batch_size={"int": [1, 2]}'
 finish
