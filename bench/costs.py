@@ -12,9 +12,9 @@ recipe, one JSON line for each kind of ranks. Needs two idle cores and mpirun.
 import json
 import os
 import statistics
-import subprocess
 import sys
 
+import launch
 import numpy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -29,21 +29,13 @@ NOTHING = {"speed": ENDLESS, "memory_speed": ENDLESS, "update_speed": ENDLESS,
            "overhead": 0, "link_latency": 0, "link_bandwidth": ENDLESS}
 
 
-def environment(build):
-    return dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1",
-                OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                OMPI_MCA_rmaps_base_oversubscribe="1",
-                LD_LIBRARY_PATH=os.path.join(build, "src", "mpi"))
-
-
 def run(build, *arguments, mpi=0):
     """The JSON lines of bench_costs, by one process or some MPI ranks."""
     command = [os.path.join(build, "bench", "bench_costs"), *arguments]
     if mpi:
-        command = ["mpirun", "-n", str(mpi), *command]
-    out = subprocess.run(command, env=environment(build), check=True,
-                         capture_output=True, text=True).stdout
-    return [json.loads(line) for line in out.splitlines()
+        command = launch.mpirun(mpi, command)
+    return [json.loads(line)
+            for line in launch.run(build, command).splitlines()
             if line.startswith("{")]
 
 

@@ -10,9 +10,9 @@ Needs two idle cores.
 
 import json
 import os
-import statistics
-import subprocess
 import sys
+
+import launch
 
 SETTINGS = json.dumps({"parts": 8})
 PLANS = {
@@ -29,18 +29,7 @@ def main(build, rounds=5):
     commands = {"alone": [program, SETTINGS]}
     for name, plan in PLANS.items():
         commands[name] = [program, "threads", "2", SETTINGS, json.dumps(plan)]
-    found = {kind: [] for kind in commands}
-    for _ in range(rounds):
-        for kind, command in commands.items():
-            out = subprocess.run(command, check=True, capture_output=True,
-                                 text=True).stdout
-            found[kind].append(json.loads(out)["steps_per_second"])
-    alone = statistics.median(found["alone"])
-    for kind, rates in found.items():
-        print(json.dumps({
-            "bench": "meshes", "kind": kind,
-            "steps_per_second": statistics.median(rates),
-            "times_alone": round(statistics.median(rates) / alone, 3)}))
+    launch.compare_ranks("meshes", build, commands, rounds)
 
 
 if __name__ == "__main__":

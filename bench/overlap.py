@@ -18,8 +18,9 @@ namespaces, and Open MPI."""
 import json
 import os
 import statistics
-import subprocess
 import sys
+
+import launch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOSTS = os.path.join(HERE, "..", "tests", "tools", "hosts.sh")
@@ -43,11 +44,10 @@ def measure(build, rate, settings):
     limit = ["-r", rate] if rate else []
     command = ('mpirun --bind-to none -x LD_LIBRARY_PATH -n 2 "$0" "$1" && '
                "ip -j -s link show dev eth0")
-    env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(build, "src", "mpi"))
-    out = subprocess.run(
-        ["sh", HOSTS, *limit, "2", "sh", "-c", command,
-         os.path.join(build, "bench", "bench_ranks"), json.dumps(settings)],
-        env=env, check=True, capture_output=True, text=True).stdout
+    out = launch.run(
+        build, ["sh", HOSTS, *limit, "2", "sh", "-c", command,
+                os.path.join(build, "bench", "bench_ranks"),
+                json.dumps(settings)])
     speed, link = (json.loads(line) for line in out.strip().split("\n", 1))
     return (1000 / speed["steps_per_second"],
             link[0]["stats64"]["tx"]["bytes"] / STEPS)

@@ -17,9 +17,9 @@ import json
 import os
 import re
 import statistics
-import subprocess
 
 import costs
+import launch
 
 SMALL = "784-512-512-10"
 WIDE = "2048-4096-4096-4096-4096-10"
@@ -46,12 +46,9 @@ AGREED = 0.15
 
 def simulate(build, net, batch, parts, ranks, parallel, cores=0):
     """The JSON line of bench_scale."""
-    out = subprocess.run(
-        [os.path.join(build, "bench", "bench_scale"), net, str(batch),
-         str(parts), str(ranks), json.dumps(parallel), str(cores)],
-        check=True, capture_output=True, text=True,
-        env=costs.environment(build)).stdout
-    return json.loads(out)
+    return json.loads(launch.run(
+        build, [os.path.join(build, "bench", "bench_scale"), net, str(batch),
+                str(parts), str(ranks), json.dumps(parallel), str(cores)]))
 
 
 def sides(mesh):

@@ -11,9 +11,10 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
+
+import launch
 
 RECIPE = {
     "data": {"source": {"type": "linear"}, "split": {"validation": 0.1}},
@@ -29,36 +30,26 @@ RECIPE = {
 }
 
 
-def seconds(command, recipe, env):
-    said = subprocess.run(
-        [*command, "--json", "--no-model", "--no-progress"],
-        check=True, capture_output=True, text=True, env=env,
-        cwd=os.path.dirname(recipe)).stdout
-    return json.loads(said.splitlines()[-1])["seconds"]
-
-
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     build = os.path.abspath(sys.argv[1])
     program = os.path.join(build, "src", "cli", "modelopt")
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(build, "src", "mpi"),
-               OMPI_ALLOW_RUN_AS_ROOT="1",
-               OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     with tempfile.TemporaryDirectory() as folder:
         recipe = os.path.join(folder, "workers.json")
         with open(recipe, "w", encoding="utf-8") as file:
             json.dump(RECIPE, file)
-        search = [program, "search", recipe, "--threads", "1"]
+        search = [program, "search", recipe, "--threads", "1", "--json",
+                  "--no-model", "--no-progress"]
         ways = {"one_worker": search + ["--workers", "1"],
                 "two_workers": search + ["--workers", "2"]}
         if shutil.which("mpirun"):
-            ways["two_ranks"] = ["mpirun", "-n", "2", *search]
-        times = {way: [] for way in ways}
-        for _ in range(runs):
-            for way, command in ways.items():
-                times[way].append(seconds(command, recipe, env))
+            ways["two_ranks"] = launch.mpirun(2, search)
+        times = launch.in_turns(
+            build, ways, runs,
+            lambda out: json.loads(out.splitlines()[-1])["seconds"],
+            cwd=folder)
     median = {way: statistics.median(took) for way, took in times.items()}
     said = {"bench": "workers", "runs": runs}
     for way, took in median.items():
