@@ -132,6 +132,10 @@ typedef struct mopt_database {
     /** A number that changes with whatever other connections commit. May be
      *  NULL: that cannot be told. */
     int32_t (*version)(mopt_connection *db, int64_t *version);
+
+    /** SQL for the time at which a statement runs, where CURRENT_TIMESTAMP is
+     *  that of its transaction's begin; or NULL. */
+    const char *now;
 } mopt_database;
 
 /** Register a database with a context: mopt_study_create and mopt_study_list

@@ -101,6 +101,7 @@ int32_t mopt_postgresql_register(mopt_context *ctx)
         .changes = pg_changes,
         .drop = pg_drop,
         .script = pg_script,
+        .now = "clock_timestamp()",
     };
 
     return mopt_database_register(ctx, &table, NULL);

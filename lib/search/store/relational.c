@@ -97,9 +97,8 @@ static const char *const sql[MOI_SQL_COUNT] = {
         "room = excluded.room, pid = excluded.pid, started = excluded.started",
     [MOI_SQL_DROP_WORKER] = "DELETE FROM modelopt_workers WHERE trial_id = ?1",
     [MOI_SQL_HEARTBEAT] =
-        "INSERT INTO trial_heartbeats (trial_id, heartbeat) "
-        "VALUES (?1, CURRENT_TIMESTAMP) ON CONFLICT (trial_id) "
-        "DO UPDATE SET heartbeat = CURRENT_TIMESTAMP",
+        "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?1, %s) "
+        "ON CONFLICT (trial_id) DO UPDATE SET heartbeat = %s",
     [MOI_SQL_START] =
         "UPDATE trials SET state = 'RUNNING', datetime_start = ?2 "
         "WHERE trial_id = ?1 AND state = 'WAITING'",
@@ -173,6 +172,12 @@ int32_t moi_rel_fail(moi_relational *self, int32_t answer)
     return moi_fail(MOPT_ESTORE, "%s: %s", self->shown, self->message);
 }
 
+/* A trial begins when it is asked for, not when the waiting for that began. */
+static const char *now_of(const moi_relational *self)
+{
+    return self->table->now ? self->table->now : "CURRENT_TIMESTAMP";
+}
+
 /* The text of a statement: those that name the dialect are put together. */
 static const char *text_of(const moi_relational *self, moi_sql which,
                            const char *any, char *buf, size_t size)
@@ -187,6 +192,9 @@ static const char *text_of(const moi_relational *self, moi_sql which,
     case MOI_SQL_LOCK_STUDY:
     case MOI_SQL_LOCK_TRIAL:
         snprintf(buf, size, "%s%s", sql[which], self->table->lock);
+        return buf;
+    case MOI_SQL_HEARTBEAT:
+        snprintf(buf, size, sql[which], now_of(self), now_of(self));
         return buf;
     case MOI_SQL_SUSPECTS:
         snprintf(buf, size, WORKERS("%s", "LEFT JOIN trial_heartbeats h "

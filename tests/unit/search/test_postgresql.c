@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "kit.h"
 #include "pg_kit.h"
+#include "search/store/database.h"
 #include "search/study/study.h"
 #include "study_kit.h"
 
@@ -547,6 +548,78 @@ START_TEST(another_host_is_dead_when_silent)
 }
 END_TEST
 
+/* ---- hosts that fall silent in a transaction -------------------------- */
+
+static const mopt_database *real;
+static int left; /* commits until it halts; none: it does not */
+
+static int32_t open_behind(void *user, const char *where, int32_t create,
+                           const mopt_database_host *host,
+                           mopt_connection **db)
+{
+    return real->open(user, where + strlen("halting://"), create, host, db);
+}
+
+/* As a host that loses its power, but that it comes back. */
+static int32_t halt_and_commit(mopt_connection *db)
+{
+    if (--left == 0)
+        raise(SIGSTOP);
+    return real->commit(db);
+}
+
+/* A child that stops in the midst of an ask; 42: it went on, to trial 1. */
+static pid_t halt_in_child(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        char place[400];
+        mopt_study *study = NULL;
+        mopt_trial *trial = NULL;
+        mopt_database halting =
+            moi_database_find(ctx, url, &real) ? (mopt_database){0} : *real;
+
+        halting.name = "halting";
+        halting.open = open_behind;
+        halting.commit = halt_and_commit;
+        snprintf(place, sizeof(place), "halting://%s", url);
+        if (mopt_database_register(ctx, &halting, NULL) ||
+            try_at(place, space, "", &study))
+            _exit(2);
+        left = 1;
+        if (mopt_study_ask(study, &trial) || mopt_trial_number(trial) != 1)
+            _exit(3);
+        _exit(42);
+    }
+    return child;
+}
+
+START_TEST(locks_of_the_silent_are_given_up)
+{
+    mopt_study *study;
+    mopt_trial *trial = NULL;
+    int status;
+    pid_t child;
+
+    if (!there)
+        return;
+    study = open_url("");
+    child = halt_in_child();
+    ck_assert_int_eq(waitpid(child, &status, WUNTRACED), child);
+    ck_assert(WIFSTOPPED(status));
+    /* It holds the study's lock. Who waited for that for longer than the grace
+     * has been silent for no time with the trial that it gets then. */
+    kit_ok(mopt_study_ask(study, &trial));
+    ck_assert_int_eq(mopt_trial_number(trial), 0);
+    kill(child, SIGCONT);
+    waitpid(child, &status, 0);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+    mopt_trial_free(trial);
+    mopt_study_free(study);
+}
+END_TEST
+
 /* ---- a server that breaks down ---------------------------------------- */
 
 static atomic_int down;
@@ -713,6 +786,7 @@ Suite *kit_suite(void)
     tcase_add_test(tc, killed_workers_lose_nothing);
     tcase_add_test(tc, the_stopped_lose_their_trials);
     tcase_add_test(tc, another_host_is_dead_when_silent);
+    tcase_add_test(tc, locks_of_the_silent_are_given_up);
     suite_add_tcase(suite, tc);
     tc = tcase_create("breakdowns");
     tcase_add_checked_fixture(tc, setup_alone, teardown);
