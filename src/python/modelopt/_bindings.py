@@ -297,6 +297,7 @@ class mopt_database(Structure):
         ("script", CFUNCTYPE(c_int32, POINTER(mopt_connection), c_char_p)),
         ("version", CFUNCTYPE(
             c_int32, POINTER(mopt_connection), POINTER(c_int64))),
+        ("now", c_char_p),
     ]
 
 

@@ -178,6 +178,7 @@ class mopt_database(ctypes.Structure):
     drop: _Callback
     script: _Callback
     version: _Callback
+    now: bytes | None
 
 class mopt_group_table(ctypes.Structure):
     struct_size: int
