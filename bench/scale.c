@@ -176,7 +176,8 @@ static void put_backward(program *prog, const mopt_parallel *p, int32_t stage,
         put_work(prog, moi_machine_seconds(
                            &p->machine,
                            moi_layer_backward(&p->cost[i], p->split[i],
-                                              p->tensor, rows, parts)));
+                                              p->tensor, rows,
+                                              moi_part_products(p, parts))));
         put_joint(prog, p, moi_joint_backward(p, i, rows));
         there += moi_layer_weights(&p->cost[i], p->split[i], p->tensor);
         for (; last && eager && ready + bucket <= there * (1 + 1e-9);
@@ -223,7 +224,7 @@ static void put_alone(program *prog, const mopt_parallel *p, int64_t first,
         if (last)
             put_agreement(prog, p, 8 * ((double)p->parts + 3));
         put_backward(prog, p, 0, rows, parts,
-                     last ? (double)((count + 1) / 2 - 1) : 0, last);
+                     last ? (double)moi_part_sums(p, count) : 0, last);
     }
 }
 

@@ -157,18 +157,25 @@ int32_t moi_dense_backward_input(mopt_context *ctx, int64_t rows, int64_t in,
     return MOPT_OK;
 }
 
-int32_t moi_dense_adds(const mopt_context *ctx, int64_t rows)
+int64_t moi_dense_chains(int64_t chain)
 {
-    return ours(ctx) && rows <= MOI_PANEL_DEPTH;
+    int64_t most = chain > 0 ? MOI_PANEL_DEPTH / chain : 1;
+    return most < 1 ? 1 : most < MOI_CHAINS ? most : MOI_CHAINS;
+}
+
+int32_t moi_dense_adds(const mopt_context *ctx, int64_t rows, int64_t chain)
+{
+    return ours(ctx) && rows <= MOI_PANEL_DEPTH &&
+           (chain == 0 || rows <= moi_dense_chains(chain) * chain);
 }
 
 int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
                                   int64_t out, int64_t first, int64_t count,
                                   const moi_real *x, const moi_real *dy,
-                                  int32_t onto, moi_real *dw, moi_real *db,
-                                  moi_real *scratch)
+                                  int64_t chain, int32_t onto, moi_real *dw,
+                                  moi_real *db, moi_real *scratch)
 {
-    assert(!onto || moi_dense_adds(ctx, rows));
+    assert((!onto && chain == 0) || moi_dense_adds(ctx, rows, chain));
     if (!ours(ctx))
         return plain_backward_weight(ctx, rows, in, out, count, x + first, dy,
                                      dw, db);
@@ -177,11 +184,12 @@ int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
         .m = count, .n = out, .k = rows,
         .a = x + first, .a_row = 1, .a_step = in,
         .b = dy, .ldb = out,
-        .sums = db, .onto = onto,
+        .sums = db, .chain = chain, .onto = onto,
         .c = dw, .ldc = out, .scratch = scratch,
     };
     moi_product_isa_at(0)->run(&product);
 #else
+    (void)chain;
     (void)onto;
     (void)scratch;
 #endif

@@ -35,15 +35,18 @@ int32_t moi_dense_backward_input(mopt_context *ctx, int64_t rows, int64_t in,
                                  moi_real *dx, moi_real *scratch);
 
 /* Rows first .. first+count-1 of x^T dy, which is [in][out], into
- * dw[count][out]; db[out] = column sums of dy (db may be NULL). With onto, each
- * of these sums is added to what is there, as a pass afterwards would do: only
- * for as many rows as moi_dense_adds says. */
+ * dw[count][out]; db[out] = column sums of dy (db may be NULL). A sum is that
+ * of `chain` rows at a time, added up by pairs (group/pairs.h), as passes
+ * afterwards would do (0: of all rows at once); and with onto it is added to
+ * what is there. Only where moi_dense_adds says that so many rows can be:
+ * moi_dense_chains times `chain` at most. */
 int32_t moi_dense_backward_weight(mopt_context *ctx, int64_t rows, int64_t in,
                                   int64_t out, int64_t first, int64_t count,
                                   const moi_real *x, const moi_real *dy,
-                                  int32_t onto, moi_real *dw, moi_real *db,
-                                  moi_real *scratch);
-int32_t moi_dense_adds(const mopt_context *ctx, int64_t rows);
+                                  int64_t chain, int32_t onto, moi_real *dw,
+                                  moi_real *db, moi_real *scratch);
+int32_t moi_dense_adds(const mopt_context *ctx, int64_t rows, int64_t chain);
+int64_t moi_dense_chains(int64_t chain);
 
 /* General product through the backend, in moi_real: see mopt_backend.sgemm. */
 int32_t moi_gemm(mopt_context *ctx, int32_t trans_a, int32_t trans_b,

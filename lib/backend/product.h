@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * lib/backend/product.h: our own products, one table an instruction set.
  *
- * Every element of C is one chain of additions in the order of k, whatever the
- * tiling: the same bits for any cut into rows or columns and from any thread,
- * and, where the set has fused multiply-add, from any set. Single precision
- * only; no memory is taken. */
+ * Every element of C is one chain of additions in the order of k, or a few
+ * chains, whatever the tiling: the same bits for any cut into rows or columns
+ * and from any thread, and, where the set has fused multiply-add, from any set.
+ * Single precision only; no memory is taken. */
 #ifndef MOI_BACKEND_PRODUCT_H
 #define MOI_BACKEND_PRODUCT_H
 
@@ -22,8 +22,11 @@ typedef struct moi_product {
     const float *bias; /* [n], added to every row; or NULL */
     const float *mask; /* like C: C = 0 where it is not above 0; or NULL */
     float *sums;       /* [n]: column sums of B (trans_b 0); or NULL */
-    int32_t onto;      /* C and sums come on top of what is there: each is one
-                          chain of additions first, k <= MOI_PANEL_DEPTH */
+    int64_t chain;     /* steps of k that are one chain; chains, the last of
+                          which may be shorter, are added up by pairs: at most
+                          MOI_CHAINS, k <= MOI_PANEL_DEPTH. 0: k is one */
+    int32_t onto;      /* C and sums come on top of what is there, once they are
+                          whole: k <= MOI_PANEL_DEPTH */
     float *c;
     int64_t ldc;
     float *scratch; /* moi_product_scratch() floats */
@@ -48,6 +51,10 @@ int64_t moi_product_scratch(int64_t depth);
 #define MOI_PANEL_WIDTH 64
 #define MOI_PANEL_DEPTH 512
 #define MOI_BLOCK 131072
+
+/* Chains of a product, at most: 2^MOI_CHAIN_LEVELS. */
+#define MOI_CHAIN_LEVELS 4
+#define MOI_CHAINS (1 << MOI_CHAIN_LEVELS)
 
 /* Before a loop over registers with constant bounds: it must vanish. */
 #ifdef __clang__

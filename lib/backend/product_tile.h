@@ -30,6 +30,7 @@ typedef struct piece {
     const float *start; /* what row i begins with: C, bias, or NULL: 0 */
     int64_t start_row;
     int64_t top, bottom, j, from, depth;
+    int64_t chain; /* steps of one: depth, if there are no others */
     int32_t first, last; /* of the pieces along k */
     int32_t whole;       /* the last vector is full */
     tail_mask tail;      /* its lanes in use */
@@ -107,6 +108,27 @@ INLINE void finish(const moi_product *product, const piece *part, int64_t i,
     }
 }
 
+/* Sums at the end of a chain, as many chains into the piece. Those of earlier
+ * ones wait in held[level] for their other half, of 2^level chains each, where
+ * bit `level` of at is set. The last chain takes in all that wait; any other
+ * joins its halves, waits itself, and what follows begins with 0. */
+INLINE void end_chain(int64_t at, int32_t last, int32_t count, vector *held,
+                      vector *sum)
+{
+    for (; at != 0 && (last || (at & 1)); at >>= 1, held += count) {
+        if (!(at & 1))
+            continue;
+        MOI_UNROLL for (int32_t i = 0; i < count; i++)
+            sum[i] = add(held[i], sum[i]);
+    }
+    if (last)
+        return;
+    MOI_UNROLL for (int32_t i = 0; i < count; i++) {
+        held[i] = sum[i];
+        sum[i] = splat(0.0f);
+    }
+}
+
 /* Column sums of B are made with the first rows of C, from one piece along k
  * to the next. */
 INLINE int32_t has_sums(const moi_product *product, const piece *part)
@@ -147,14 +169,20 @@ INLINE void put_sums(const moi_product *product, const piece *part,
 INLINE void column_sums(const moi_product *product, const piece *part,
                         int32_t vectors)
 {
-    vector column[VECTORS];
+    vector column[VECTORS], held[MOI_CHAIN_LEVELS * VECTORS];
     const float *b = part->b;
+    int64_t left = part->depth, at = 0;
     begin_sums(product, part, vectors, column);
-    for (int64_t p = part->depth; p > 0; p--, b += part->ldb) {
-        MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
-            column[v] = add(column[v], get(b + v * LANES, v == vectors - 1,
-                                           part->tail));
-    }
+    do {
+        int64_t p = left < part->chain ? left : part->chain;
+        left -= p;
+        for (; p > 0; p--, b += part->ldb) {
+            MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
+                column[v] = add(column[v], get(b + v * LANES,
+                                               v == vectors - 1, part->tail));
+        }
+        end_chain(at++, left == 0, vectors, held, column);
+    } while (left > 0);
     put_sums(product, part, vectors, column);
 }
 
@@ -189,6 +217,8 @@ INLINE void tile(const moi_product *product, const piece *part, int64_t i,
                  int32_t rows, int32_t vectors, int32_t kind)
 {
     vector sum[ROWS(1) * VECTORS], column[VECTORS];
+    vector sums_held[MOI_CHAIN_LEVELS * ROWS(1) * VECTORS];
+    vector columns_held[MOI_CHAIN_LEVELS * VECTORS];
     begin(part, i, rows, vectors, kind, sum);
     if (kind == CUT_FIRST)
         begin_sums(product, part, vectors, column);
@@ -198,26 +228,35 @@ INLINE void tile(const moi_product *product, const piece *part, int64_t i,
     const float *a3 = a0 + 3 * row, *a6 = a0 + 6 * row;
     const float *b = part->b;
     float *packed = part->pack;
-    for (int64_t p = part->depth; p > 0; p--) {
-        vector right[VECTORS];
-        MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
-            right[v] = get(b + v * LANES, cut && v == vectors - 1,
-                           part->tail);
-        if (kind == CUT_FIRST)
-            open_row(product, &packed, vectors, right, column);
-        MOI_UNROLL for (int32_t r = 0; r < rows; r++) {
-            const float *at = r < 3 ? a0 + r * row
-                : r < 6 ? a3 + (r - 3) * row : a6 + (r - 6) * row;
-            const vector left = splat(*at);
+    int64_t rest = part->depth, chain = 0;
+    do {
+        int64_t p = rest < part->chain ? rest : part->chain;
+        rest -= p;
+        for (; p > 0; p--) {
+            vector right[VECTORS];
             MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
-                sum[r * vectors + v] =
-                    fused(left, right[v], sum[r * vectors + v]);
+                right[v] = get(b + v * LANES, cut && v == vectors - 1,
+                               part->tail);
+            if (kind == CUT_FIRST)
+                open_row(product, &packed, vectors, right, column);
+            MOI_UNROLL for (int32_t r = 0; r < rows; r++) {
+                const float *at = r < 3 ? a0 + r * row
+                    : r < 6 ? a3 + (r - 3) * row : a6 + (r - 6) * row;
+                const vector left = splat(*at);
+                MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
+                    sum[r * vectors + v] =
+                        fused(left, right[v], sum[r * vectors + v]);
+            }
+            a0 += step;
+            a3 += step;
+            a6 += step;
+            b += part->ldb;
         }
-        a0 += step;
-        a3 += step;
-        a6 += step;
-        b += part->ldb;
-    }
+        end_chain(chain, rest == 0, rows * vectors, sums_held, sum);
+        if (kind == CUT_FIRST)
+            end_chain(chain, rest == 0, vectors, columns_held, column);
+        chain++;
+    } while (rest > 0);
     if (part->last)
         finish(product, part, i, rows, vectors, kind, sum);
     put(product, part, i, rows, vectors, kind, sum);
@@ -359,6 +398,7 @@ TARGET void RUN(const moi_product *product)
             part.depth = MOI_PANEL_DEPTH;
         part.first = part.from == 0;
         part.last = part.from + part.depth == product->k;
+        part.chain = product->chain > 0 ? product->chain : part.depth;
         int64_t height = product->m + 1;
         if (!product->trans_b && !is_large(product))
             height = MOI_BLOCK / (part.depth + 1) / 24 * 24;

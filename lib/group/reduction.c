@@ -18,9 +18,11 @@ typedef struct node {
     int32_t array;
 } node;
 
-/* What is done with a part of this rank, at any place of it: it is written to
- * an array, or comes on top of what that holds; then arrays are added up. */
+/* What is done with parts of this rank that are one, at any place of them: they
+ * are written to an array, or come on top of what that holds; then arrays are
+ * added up. */
 typedef struct deed {
+    int64_t parts;
     int32_t array, onto;
     int64_t joins, join_count;
 } deed;
@@ -36,7 +38,8 @@ struct moi_reduction {
     int64_t most, n;
     int32_t onto;
     int64_t parts, first; /* this time: all, and this rank's first */
-    deed *deeds;          /* [most] */
+    deed *deeds;          /* [most]: the same for the first and the last of
+                             those that are one */
     join *joins;          /* [most] */
     node nodes[NODES];    /* what this rank has in the end, in order */
     int64_t count;
@@ -101,14 +104,15 @@ static int32_t are_halves(int64_t parts, const node *a, const node *b)
 
 /* ---- what is done with parts ---- */
 
-/* Begin a node with a part, in an array that is free. */
-static int32_t open_node(moi_reduction *r, int64_t at, int64_t *taken)
+/* Begin a node with some parts, in an array that is free. */
+static int32_t open_node(moi_reduction *r, int64_t at, int64_t parts,
+                         int64_t *taken)
 {
     int32_t array = 0;
     while (*taken >> array & 1)
         array++;
     *taken |= (int64_t)1 << array;
-    r->nodes[r->count++] = (node){at, 1, array};
+    r->nodes[r->count++] = (node){at, parts, array};
     return array;
 }
 
@@ -127,25 +131,35 @@ static int32_t close_node(moi_reduction *r, int64_t *taken, join *out)
     return 1;
 }
 
-static deed plan_deed(moi_reduction *r, int64_t at, int64_t *taken,
-                      int64_t joins)
+static deed plan_deed(moi_reduction *r, int64_t at, int64_t parts,
+                      int64_t *taken, int64_t joins)
 {
-    deed d = {.joins = joins};
+    deed d = {.parts = parts, .joins = joins};
     node *last = r->count > 0 ? &r->nodes[r->count - 1] : NULL;
-    node here = {at, 1, 0};
-    d.onto = r->onto && last != NULL && last->count == 1 &&
-             are_halves(r->parts, last, &here);
+    node here = {at, parts, 0};
+    d.onto = r->onto && last != NULL && are_halves(r->parts, last, &here);
     if (d.onto)
-        last->count = 2;
-    d.array = d.onto ? last->array : open_node(r, at, taken);
+        last->count += parts;
+    d.array = d.onto ? last->array : open_node(r, at, parts, taken);
     while (close_node(r, taken, &r->joins[joins + d.join_count]))
         d.join_count++;
     return d;
 }
 
+/* Parts that are one from a part on: a node of those that are worked out
+ * together. */
+static int64_t one_of(const moi_reduction *r, int64_t at, int64_t limit,
+                      int64_t together)
+{
+    int64_t end = at + together - (at - r->first) % together;
+    if (r->codec != NULL)
+        return 1;
+    return moi_pairs_node(r->parts, at, end < limit ? end : limit);
+}
+
 /* Plan what becomes of this rank's parts of so many; how many arrays that
  * takes. */
-static int32_t plan_deeds(moi_reduction *r, int64_t parts)
+static int32_t plan_deeds(moi_reduction *r, int64_t parts, int64_t together)
 {
     int64_t limit = first_of(r, parts, r->group->rank + 1);
     int64_t taken = 0, used = 0, joins = 0;
@@ -153,11 +167,12 @@ static int32_t plan_deeds(moi_reduction *r, int64_t parts)
     r->parts = parts;
     r->first = first_of(r, parts, r->group->rank);
     r->count = 0;
-    for (int64_t at = r->first; at < limit; at++) {
-        deed *d = &r->deeds[at - r->first];
-        *d = plan_deed(r, at, &taken, joins);
-        joins += d->join_count;
-        used |= (int64_t)1 << d->array;
+    for (int64_t at = r->first, count; at < limit; at += count) {
+        count = one_of(r, at, limit, together);
+        deed d = plan_deed(r, at, count, &taken, joins);
+        r->deeds[at - r->first] = r->deeds[at + count - 1 - r->first] = d;
+        joins += d.join_count;
+        used |= (int64_t)1 << d.array;
     }
     while (used >> arrays)
         arrays++;
@@ -170,7 +185,7 @@ static int32_t take_arrays(moi_reduction *r)
 {
     int32_t wanted = 1;
     for (int64_t parts = 1; parts <= r->most; parts++) {
-        int32_t arrays = plan_deeds(r, parts);
+        int32_t arrays = plan_deeds(r, parts, 1);
         if (arrays > wanted)
             wanted = arrays;
     }
@@ -262,16 +277,18 @@ void moi_reduction_deal(const moi_reduction *r, int64_t parts, int64_t *first,
     *count = first_of(r, parts, r->group->rank + 1) - *first;
 }
 
-void moi_reduction_begin(moi_reduction *r, int64_t parts)
+void moi_reduction_begin(moi_reduction *r, int64_t parts, int64_t together)
 {
-    assert(parts >= 1 && parts <= r->most);
-    plan_deeds(r, parts);
+    assert(parts >= 1 && parts <= r->most && together >= 1);
+    plan_deeds(r, parts, together);
 }
 
-float *moi_reduction_place(const moi_reduction *r, int64_t part, int32_t *onto)
+float *moi_reduction_place(const moi_reduction *r, int64_t part, int32_t *onto,
+                           int64_t *count)
 {
     const deed *d = &r->deeds[part - r->first];
     *onto = d->onto;
+    *count = d->parts;
     return r->arrays[d->array];
 }
 

@@ -49,16 +49,18 @@ void moi_reduction_free(moi_reduction *r);
 void moi_reduction_deal(const moi_reduction *r, int64_t parts, int64_t *first,
                         int64_t *count);
 
-/* Begin with as many parts; the last result is gone. */
-void moi_reduction_begin(moi_reduction *r, int64_t parts);
+/* Begin with as many parts; the last result is gone. This rank works so many
+ * neighbours out at once, from its first part on. */
+void moi_reduction_begin(moi_reduction *r, int64_t parts, int64_t together);
 
 /* Where a part of this rank goes: [n], whatever it held before; or on top of
- * that, if *onto is not 0. */
+ * that, if *onto is not 0. *count parts go there as one, added up by pairs: one
+ * alone where no others are worked out with it. */
 float *moi_reduction_place(const moi_reduction *r, int64_t part,
-                           int32_t *onto);
+                           int32_t *onto, int64_t *count);
 
-/* Numbers first .. first + count - 1 of a part are there, and those of this
- * rank's parts before it have been told of. */
+/* Numbers first .. first + count - 1 of a part, the last of those that are one,
+ * are there, and those of this rank's parts before it have been told of. */
 void moi_reduction_join(const moi_reduction *r, int64_t part, int64_t first,
                         int64_t count);
 

@@ -158,13 +158,13 @@ static int32_t gradients(const moi_work *work, int64_t rows, int64_t first,
     int32_t sums = has_bias(work->layer) && first + count == work->in;
     return moi_dense_backward_weight(
         work->ctx, rows, work->in, work->out, first, count, work->x, work->dy,
-        work->onto, grads + work->offset[0] + first * work->out,
+        work->chain, work->onto, grads + work->offset[0] + first * work->out,
         sums ? grads + work->offset[1] : NULL, work->scratch);
 }
 
-static int32_t adds(const moi_work *work, int64_t rows)
+static int32_t adds(const moi_work *work, int64_t rows, int64_t chain)
 {
-    return moi_dense_adds(work->ctx, rows);
+    return moi_dense_adds(work->ctx, rows, chain);
 }
 
 static const char *misfit(const moi_layer *layer, const moi_layer *from,

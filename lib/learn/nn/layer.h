@@ -76,6 +76,8 @@ typedef struct moi_work {
     int32_t masks;     /* let dx be 0 where x is not above 0 (x ends in relu) */
     int32_t masked;    /* the next layer did so: dy is 0 where y is */
     int32_t frozen;    /* nobody asks for the gradients of its tensors */
+    int64_t chain;     /* rows whose gradients are a sum of their own, and such
+                          sums are added up by pairs; 0: all rows */
     int32_t onto;      /* gradients come on top of what is there */
     moi_real *tap_grad; /* added to dy before the backward pass; or NULL */
 } moi_work;
@@ -174,11 +176,11 @@ struct moi_layer_kind {
 
     /* After backward of all rows: gradients of units first .. first+count-1
      * of its first tensor; and of the other tensors, if the last unit is among
-     * them. Obeys work->onto, where adds says that it can for so many rows
-     * (NULL: never). NULL if it has no tensors. */
+     * them. Obeys work->chain and work->onto, where adds says that it can for
+     * so many rows (NULL: never). NULL if it has no tensors. */
     int32_t (*gradients)(const moi_work *work, int64_t rows, int64_t first,
                          int64_t count, moi_real *grads);
-    int32_t (*adds)(const moi_work *work, int64_t rows);
+    int32_t (*adds)(const moi_work *work, int64_t rows, int64_t chain);
 };
 
 /* All kinds, NULL-terminated; by the type of a description ("dense"); and the

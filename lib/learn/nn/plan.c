@@ -514,6 +514,7 @@ static int32_t gradients(const moi_plan *plan, int32_t lane, const span *s,
     moi_grads_fn told = part->on_grads;
     int64_t unit = work.count[0] / work.units;
     int64_t whole = s->first + s->count == work.units ? layer->tensors : 1;
+    work.chain = part->chain;
     work.onto = part->onto;
     int32_t rc = layer->kind->gradients(&work, part->rows, s->first, s->count,
                                         part->grads);
@@ -556,17 +557,18 @@ int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
                           int64_t rows, const moi_pass *pass, moi_real *grads,
                           moi_grads_fn on_grads, void *user)
 {
-    moi_part all = {0, rows, grads, 0, on_grads, user};
+    moi_part all = {.rows = rows, .grads = grads, .on_grads = on_grads,
+                    .user = user};
     return moi_plan_backward_parts(plan, weights, rows, pass, &all, 1);
 }
 
-int32_t moi_plan_adds(const moi_plan *plan, int64_t rows)
+int32_t moi_plan_adds(const moi_plan *plan, int64_t rows, int64_t chain)
 {
     for (int64_t i = plan->lowest; i < plan->count; i++) {
         const moi_work *work = &plan->works[i];
         const moi_layer_kind *kind = work->layer->kind;
         if (work->layer->tensors > 0 &&
-            (kind->adds == NULL || !kind->adds(work, rows)))
+            (kind->adds == NULL || !kind->adds(work, rows, chain)))
             return 0;
     }
     return 1;

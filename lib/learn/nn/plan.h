@@ -81,18 +81,21 @@ int32_t moi_plan_backward(moi_plan *plan, const moi_real *weights,
                           int64_t rows, const moi_pass *pass, moi_real *grads,
                           moi_grads_fn on_grads, void *user);
 
-/* Rows of a pass whose gradients are sums of their own. */
+/* Rows of a pass whose gradients are sums of their own; or some such. */
 typedef struct moi_part {
     int64_t first, rows;
-    moi_real *grads; /* as above */
-    int32_t onto;    /* each sum comes on top of what is there: as a pass that
+    int64_t chain;   /* rows that are a part of their own, where some are worked
+                        out at once; they are added up by pairs; 0: all rows */
+    int32_t onto;    /* the sum comes on top of what is there: as a pass that
                         adds afterwards, bit for bit */
+    moi_real *grads; /* as above */
     moi_grads_fn on_grads; /* or NULL */
     void *user;
 } moi_part;
 
-/* Can gradients of so many rows come on top of others? */
-int32_t moi_plan_adds(const moi_plan *plan, int64_t rows);
+/* Can gradients of so many rows come on top of others, or be made of so many
+ * at a time (0: all at once)? */
+int32_t moi_plan_adds(const moi_plan *plan, int64_t rows, int64_t chain);
 
 /* The gradients of each part, which for every piece of a layer are worked out
  * in the order of the list. */

@@ -49,7 +49,8 @@ static void weigh(search *s, int32_t by, int32_t all)
         moi_load there = moi_layer_forward(&p->cost[i], p->split[i],
                                            p->tensor, rows);
         moi_load back = moi_layer_backward(&p->cost[i], p->split[i],
-                                           p->tensor, rows, parts);
+                                           p->tensor, rows,
+                                           moi_part_products(p, parts));
 
         s->weight[i] = by == BY_WEIGHTS
                            ? moi_layer_weights(&p->cost[i], p->split[i],

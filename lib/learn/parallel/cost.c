@@ -134,14 +134,14 @@ moi_load moi_layer_forward(const moi_layer_cost *cost, int32_t split,
 
 /* By inputs, where somebody asks for it, and by weights. */
 moi_load moi_layer_backward(const moi_layer_cost *cost, int32_t split,
-                            int32_t tensor, int64_t rows, int64_t parts)
+                            int32_t tensor, int64_t rows, int64_t products)
 {
     moi_load sum = {.calls = 0};
 
     if (cost->dx)
         sum = add(sum, product(cost, split, tensor, rows, 1));
     return cost->matrix > 0
-               ? add(sum, product(cost, split, tensor, rows, parts))
+               ? add(sum, product(cost, split, tensor, rows, products))
                : sum;
 }
 
@@ -162,13 +162,30 @@ int32_t moi_parallel_whole(const mopt_parallel *p)
     return p->tensor == 1 && p->stages == 1;
 }
 
+static int64_t stripe_of(const mopt_parallel *p, int64_t *bunch)
+{
+    return moi_parts_stripe(moi_parallel_whole(p) ? moi_part_count(p) : 1,
+                            moi_part_rows(p), p->chunk, bunch);
+}
+
 int64_t moi_part_together(const mopt_parallel *p)
 {
-    int64_t most = p->chunk / moi_part_rows(p), parts = moi_part_count(p);
+    int64_t bunch;
 
-    if (!moi_parallel_whole(p) || most < 1)
-        return 1;
-    return most < parts ? most : parts;
+    return stripe_of(p, &bunch);
+}
+
+int64_t moi_part_products(const mopt_parallel *p, int64_t parts)
+{
+    int64_t bunch;
+
+    stripe_of(p, &bunch);
+    return (parts + bunch - 1) / bunch;
+}
+
+int64_t moi_part_sums(const mopt_parallel *p, int64_t parts)
+{
+    return (moi_part_products(p, parts) + 1) / 2 - 1;
 }
 
 /* ---- joints ---- */
@@ -249,13 +266,14 @@ double moi_stage_forward(const mopt_parallel *p, int32_t stage, int64_t rows,
 double moi_stage_backward(const mopt_parallel *p, int32_t stage, int64_t rows,
                           int64_t parts, double *tensor, double *sent)
 {
+    int64_t products = moi_part_products(p, parts);
     moi_load sum = {.calls = 0};
 
     for (int64_t i = p->cuts[stage]; i < p->cuts[stage + 1]; i++) {
         moi_joint_cost joint = moi_joint_backward(p, i, rows);
 
         sum = add(sum, moi_layer_backward(&p->cost[i], p->split[i], p->tensor,
-                                          rows, parts));
+                                          rows, products));
         *tensor += moi_joint_seconds(p, joint);
         *sent += count_sent(p, joint);
     }
@@ -446,13 +464,6 @@ typedef struct stage_times {
     double sent;
 } stage_times;
 
-/* Arrays of gradients that a rank adds to others, one by one. The second of two
- * neighbours comes on top of the first as it is made. */
-static double count_sums(const mopt_parallel *p)
-{
-    return (double)((moi_part_count(p) + 1) / 2 - 1);
-}
-
 /* How often some parts go there and back. */
 static double count_turns(const mopt_parallel *p)
 {
@@ -475,7 +486,7 @@ static stage_times time_stage(const mopt_parallel *p, int32_t stage)
     }
     t.handing = links;
     t.sent *= count_turns(p);
-    t.sums = count_sums(p) *
+    t.sums = (double)moi_part_sums(p, moi_part_count(p)) *
              moi_machine_seconds(&p->machine, moi_stage_sum(weights));
     t.gradients = reduce(p, stage, &t.sent);
     t.gradients -= hide(p, stage, t.gradients);

@@ -98,11 +98,12 @@ moi_joint_cost moi_joint_backward(const struct mopt_parallel *p,
                                   int64_t layer, int64_t rows);
 
 /* Some rows through a layer by such a rank: forward; back, and the gradients of
- * its weights, of so many parts with as many rows each. */
+ * its weights, in so many products. */
 moi_load moi_layer_forward(const moi_layer_cost *cost, int32_t split,
                            int32_t tensor, int64_t rows);
 moi_load moi_layer_backward(const moi_layer_cost *cost, int32_t split,
-                            int32_t tensor, int64_t rows, int64_t parts);
+                            int32_t tensor, int64_t rows,
+                            int64_t products);
 
 /* The same of a stage. *tensor is increased by the seconds for adding up
  * pieces, which are not among those returned; *sent by the bytes sent. */
@@ -139,10 +140,15 @@ moi_memory moi_stage_memory(const struct mopt_parallel *p, int32_t stage);
 int32_t moi_parallel_whole(const struct mopt_parallel *p);
 
 /* Rows of a part, the parts of the data rank that has the most, and how many of
- * them go through the layers together: one, where the model is shared. */
+ * them go through the layers together: one, where the model is shared. And the
+ * products in which gradients of so many neighbours are made; and how often two
+ * arrays of gradients are added up then, where the second of two neighbours
+ * comes on top of the first as it is made. */
 int64_t moi_part_rows(const struct mopt_parallel *p);
 int64_t moi_part_count(const struct mopt_parallel *p);
 int64_t moi_part_together(const struct mopt_parallel *p);
+int64_t moi_part_products(const struct mopt_parallel *p, int64_t parts);
+int64_t moi_part_sums(const struct mopt_parallel *p, int64_t parts);
 
 /* What parts and data ranks alone determine is counted once, into the plan. */
 void moi_estimate_make(struct mopt_parallel *p, moi_estimate *estimate);

@@ -189,11 +189,11 @@ static int32_t gradients(const moi_work *work, int64_t rows, int64_t first,
     return MOPT_OK;
 }
 
-static int32_t adds(const moi_work *work, int64_t rows)
+static int32_t adds(const moi_work *work, int64_t rows, int64_t chain)
 {
     (void)work;
     (void)rows;
-    return 1;
+    return chain == 0;
 }
 
 /* ---- kinds ---- */

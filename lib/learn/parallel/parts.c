@@ -3,6 +3,8 @@
  * large stretches the weights. */
 #include "learn/parallel/parts.h"
 
+#include "backend/dense.h"
+
 /* Where nobody says how many: few enough that products stay large
  * (bench/ranks.py), and the same for one, two and four ranks. */
 #define USUAL 8
@@ -19,6 +21,18 @@ int64_t moi_parts_choose(int64_t asked, int64_t rows, int64_t most,
     while (parts < rows && (rows + parts - 1) / parts > most)
         parts *= 2;
     return parts < rows ? parts : rows;
+}
+
+int64_t moi_parts_stripe(int64_t count, int64_t rows, int64_t chunk,
+                         int64_t *bunch)
+{
+    int64_t stripe = chunk / rows < count ? chunk / rows : count;
+    int64_t most = moi_dense_chains(rows);
+
+    if (stripe < 1)
+        stripe = 1;
+    *bunch = most < stripe ? most : stripe;
+    return stripe - stripe % *bunch;
 }
 
 /* A chunk of several is cut so that a forward pass takes some 40 ms on one

@@ -12,6 +12,12 @@
 int64_t moi_parts_choose(int64_t asked, int64_t rows, int64_t most,
                          int64_t ranks);
 
+/* Neighbouring parts of so many rows, of count, that go through the layers
+ * together in chunks of some rows; and of these *bunch at a time whose
+ * gradients are made as one, where layers can. */
+int64_t moi_parts_stripe(int64_t count, int64_t rows, int64_t chunk,
+                         int64_t *bunch);
+
 /* Weights of a block: small enough for gradients and states to be in the cache
  * with them, and for ranks to have about as many. */
 #define MOI_BLOCK_WEIGHTS 8192

@@ -91,7 +91,7 @@ void moi_pipeline_freeze(moi_pipeline *p, const int32_t *frozen)
 
 int32_t moi_pipeline_adds(const moi_pipeline *p)
 {
-    return moi_plan_adds(p->plans[0], p->rows);
+    return moi_plan_adds(p->plans[0], p->rows, 0);
 }
 
 /* ---- messages ---- */

@@ -173,7 +173,8 @@ static double seconds(const mopt_parallel *p, int64_t layer, int32_t split)
                                                  rows)) +
            moi_machine_seconds(&p->machine,
                                moi_layer_backward(cost, split, p->tensor,
-                                                  rows, parts));
+                                                  rows,
+                                                  moi_part_products(p, parts)));
 }
 
 /* Is a pair faster split, the sums for that included? */

@@ -234,11 +234,13 @@ static int32_t add_up(mopt_trainer *t)
     int32_t rc = MOPT_OK;
 
     for (int64_t i = 0; i < l->count; i++) {
-        moi_part part;
+        int64_t one;
+        int32_t onto;
+        float *place = moi_reduction_place(team->reduction, l->first + i,
+                                           &onto, &one);
 
-        moi_team_list(team, l->first + i, 0, 0, &part);
-        subtract(t->size, moi_model_weights(t->model), l->weights[i],
-                 part.onto, part.grads);
+        subtract(t->size, moi_model_weights(t->model), l->weights[i], onto,
+                 (moi_real *)(void *)place);
         moi_reduction_join(team->reduction, l->first + i, 0, t->size);
     }
     for (int64_t i = 0; !rc && i < team->bucket_count; i++)

@@ -328,7 +328,8 @@ static int32_t open_chunk(batch *b, int64_t at, int64_t size)
 static int32_t work_chunk(batch *b, int64_t at, int64_t size, double *loss)
 {
     int32_t rc = open_chunk(b, at, size);
-    moi_part all = {0, b->count, b->t->worker.grads, 0, b->hook, b};
+    moi_part all = {.rows = b->count, .grads = b->t->worker.grads,
+                    .on_grads = b->hook, .user = b};
 
     if (!rc)
         rc = rows_loss(b, 0, b->count, loss);
@@ -339,23 +340,12 @@ static int32_t work_chunk(batch *b, int64_t at, int64_t size, double *loss)
 
 /* ---- a batch in parts ---- */
 
-/* Neighbouring parts, so many, that go through the model together. Extra terms
- * see one at a time. */
-static int64_t stripe_of(const mopt_trainer *t)
-{
-    int64_t parts = t->set.chunk / t->team->rows;
-
-    return t->term_count || parts < 1 ? 1 : parts;
-}
-
 static int32_t open_stripe(batch *b, int64_t first, int64_t parts)
 {
     mopt_trainer *t = b->t;
     moi_team *team = t->team;
     int32_t rc = open_chunk(b, first * team->rows, parts * team->rows);
 
-    b->parts = team->list;
-    b->part_count = parts;
     for (int64_t i = 0; !rc && i < parts; i++) {
         int64_t at = i * team->rows, left = b->count - at;
         int64_t rows = left < team->rows ? left : team->rows;
@@ -363,9 +353,10 @@ static int32_t open_stripe(batch *b, int64_t first, int64_t parts)
 
         rc = rows_loss(b, at, rows, &loss);
         moi_team_note(team, first + i, loss);
-        if (b->hook)
-            moi_team_list(team, first + i, at, rows, &team->list[i]);
     }
+    b->parts = team->list;
+    if (b->hook)
+        b->part_count = moi_team_list(team, first, b->count, team->list);
     return rc;
 }
 
@@ -375,7 +366,7 @@ static int32_t work_parts(batch *b)
 {
     mopt_trainer *t = b->t;
     moi_team *team = t->team;
-    int64_t stripe = stripe_of(t), at, limit;
+    int64_t stripe = moi_team_stripe(t), at, limit;
     int32_t rc = MOPT_OK;
 
     moi_team_begin(t, b->rows, b->rate, b->hook != NULL);
@@ -429,7 +420,7 @@ static void list_part(void *user, int64_t part, int64_t rows, moi_part *out)
 {
     const batch *b = user;
 
-    moi_team_list(b->t->team, part, 0, rows, out);
+    moi_team_list(b->t->team, part, rows, out);
 }
 
 /* Tokens are looked at between parts: a rank that fails inside of one leaves

@@ -218,13 +218,26 @@ static int32_t overlaps(const mopt_trainer *t, const moi_team *team,
     return rc;
 }
 
+/* A mesh has a place for each part, and workers of their own a model. */
+static void choose_stripe(const mopt_trainer *t, moi_team *team)
+{
+    team->stripe = team->bunch = 1;
+    if (t->mesh || t->set.local_steps)
+        return;
+    team->stripe = moi_parts_stripe(team->most, team->rows, t->set.chunk,
+                                    &team->bunch);
+    if (!moi_plan_adds(t->worker.plan, team->bunch * team->rows, team->rows))
+        team->bunch = 1;
+}
+
 /* Messages of the courier's have a channel of their own. */
 static int32_t open_lane(mopt_trainer *t, moi_team *team)
 {
     int32_t adds = t->mesh ? moi_pipeline_adds(t->pipeline)
-                           : moi_plan_adds(t->worker.plan, team->rows);
+                           : moi_plan_adds(t->worker.plan, team->rows, 0);
     int32_t apart = 0, rc = overlaps(t, team, &apart);
 
+    choose_stripe(t, team);
     team->lane = team->group;
     if (!rc && apart) {
         rc = mopt_group_split(team->group, 0, mopt_group_rank(team->group),
@@ -310,7 +323,8 @@ void moi_team_begin(mopt_trainer *t, int64_t rows, double rate,
     moi_reduction_deal(team->reduction, team->parts, &team->first,
                        &team->count);
     if (gradients) {
-        moi_reduction_begin(team->reduction, team->parts);
+        moi_reduction_begin(team->reduction, team->parts,
+                            moi_team_stripe(t) > 1 ? team->bunch : 1);
         moi_buckets_begin(team);
     }
     memset(team->said, 0, (size_t)team->words * sizeof *team->said);
@@ -321,7 +335,13 @@ void moi_team_begin(mopt_trainer *t, int64_t rows, double rate,
     team->sure = 0;
 }
 
-/* Some gradients of a part are there. */
+/* Extra terms see one part at a time. */
+int64_t moi_team_stripe(const mopt_trainer *t)
+{
+    return t->term_count ? 1 : t->team->stripe;
+}
+
+/* Some gradients are there: those of a part and what is one with it. */
 static int32_t join(void *user, int64_t tensor, int64_t first, int64_t count)
 {
     const moi_tell *tell = user;
@@ -334,13 +354,23 @@ static int32_t join(void *user, int64_t tensor, int64_t first, int64_t count)
     return t->team->sure ? MOPT_OK : moi_cancel_check(t->cancel);
 }
 
-void moi_team_list(const moi_team *team, int64_t part, int64_t first,
-                   int64_t rows, moi_part *out)
+int64_t moi_team_list(const moi_team *team, int64_t part, int64_t rows,
+                      moi_part *out)
 {
-    *out = (moi_part){.first = first, .rows = rows, .on_grads = join,
-                      .user = &team->tells[part]};
-    out->grads = (moi_real *)(void *)moi_reduction_place(
-        team->reduction, part, &out->onto);
+    int64_t count = 0, parts;
+
+    for (int64_t at = 0; at < rows; at += parts * team->rows, part += parts) {
+        moi_part *p = &out[count++];
+
+        *p = (moi_part){.first = at, .on_grads = join};
+        p->grads = (moi_real *)(void *)moi_reduction_place(
+            team->reduction, part, &p->onto, &parts);
+        p->rows = parts * team->rows < rows - at ? parts * team->rows
+                                                 : rows - at;
+        p->chain = parts > 1 ? team->rows : 0;
+        p->user = &team->tells[part + parts - 1];
+    }
+    return count;
 }
 
 void moi_team_note(moi_team *team, int64_t part, double loss)

@@ -54,10 +54,12 @@ typedef struct moi_team {
     int64_t whole;       /* of the largest bucket */
     moi_real *before;    /* [mine], what weights were; or NULL */
     uint16_t *moved[2];  /* [whole], what leaves and what comes */
-    moi_part *list;      /* parts that are worked out together */
+    moi_part *list;      /* [most], parts that are worked out together */
     moi_tell *tells;     /* [most] */
     int64_t *ends;   /* [size + 1], of what each rank judges */
     int64_t rows;    /* a part */
+    int64_t stripe;  /* parts that go through the model together, at most */
+    int64_t bunch;   /* of these, whose gradients are made as one */
     int64_t most;    /* parts of a batch, at most */
     int64_t parts, first, count; /* of the running batch: all, this rank's */
     int64_t words;   /* that a rank tells of a step */
@@ -87,9 +89,13 @@ void moi_team_free(moi_team *team);
 void moi_team_begin(struct mopt_trainer *t, int64_t rows, double rate,
                     int32_t gradients);
 
-/* A part of this rank for a plan, in which it has some rows; and its loss. */
-void moi_team_list(const moi_team *team, int64_t part, int64_t first,
-                   int64_t rows, moi_part *out);
+/* Neighbouring parts that go through the model together now, at most. */
+int64_t moi_team_stripe(const struct mopt_trainer *t);
+
+/* Some parts of this rank, which are the rows of a plan, for it, as few as can
+ * be; returns how many. And the loss of one. */
+int64_t moi_team_list(const moi_team *team, int64_t part, int64_t rows,
+                      moi_part *out);
 void moi_team_note(moi_team *team, int64_t part, double loss);
 
 /* Once the losses of a rank's parts are known, which ended with a status: has

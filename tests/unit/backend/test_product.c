@@ -11,6 +11,7 @@
 #include "backend/dense.h"
 #include "backend/product.h"
 #include "base/rng.h"
+#include "group/pairs.h"
 #include "kit.h"
 
 #define CASES 10000
@@ -328,7 +329,7 @@ static void step(mopt_context *ctx, layer *l, int32_t fused)
                                     fused ? l->relu : NULL, l->dx,
                                     l->scratch));
     kit_ok(moi_dense_backward_weight(ctx, l->rows, l->in, l->out, 0, l->in,
-                                     l->x, l->dy, 0, l->dw,
+                                     l->x, l->dy, 0, 0, l->dw,
                                      fused ? l->db : NULL, l->scratch));
 }
 
@@ -393,7 +394,7 @@ START_TEST(weight_gradients_come_on_top_of_others)
     layer one = make_layer(shape[0], shape[1], shape[2]);
     int64_t count = one.in * one.out;
     ctx->backend = moi_backend_default();
-    ck_assert(moi_dense_adds(ctx, one.rows));
+    ck_assert(moi_dense_adds(ctx, one.rows, 0));
     float *total = guarded(count), *sums = guarded(one.out);
     step(ctx, &one, 1);
     for (int64_t i = 0; i < count; i++)
@@ -401,13 +402,13 @@ START_TEST(weight_gradients_come_on_top_of_others)
     for (int64_t j = 0; j < one.out; j++)
         sums[j] = (float)j / 3;
     kit_ok(moi_dense_backward_weight(ctx, one.rows, one.in, one.out, 0, one.in,
-                                     one.x, one.dy, 1, total, sums,
+                                     one.x, one.dy, 0, 1, total, sums,
                                      one.scratch));
     for (int64_t i = 0; i < count; i++)
         ck_assert_float_eq(total[i], (float)(i % 7) / 3 + one.dw[i]);
     for (int64_t j = 0; j < one.out; j++)
         ck_assert_float_eq(sums[j], (float)j / 3 + one.db[j]);
-    ck_assert(!moi_dense_adds(ctx, 513));
+    ck_assert(!moi_dense_adds(ctx, 513, 0));
     drop(total, count);
     drop(sums, one.out);
     clear_step(&one);
@@ -417,6 +418,96 @@ START_TEST(weight_gradients_come_on_top_of_others)
     drop(one.dy, one.rows * one.out);
     drop(one.relu, one.rows * one.in);
     kit_end(ctx);
+}
+END_TEST
+
+/* What chains add up to: a product each, and passes that add by pairs. */
+static void add_chains(const moi_product_isa *isa, const sample *s,
+                       int64_t chain, float *c, float *sums)
+{
+    float *parts[MOI_CHAINS], *ends[MOI_CHAINS];
+    int64_t count = 0;
+    moi_product p = s->product;
+    p.scratch = guarded(s->scratch);
+    for (int64_t at = 0; at < s->product.k; at += chain, count++) {
+        p.k = s->product.k - at < chain ? s->product.k - at : chain;
+        p.a = s->product.a + at * p.a_step;
+        p.b = s->product.b + at * p.ldb;
+        p.c = parts[count] = guarded(s->c_count);
+        p.sums = ends[count] = guarded(p.n);
+        isa->run(&p);
+    }
+    moi_pairs_add(count, parts, s->c_count);
+    moi_pairs_add(count, ends, p.n);
+    memcpy(c, parts[0], sizeof(float) * (size_t)s->c_count);
+    memcpy(sums, ends[0], sizeof(float) * (size_t)p.n);
+    for (int64_t i = 0; i < count; i++) {
+        free(parts[i] - GUARD);
+        free(ends[i] - GUARD);
+    }
+    drop(p.scratch, s->scratch);
+}
+
+static void same(const moi_product *p, const float *got, const float *want,
+                 const float *below)
+{
+    for (int64_t i = 0; i < p->m; i++)
+        for (int64_t j = 0; j < p->n; j++) {
+            int64_t at = i * p->ldc + j;
+            near(got[at], below != NULL ? below[at] + want[at] : want[at], 0);
+        }
+}
+
+/* One product of k = chain * count - short steps. */
+static void check_chains(const moi_product_isa *isa, moi_rng *rng,
+                         sample *s, int64_t chain)
+{
+    moi_product p = s->product;
+    float *want = guarded(s->c_count), *sums = guarded(p.n);
+    float *below = drawn(rng, s->c_count), *c = guarded(s->c_count);
+    add_chains(isa, s, chain, want, sums);
+    p.chain = chain;
+    p.scratch = guarded(s->scratch);
+    p.c = c;
+    p.sums = guarded(p.n);
+    isa->run(&p);
+    same(&p, c, want, NULL);
+    for (int64_t j = 0; j < p.n; j++)
+        near(p.sums[j], sums[j], 0);
+    memcpy(c, below, sizeof(float) * (size_t)s->c_count);
+    p.onto = 1;
+    isa->run(&p);
+    same(&p, c, want, below);
+    for (int64_t j = 0; j < p.n; j++)
+        near(p.sums[j], sums[j] + sums[j], 0);
+    drop(p.scratch, s->scratch);
+    drop(p.sums, p.n);
+    drop(want, s->c_count);
+    drop(sums, p.n);
+    drop(below, s->c_count);
+    drop(c, s->c_count);
+}
+
+/* Chains have the bits of a product each and passes that add them up. */
+START_TEST(chains_are_added_by_pairs)
+{
+    const moi_product_isa *isa = moi_product_isa_at(_i);
+    moi_rng rng;
+    moi_rng_init(&rng, 5, 0, 0, 0);
+    for (int64_t t = 0; isa != NULL && t < 400; t++) {
+        sample s;
+        draw(&rng, t % 8 ? 30 : 600, t % 8 ? 80 : 200, t % 8 ? 90 : 512, &s);
+        s.product.trans_b = s.product.relu = 0;
+        s.product.bias = s.product.mask = NULL;
+        s.product.ldb = s.product.n;
+        drop(s.b, s.b_count);
+        s.b_count = s.product.k * s.product.n;
+        s.product.b = s.b = drawn(&rng, s.b_count);
+        int64_t least = (s.product.k + MOI_CHAINS - 1) / MOI_CHAINS;
+        if (s.product.k > 0)
+            check_chains(isa, &rng, &s, least + below(&rng, 40));
+        forget(&s);
+    }
 }
 END_TEST
 
@@ -433,7 +524,7 @@ START_TEST(a_failing_backend_is_told)
     kit_fails(moi_dense_backward_input(ctx, 2, 2, 2, one, one, one, out, NULL),
               MOPT_EBACKEND);
     kit_fails(moi_dense_backward_weight(ctx, 2, 2, 2, 0, 2, one, one, 0,
-                                        out, out, NULL), MOPT_EBACKEND);
+                                        0, out, out, NULL), MOPT_EBACKEND);
     ctx->backend = moi_backend_default();
     kit_end(ctx);
 }
@@ -447,6 +538,7 @@ Suite *kit_suite(void)
     tcase_add_test(tests, sets_that_fuse_have_the_same_bits);
     tcase_add_loop_test(tests, rows_do_not_depend_on_each_other, 0, 3);
     tcase_add_loop_test(tests, nan_comes_through, 0, 3);
+    tcase_add_loop_test(tests, chains_are_added_by_pairs, 0, 3);
     tcase_add_test(tests, sets_have_names);
     suite_add_tcase(suite, tests);
     tests = tcase_create("dense");

@@ -155,17 +155,33 @@ END_TEST
 typedef struct share {
     int64_t parts, n;
     int32_t onto;
+    int64_t together;
 } share;
 
-/* This rank's part p, in two stretches. */
-static void put_part(const share *s, const moi_reduction *r, int64_t p)
+/* By pairs, however many they are. */
+static float sum_of(int64_t part, int64_t count, int64_t i)
+{
+    float numbers[32], *list[32];
+    for (int64_t k = 0; k < count; k++) {
+        numbers[k] = ranks_number((int32_t)(part + k), i);
+        list[k] = &numbers[k];
+    }
+    moi_pairs_add(count, list, 1);
+    return numbers[0];
+}
+
+/* This rank's part p, and those that are one with it, in two stretches; how
+ * many. */
+static int64_t put_parts(const share *s, const moi_reduction *r, int64_t p)
 {
     int32_t onto = 0;
-    float *place = moi_reduction_place(r, p, &onto);
+    int64_t count = 0;
+    float *place = moi_reduction_place(r, p, &onto, &count);
     for (int64_t i = 0; i < s->n; i++)
-        place[i] = ranks_number((int32_t)p, i) + (onto ? place[i] : 0);
-    moi_reduction_join(r, p, s->n / 3, s->n - s->n / 3);
-    moi_reduction_join(r, p, 0, s->n / 3);
+        place[i] = sum_of(p, count, i) + (onto ? place[i] : 0);
+    moi_reduction_join(r, p + count - 1, s->n / 3, s->n - s->n / 3);
+    moi_reduction_join(r, p + count - 1, 0, s->n / 3);
+    return count;
 }
 
 /* The second stretch first. */
@@ -196,9 +212,9 @@ static int32_t add_parts(void *user, mopt_group *g)
     for (int64_t parts = s->parts; parts > 0 && rc == MOPT_OK;
          parts = parts > 1 ? parts / 2 : 0) {
         moi_reduction_deal(r, parts, &first, &count);
-        moi_reduction_begin(r, parts);
-        for (int64_t p = first; p < first + count; p++)
-            put_part(s, r, p);
+        moi_reduction_begin(r, parts, s->together);
+        for (int64_t p = first; p < first + count;)
+            p += put_parts(s, r, p);
         rc = add_stretches(s, g, r);
         for (int64_t i = 0; i < s->n && rc == MOPT_OK; i++)
             if (moi_reduction_result(r)[i] != ranks_sum((int32_t)parts, i))
@@ -211,10 +227,12 @@ static int32_t add_parts(void *user, mopt_group *g)
 START_TEST(parts_have_one_sum_for_any_number_of_ranks)
 {
     const int64_t parts[] = {1, 2, 3, 7, 8, 16, 21};
+    const int64_t together[] = {1, 2, 3, 16};
     for (int32_t size = 1; size <= 9; size++)
         for (int p = 0; p < 7; p++)
-            for (int32_t onto = 0; onto < 2; onto++)
-                on_all(size, add_parts, &(share){parts[p], 100, onto});
+            for (int32_t way = 0; way < 8; way++)
+                on_all(size, add_parts,
+                       &(share){parts[p], 100, way % 2, together[way / 2]});
 }
 END_TEST
 
