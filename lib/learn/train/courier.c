@@ -49,6 +49,7 @@ static void *serve(void *user)
 {
     moi_courier *c = user;
 
+    moi_thread_prompt();
     pthread_mutex_lock(&c->lock);
     while (!c->over)
         if (idle(c) || c->busy)
