@@ -4,12 +4,17 @@
  * usage: bench_ranks threads N [SETTINGS [PLAN]]   N threads of this process
  *        mpirun -n N bench_ranks [SETTINGS [PLAN]] MPI ranks (libmodelopt-mpi)
  *        bench_ranks [SETTINGS]                    one rank, no group
+ *        mpirun -n N bench_ranks turns ROUNDS SETTINGS...
  *
  * 784-512-512-10, Adam, global batch 256, 60 steps; every rank has one thread.
  * SETTINGS (JSON) are further ones of the kind "train", PLAN those of the kind
  * "parallel": the model is spread over the ranks then. Rank 0 prints a JSON
  * line. bench/ranks.py alternates runs, bench/overlap.py does so over a slow
- * link, bench/meshes.py does so for plans. */
+ * link, bench/meshes.py does so for plans.
+ *
+ * With turns there is a trainer for each SETTINGS, and each takes a step in its
+ * turn: what disturbs the machine disturbs all. Settings behind a "-" are of
+ * trainers that each rank has for itself. Prints milliseconds of each step. */
 #include <dlfcn.h>
 #include <modelopt/modelopt.h>
 #include <stdio.h>
@@ -133,6 +138,63 @@ static int32_t work(void *user, mopt_group *group)
     return MOPT_OK;
 }
 
+/* ---- in turns ---- */
+
+/* All begin together, and it ends with the last. */
+static double time_step(mopt_trainer *trainer, mopt_group *group)
+{
+    double start;
+
+    check(mopt_group_barrier(group, NULL));
+    start = seconds_now();
+    check(mopt_trainer_step(trainer, NULL));
+    check(mopt_group_barrier(group, NULL));
+    return 1000 * (seconds_now() - start);
+}
+
+static void tell_turns(const char *settings, const double *times, int rounds)
+{
+    printf("{\"bench\": \"turns\", \"own\": %s, \"settings\": %s, "
+           "\"ms\": [", *settings == '-' ? "true" : "false",
+           settings + (*settings == '-'));
+    for (int i = 0; i < rounds; i++)
+        printf("%s%.3f", i > 0 ? ", " : "", times[i]);
+    printf("]}\n");
+}
+
+/* The first round warms up. */
+static void take_turns(run *r, mopt_group *group, int rounds, int count,
+                       char **settings)
+{
+    mopt_trainer **trainers = calloc((size_t)count, sizeof(*trainers));
+    double *times = calloc((size_t)(count * rounds), sizeof(*times));
+    mopt_group *own = NULL;
+
+    r->plan = NULL;
+    check(mopt_group_create(r->ctx, 1, 60, &own));
+    for (int i = 0; i < count; i++) {
+        r->settings = settings[i] + (*settings[i] == '-');
+        trainers[i] = make_trainer(r, *settings[i] == '-' ? own : group);
+    }
+    for (int k = -1; k < rounds; k++)
+        for (int i = 0; i < count; i++) {
+            double time = time_step(trainers[i], group);
+
+            if (k >= 0)
+                times[i * rounds + k] = time;
+        }
+    for (int i = 0; i < count; i++) {
+        if (mopt_group_rank(group) == 0)
+            tell_turns(settings[i], times + i * rounds, rounds);
+        mopt_trainer_free(trainers[i]);
+    }
+    mopt_group_free(own);
+    free(trainers);
+    free(times);
+}
+
+/* ---- MPI ---- */
+
 static mopt_group *join_mpi(mopt_context *ctx)
 {
     int32_t (*make)(mopt_context *, double, mopt_group **);
@@ -168,7 +230,10 @@ int main(int count, char **words)
         mopt_group *group = join_mpi(r.ctx);
 
         r.kind = "mpi";
-        work(&r, group);
+        if (count > 3 && strcmp(words[1], "turns") == 0)
+            take_turns(&r, group, atoi(words[2]), count - 3, words + 3);
+        else
+            work(&r, group);
         mopt_group_free(group);
     } else {
         work(&r, NULL);
