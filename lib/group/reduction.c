@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "group/commons.h"
 #include "group/pairs.h"
 
 /* Nodes of a rank's range, at most: two for each level of a tree of 2^63. */
@@ -43,10 +44,13 @@ struct moi_reduction {
     join *joins;          /* [most] */
     node nodes[NODES];    /* what this rank has in the end, in order */
     int64_t count;
-    float *arrays[NODES];
+    float *arrays[NODES];  /* nodes are in the first ones, in order */
     int32_t array_count;
+    int64_t stride;        /* from one to the next, where others see them */
+    moi_commons *commons;  /* that they are in; NULL: nobody else sees them */
     float **list; /* [most], one piece a part, or NULL */
-    float *room;  /* pieces that came from others */
+    float *room;  /* pieces that came from others, or sums of such */
+    int64_t room_used, room_size;
     char *packed[2]; /* with a codec: what goes out, what comes in */
 };
 
@@ -181,15 +185,20 @@ static int32_t plan_deeds(moi_reduction *r, int64_t parts, int64_t together)
 
 /* ---- life ---- */
 
-static int32_t take_arrays(moi_reduction *r)
+static int32_t count_arrays(moi_reduction *r)
 {
-    int32_t wanted = 1;
+    int32_t most = 1;
     for (int64_t parts = 1; parts <= r->most; parts++) {
         int32_t arrays = plan_deeds(r, parts, 1);
-        if (arrays > wanted)
-            wanted = arrays;
+        if (arrays > most)
+            most = arrays;
     }
-    for (; r->array_count < wanted; r->array_count++) {
+    return most;
+}
+
+static int32_t take_arrays(moi_reduction *r, int32_t count)
+{
+    for (; r->array_count < count; r->array_count++) {
         r->arrays[r->array_count] = moi_calloc(r->ctx, r->n, sizeof(float));
         if (r->arrays[r->array_count] == NULL)
             return MOPT_ENOMEM;
@@ -197,17 +206,38 @@ static int32_t take_arrays(moi_reduction *r)
     return MOPT_OK;
 }
 
+#define LINE 16 /* floats of a cache line */
+
+/* Packed numbers must travel. */
+static int32_t share_arrays(moi_reduction *r, int32_t count,
+                            int32_t anywhere)
+{
+    int64_t bytes = 0;
+    r->stride = (r->n + LINE - 1) / LINE * LINE;
+    if (r->codec != NULL || r->group->size == 1)
+        return MOPT_OK;
+    int32_t rc = moi_multiply(r->stride, count * (int64_t)sizeof(float),
+                              "sums of gradients", &bytes);
+    if (rc == MOPT_OK)
+        rc = moi_commons_create(r->group, bytes, anywhere, &r->commons);
+    if (r->commons == NULL)
+        return rc;
+    float *block = moi_commons_block(r->commons, r->group->rank);
+    for (; r->array_count < count; r->array_count++)
+        r->arrays[r->array_count] = block + r->array_count * r->stride;
+    return MOPT_OK;
+}
+
 static int32_t take_room(moi_reduction *r, int64_t width)
 {
-    int64_t arriving = most_arriving(r), count = 0;
-    int32_t rc = moi_multiply(arriving, width, "pieces of other ranks",
-                              &count);
+    int32_t rc = moi_multiply(most_arriving(r), width,
+                              "pieces of other ranks", &r->room_size);
     if (rc != MOPT_OK)
         return rc;
     r->deeds = moi_calloc(r->ctx, r->most, sizeof(*r->deeds));
     r->joins = moi_calloc(r->ctx, r->most, sizeof(*r->joins));
     r->list = moi_calloc(r->ctx, r->most, sizeof(*r->list));
-    r->room = moi_alloc(r->ctx, count, sizeof(*r->room));
+    r->room = moi_alloc(r->ctx, r->room_size, sizeof(*r->room));
     if (r->deeds == NULL || r->joins == NULL || r->list == NULL ||
         r->room == NULL)
         return MOPT_ENOMEM;
@@ -217,7 +247,7 @@ static int32_t take_room(moi_reduction *r, int64_t width)
         if (r->packed[i] == NULL)
             return MOPT_ENOMEM;
     }
-    return take_arrays(r);
+    return MOPT_OK;
 }
 
 static int32_t check_parts(const moi_reduction *r)
@@ -231,7 +261,7 @@ static int32_t check_parts(const moi_reduction *r)
 }
 
 int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
-                             int64_t width, int32_t onto,
+                             int64_t width, int32_t ways,
                              const moi_codec *codec, moi_reduction **out)
 {
     moi_reduction *r = moi_calloc(group->ctx, 1, sizeof(*r));
@@ -241,11 +271,15 @@ int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
     r->group = group;
     r->most = most;
     r->n = n;
-    r->onto = onto && codec == NULL;
+    r->onto = (ways & MOI_REDUCTION_ONTO) && codec == NULL;
     r->codec = codec;
     int32_t rc = check_parts(r);
     if (rc == MOPT_OK)
         rc = take_room(r, width);
+    if (rc == MOPT_OK)
+        rc = share_arrays(r, count_arrays(r), ways & MOI_REDUCTION_ANYWHERE);
+    if (rc == MOPT_OK)
+        rc = take_arrays(r, count_arrays(r));
     if (rc == MOPT_OK)
         *out = r;
     else
@@ -257,8 +291,9 @@ void moi_reduction_free(moi_reduction *r)
 {
     if (r == NULL)
         return;
-    for (int32_t i = 0; i < r->array_count; i++)
+    for (int32_t i = 0; r->commons == NULL && i < r->array_count; i++)
         moi_free(r->ctx, r->arrays[i]);
+    moi_commons_free(r->commons);
     moi_free(r->ctx, r->deeds);
     moi_free(r->ctx, r->joins);
     moi_free(r->ctx, r->list);
@@ -373,8 +408,28 @@ static int32_t is_own(const moi_reduction *r, const float *data, int64_t mine)
     return 0;
 }
 
-/* Add all up, as moi_pairs_add does; but into arrays of this rank's own, where
- * one of two is: a + b is b + a. */
+static int32_t is_in_room(const moi_reduction *r, const float *data)
+{
+    return data >= r->room && data < r->room + r->room_size;
+}
+
+/* What may be written: this rank's own before what it has room for before a
+ * copy of what is another's. */
+static int32_t rank_of(const moi_reduction *r, const float *data, int64_t mine)
+{
+    return is_own(r, data, mine) ? 2 : is_in_room(r, data);
+}
+
+static float *copy_to_room(moi_reduction *r, const float *data, int64_t width)
+{
+    float *room = r->room + r->room_used;
+    memcpy(room, data, (size_t)width * sizeof(float));
+    r->room_used += width;
+    return room;
+}
+
+/* Add all up, as moi_pairs_add does; but into what this rank may write, and
+ * rather its own: a + b is b + a. */
 static void add_up(moi_reduction *r, int64_t mine, int64_t width)
 {
     for (int64_t step = 1; step < r->parts; step *= 2)
@@ -382,10 +437,12 @@ static void add_up(moi_reduction *r, int64_t mine, int64_t width)
             float *both[2] = {r->list[i], r->list[i + step]};
             if (both[0] == NULL || both[1] == NULL)
                 continue;
-            if (is_own(r, both[1], mine) && !is_own(r, both[0], mine)) {
+            if (rank_of(r, both[1], mine) > rank_of(r, both[0], mine)) {
                 both[0] = r->list[i + step];
                 both[1] = r->list[i];
             }
+            if (rank_of(r, both[0], mine) == 0)
+                both[0] = copy_to_room(r, both[0], width);
             moi_pairs_add(2, both, width);
             r->list[i] = both[0];
         }
@@ -413,6 +470,27 @@ static void finish(moi_reduction *r, int64_t first, int64_t count)
         memcpy(result, r->list[0], (size_t)count * sizeof(float));
 }
 
+/* Another rank's array. */
+static float *array_of(const moi_reduction *r, int32_t rank, int64_t array)
+{
+    return (float *)moi_commons_block(r->commons, rank) + array * r->stride;
+}
+
+/* Where all are seen: nothing travels. */
+static int32_t read_others(moi_reduction *r, int64_t mine)
+{
+    node theirs[NODES];
+    int32_t rc = moi_commons_meet(r->commons);
+    r->room_used = 0;
+    for (int32_t k = 0; k < r->group->size; k++) {
+        int64_t count = k == r->group->rank
+                            ? 0 : list_nodes(r, r->parts, k, theirs);
+        for (int64_t i = 0; i < count; i++)
+            r->list[theirs[i].first] = array_of(r, k, i) + mine;
+    }
+    return rc;
+}
+
 static int32_t scatter(moi_reduction *r, const int64_t *cuts,
                        const mopt_cancel *cancel)
 {
@@ -421,7 +499,10 @@ static int32_t scatter(moi_reduction *r, const int64_t *cuts,
     float *room = r->room;
     int32_t rc = MOPT_OK;
     list_own(r, mine, width);
-    for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++)
+    if (r->commons != NULL)
+        rc = read_others(r, mine);
+    for (int32_t k = 1; k < g->size && rc == MOPT_OK && r->commons == NULL;
+         k++)
         rc = trade(r, cuts, (g->rank + k) % g->size,
                    (g->rank - k + g->size) % g->size, &room, cancel);
     if (rc == MOPT_OK)
@@ -483,4 +564,30 @@ int32_t moi_reduction_scatter(moi_reduction *r, const int64_t *cuts,
 float *moi_reduction_result(const moi_reduction *r)
 {
     return r->arrays[r->count > 0 ? r->nodes[0].array : 0];
+}
+
+/* Through the array of the result, which others see. */
+static int32_t pass_through(const moi_reduction *r, const int64_t *cuts,
+                            float *data)
+{
+    int32_t rank = r->group->rank;
+    float *own = array_of(r, rank, 0);
+    if (data != own)
+        memcpy(own + cuts[rank], data + cuts[rank],
+               (size_t)(cuts[rank + 1] - cuts[rank]) * sizeof(*own));
+    int32_t rc = moi_commons_meet(r->commons);
+    for (int32_t i = 0; i < r->group->size && rc == MOPT_OK; i++)
+        if (i != rank)
+            memcpy(data + cuts[i], array_of(r, i, 0) + cuts[i],
+                   (size_t)(cuts[i + 1] - cuts[i]) * sizeof(*own));
+    /* What others still read is the caller's now. */
+    return rc == MOPT_OK && data == own ? moi_commons_meet(r->commons) : rc;
+}
+
+int32_t moi_reduction_gather(const moi_reduction *r, const int64_t *cuts,
+                             float *data, const mopt_cancel *cancel)
+{
+    return r->commons != NULL
+               ? pass_through(r, cuts, data)
+               : moi_group_gather_cuts(r->group, data, cuts, cancel);
 }

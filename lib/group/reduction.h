@@ -6,8 +6,9 @@
  * works its parts out in order, into room that it is given; what can be added
  * up is added up at once, so that a rank keeps a few arrays, not one a part.
  * Any stretch of the numbers may go ahead of others, on a thread of its own.
- * Then the sums travel, a stretch at a time: each rank gets its piece of it.
- * The bits do not depend on the number of ranks.
+ * Then the sums travel, a stretch at a time: each rank gets its piece of it;
+ * ranks of one host read them where they are (commons.h). The bits do not
+ * depend on the number of ranks.
  *
  * Everything that memory is needed for is taken when it is made. */
 #ifndef MOI_GROUP_REDUCTION_H
@@ -36,12 +37,16 @@ typedef struct moi_codec {
 
 #define MOI_REDUCTION_PARTS 60
 
+#define MOI_REDUCTION_ONTO 1 /* the second of two neighbours may come on top of
+                                the first, which spares a pass */
+#define MOI_REDUCTION_ANYWHERE 2 /* even ranks of one process see each other's
+                                    memory: for tests */
+
 /* group: kept by the caller. most: parts, at most. n: numbers a part. width:
  * of this rank's piece of a stretch, at most; of a whole one, with a codec.
- * onto: the second of two neighbours may come on top of the first, which spares
- * a pass. codec: kept by the caller; or NULL. */
+ * ways: MOI_REDUCTION_*. codec: kept by the caller; or NULL. Collective. */
 int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
-                             int64_t width, int32_t onto,
+                             int64_t width, int32_t ways,
                              const moi_codec *codec, moi_reduction **out);
 void moi_reduction_free(moi_reduction *r);
 
@@ -50,7 +55,8 @@ void moi_reduction_deal(const moi_reduction *r, int64_t parts, int64_t *first,
                         int64_t *count);
 
 /* Begin with as many parts; the last result is gone. This rank works so many
- * neighbours out at once, from its first part on. */
+ * neighbours out at once, from its first part on. Between the last scatter or
+ * gather and this there must be a call of the group's that all ranks make. */
 void moi_reduction_begin(moi_reduction *r, int64_t parts, int64_t together);
 
 /* Where a part of this rank goes: [n], whatever it held before; or on top of
@@ -71,5 +77,10 @@ void moi_reduction_join(const moi_reduction *r, int64_t part, int64_t first,
 int32_t moi_reduction_scatter(moi_reduction *r, const int64_t *cuts,
                               const mopt_cancel *cancel);
 float *moi_reduction_result(const moi_reduction *r);
+
+/* Each rank has its piece of data[n] right, cuts as above: give all to all.
+ * data may be the result, and is what that holds from then on. */
+int32_t moi_reduction_gather(const moi_reduction *r, const int64_t *cuts,
+                             float *data, const mopt_cancel *cancel);
 
 #endif

@@ -199,8 +199,8 @@ int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
 {
     if (t->team->owners == 1)
         return MOPT_OK;
-    return moi_group_gather_cuts(t->team->lane, (float *)(void *)data,
-                                 b->cuts, NULL);
+    return moi_reduction_gather(t->team->reduction, b->cuts,
+                                (float *)(void *)data, NULL);
 }
 
 /* ---- weights that were changed ---- */

@@ -250,7 +250,8 @@ static int32_t open_lane(mopt_trainer *t, moi_team *team)
         return rc;
     return moi_reduction_create(team->lane, team->most, t->size,
                                 team->squeeze ? team->whole : team->widest,
-                                adds, moi_squeeze_codec(team->squeeze),
+                                adds ? MOI_REDUCTION_ONTO : 0,
+                                moi_squeeze_codec(team->squeeze),
                                 &team->reduction);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "group/commons.h"
 #include "group/group.h"
 #include "group/pairs.h"
 #include "group/reduction.h"
@@ -154,7 +155,7 @@ END_TEST
 
 typedef struct share {
     int64_t parts, n;
-    int32_t onto;
+    int32_t ways;
     int64_t together;
 } share;
 
@@ -196,7 +197,7 @@ static int32_t add_stretches(const share *s, mopt_group *g, moi_reduction *r)
                                     (size * size);
         rc = moi_reduction_scatter(r, cuts, NULL);
         if (rc == MOPT_OK)
-            rc = moi_group_gather_cuts(g, moi_reduction_result(r), cuts, NULL);
+            rc = moi_reduction_gather(r, cuts, moi_reduction_result(r), NULL);
     }
     return rc;
 }
@@ -207,7 +208,7 @@ static int32_t add_parts(void *user, mopt_group *g)
     const share *s = user;
     moi_reduction *r = NULL;
     int64_t first = 0, count = 0;
-    int32_t rc = moi_reduction_create(g, s->parts, s->n, s->n, s->onto, NULL,
+    int32_t rc = moi_reduction_create(g, s->parts, s->n, s->n, s->ways, NULL,
                                       &r);
     for (int64_t parts = s->parts; parts > 0 && rc == MOPT_OK;
          parts = parts > 1 ? parts / 2 : 0) {
@@ -219,6 +220,8 @@ static int32_t add_parts(void *user, mopt_group *g)
         for (int64_t i = 0; i < s->n && rc == MOPT_OK; i++)
             if (moi_reduction_result(r)[i] != ranks_sum((int32_t)parts, i))
                 rc = MOPT_EINTERNAL;
+        if (rc == MOPT_OK)
+            rc = mopt_group_barrier(g, NULL);
     }
     moi_reduction_free(r);
     return rc;
@@ -227,12 +230,68 @@ static int32_t add_parts(void *user, mopt_group *g)
 START_TEST(parts_have_one_sum_for_any_number_of_ranks)
 {
     const int64_t parts[] = {1, 2, 3, 7, 8, 16, 21};
-    const int64_t together[] = {1, 2, 3, 16};
-    for (int32_t size = 1; size <= 9; size++)
-        for (int p = 0; p < 7; p++)
-            for (int32_t way = 0; way < 8; way++)
-                on_all(size, add_parts,
-                       &(share){parts[p], 100, way % 2, together[way / 2]});
+    const int64_t together[] = {1, 3, 16};
+    for (int p = 0; p < 7; p++)
+        for (int32_t way = 0; way < 12; way++)
+            on_all(_i, add_parts,
+                   &(share){parts[p], 100, way % 4, together[way / 4]});
+}
+END_TEST
+
+/* ---- memory that all see ---- */
+
+typedef struct plot {
+    int64_t bytes[3]; /* by rank */
+    int32_t anywhere, wanted;
+} plot;
+
+/* Each reads what the others wrote before they met. */
+static int32_t read_round(const moi_commons *c, const mopt_group *g,
+                          int64_t bytes)
+{
+    int32_t rank = mopt_group_rank(g), size = mopt_group_size(g);
+    unsigned char *own = moi_commons_block(c, rank);
+    for (int64_t i = 0; i < bytes; i++)
+        if (own[i] != 0)
+            return MOPT_EINTERNAL;
+    memset(own, 10 + rank, (size_t)bytes);
+    int32_t rc = moi_commons_meet(c);
+    for (int32_t k = 0; k < size && rc == MOPT_OK; k++) {
+        const unsigned char *block = moi_commons_block(c, k);
+        if (block[0] != 10 + k || block[bytes - 1] != 10 + k)
+            rc = MOPT_EINTERNAL;
+    }
+    return rc;
+}
+
+static int32_t share_plot(void *user, mopt_group *g)
+{
+    const plot *p = user;
+    moi_commons *c = NULL;
+    int64_t bytes = p->bytes[mopt_group_rank(g)];
+    int32_t rc = moi_commons_create(g, bytes, p->anywhere, &c);
+    if (rc == MOPT_OK && (c != NULL) != p->wanted)
+        rc = MOPT_EINTERNAL;
+    if (rc == MOPT_OK && c != NULL)
+        rc = read_round(c, g, bytes);
+    moi_commons_free(c);
+    return rc;
+}
+
+START_TEST(ranks_see_memory_of_others)
+{
+    on_all(3, share_plot, &(plot){{100, 100, 100}, 1, 1});
+    on_all(3, share_plot, &(plot){{1 << 20, 1 << 20, 1 << 20}, 1, 1});
+}
+END_TEST
+
+/* One that has no room: all go without. Nor do ranks of one process. */
+START_TEST(what_one_cannot_have_nobody_has)
+{
+    int64_t much = (int64_t)1 << 60;
+    on_all(3, share_plot, &(plot){{100, 100, much}, 1, 0});
+    on_all(3, share_plot, &(plot){{much, much, much}, 1, 0});
+    on_all(3, share_plot, &(plot){{100, 100, 100}, 0, 0});
 }
 END_TEST
 
@@ -469,7 +528,9 @@ Suite *kit_suite(void)
     tcase_add_test(t, all_parts_are_gathered);
     tcase_add_test(t, every_root_reaches_all);
     tcase_add_test(t, nobody_passes_a_barrier_early);
-    tcase_add_test(t, parts_have_one_sum_for_any_number_of_ranks);
+    tcase_add_loop_test(t, parts_have_one_sum_for_any_number_of_ranks, 1, 10);
+    tcase_add_test(t, ranks_see_memory_of_others);
+    tcase_add_test(t, what_one_cannot_have_nobody_has);
     tcase_add_test(t, messages_go_round);
     tcase_add_test(t, another_size_is_told);
     tcase_add_test(t, a_group_is_cut_into_a_mesh);

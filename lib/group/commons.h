@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * lib/group/commons.h: a block of memory of each rank that the others can read,
+ * where all are processes of one host. */
+#ifndef MOI_GROUP_COMMONS_H
+#define MOI_GROUP_COMMONS_H
+
+#include "group/group.h"
+
+typedef struct moi_commons moi_commons;
+
+/* This rank has so many bytes, zeroed; collective. *out receives NULL where
+ * that cannot be had: ranks on other hosts, two in one process (unless
+ * `anywhere`, for tests), or no room. An error is one of the group, or
+ * MOPT_ENOMEM. The group is kept by the caller. */
+int32_t moi_commons_create(mopt_group *group, int64_t bytes, int32_t anywhere,
+                           moi_commons **out);
+void moi_commons_free(moi_commons *c);
+
+/* A rank's block; only this rank's own may be written to. */
+void *moi_commons_block(const moi_commons *c, int32_t rank);
+
+/* What any rank wrote before it came here, all see when they have come. */
+int32_t moi_commons_meet(const moi_commons *c);
+
+#endif
