@@ -18,44 +18,53 @@ static int32_t append(json_t *array, json_t *value)
                                                              : MOPT_ENOMEM;
 }
 
-static json_t *tell_memory(const moi_memory *m)
+typedef struct figure {
+    const char *name;
+    double value;
+} figure;
+
+static json_t *tell_figures(const figure *list, int64_t count)
 {
     json_t *told = json_object();
-    int32_t rc = moi_json_add_number(told, "weights", m->weights);
+    int32_t rc = MOPT_OK;
 
-    rc |= moi_json_add_number(told, "gradients", m->gradients);
-    rc |= moi_json_add_number(told, "state", m->state);
-    rc |= moi_json_add_number(told, "activations", m->activations);
+    for (int64_t i = 0; i < count; i++)
+        rc |= moi_json_add_number(told, list[i].name, list[i].value);
     return finish(told, rc);
+}
+
+static json_t *tell_memory(const moi_memory *m)
+{
+    const figure list[] = {{"weights", m->weights},
+                           {"gradients", m->gradients},
+                           {"state", m->state},
+                           {"activations", m->activations}};
+
+    return tell_figures(list, MOI_COUNT(list));
 }
 
 static json_t *tell_seconds(const moi_seconds *s)
 {
-    json_t *told = json_object();
-    int32_t rc = moi_json_add_number(told, "compute", s->compute);
+    const figure list[] = {
+        {"compute", s->compute},     {"tensor", s->tensor},
+        {"transfer", s->transfer},   {"bubble", s->bubble},
+        {"sums", s->sums},           {"gradients", s->gradients},
+        {"update", s->update},       {"agreement", s->agreement}};
 
-    rc |= moi_json_add_number(told, "tensor", s->tensor);
-    rc |= moi_json_add_number(told, "transfer", s->transfer);
-    rc |= moi_json_add_number(told, "bubble", s->bubble);
-    rc |= moi_json_add_number(told, "sums", s->sums);
-    rc |= moi_json_add_number(told, "gradients", s->gradients);
-    rc |= moi_json_add_number(told, "update", s->update);
-    rc |= moi_json_add_number(told, "agreement", s->agreement);
-    return finish(told, rc);
+    return tell_figures(list, MOI_COUNT(list));
 }
 
 static json_t *tell_machine(const moi_machine *m)
 {
-    json_t *told = json_object();
-    int32_t rc = moi_json_add_number(told, "speed", m->speed);
+    const figure list[] = {{"speed", m->speed},
+                           {"memory_speed", m->memory},
+                           {"update_speed", m->update},
+                           {"overhead", m->overhead},
+                           {"link_latency", m->latency},
+                           {"link_bandwidth", m->bandwidth},
+                           {"link_work", m->work}};
 
-    rc |= moi_json_add_number(told, "memory_speed", m->memory);
-    rc |= moi_json_add_number(told, "update_speed", m->update);
-    rc |= moi_json_add_number(told, "overhead", m->overhead);
-    rc |= moi_json_add_number(told, "link_latency", m->latency);
-    rc |= moi_json_add_number(told, "link_bandwidth", m->bandwidth);
-    rc |= moi_json_add_number(told, "link_work", m->work);
-    return finish(told, rc);
+    return tell_figures(list, MOI_COUNT(list));
 }
 
 static json_t *tell_splits(const mopt_parallel *p, int32_t stage)
@@ -133,11 +142,10 @@ static json_t *tell_choices(const mopt_parallel *p)
 
 static json_t *tell_alone(const mopt_parallel *p)
 {
-    json_t *told = json_object();
-    int32_t rc = moi_json_add_number(told, "seconds", p->alone.seconds);
+    const figure list[] = {{"seconds", p->alone.seconds},
+                           {"memory", p->alone.memory}};
 
-    rc |= moi_json_add_number(told, "memory", p->alone.memory);
-    return finish(told, rc);
+    return tell_figures(list, MOI_COUNT(list));
 }
 
 json_t *moi_parallel_tell(const mopt_parallel *p)

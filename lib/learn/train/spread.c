@@ -246,17 +246,23 @@ static int32_t begin(sheet *s, const char *path)
     return rc;
 }
 
-static int32_t write_blocks(sheet *s)
+/* Write what this rank changes of all blocks, or read what it has of them. */
+static int32_t walk_blocks(sheet *s)
 {
     const mopt_trainer *t = s->t;
     int64_t params = moi_model_param_count(t->whole);
     int64_t count = moi_checkpoint_count(t);
+    run_fn run = s->writer ? write_run : read_run;
     int32_t rc = MOPT_OK;
 
-    for (int64_t i = 0; !rc && i < count; i++)
-        rc = walk_own(s, s->places + i * params,
-                      moi_checkpoint_block(t, i).data,
-                      i >= 2 && t->team->folded, write_run);
+    for (int64_t i = 0; !rc && i < count; i++) {
+        const int64_t *places = s->places + i * params;
+        moi_real *data = moi_checkpoint_block(t, i).data;
+        int32_t folded = i >= 2 && t->team->folded;
+
+        rc = s->writer || folded ? walk_own(s, places, data, folded, run)
+                                 : walk(s, places, data, 0, t->size, run);
+    }
     return rc;
 }
 
@@ -269,7 +275,7 @@ int32_t moi_spread_save(mopt_trainer *t, const char *path)
         rc = begin(&s, path);
     rc = tell(&s, count_of(t), rc);
     if (!rc)
-        rc = conclude(&s, write_pieces(&s, write_blocks));
+        rc = conclude(&s, write_pieces(&s, walk_blocks));
     clear(&s);
     return rc;
 }
@@ -300,23 +306,6 @@ static int32_t find_places(sheet *s)
     return rc;
 }
 
-static int32_t read_blocks(sheet *s)
-{
-    const mopt_trainer *t = s->t;
-    int64_t params = moi_model_param_count(t->whole);
-    int64_t count = moi_checkpoint_count(t);
-    int32_t rc = MOPT_OK;
-
-    for (int64_t i = 0; !rc && i < count; i++) {
-        moi_real *data = moi_checkpoint_block(t, i).data;
-
-        rc = i < 2 || !t->team->folded
-                 ? walk(s, s->places + i * params, data, 0, t->size, read_run)
-                 : walk_own(s, s->places + i * params, data, 1, read_run);
-    }
-    return rc;
-}
-
 int32_t moi_spread_read(mopt_trainer *t, moi_safetensors *file, int32_t take)
 {
     sheet s = {.t = t, .file = file, .take = take};
@@ -325,7 +314,7 @@ int32_t moi_spread_read(mopt_trainer *t, moi_safetensors *file, int32_t take)
     if (!rc)
         rc = find_places(&s);
     if (!rc)
-        rc = read_blocks(&s);
+        rc = walk_blocks(&s);
     clear(&s);
     return rc;
 }
