@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "kit.h"
 #include "learn/parallel/parallel.h"
+#include "../train/school.h"
 
 #define ROWS 512
 #define FEATURES 64
@@ -96,23 +96,6 @@ static int32_t work(void *user, mopt_group *group)
     return MOPT_OK;
 }
 
-static void make_plan(job *j)
-{
-    mopt_config *config = NULL, *training = NULL;
-    mopt_model *model = NULL;
-
-    kit_ok(mopt_model_create(ctx, j->layers, FEATURES, 3, &model));
-    kit_ok(mopt_config_create(ctx, "parallel", &config));
-    kit_ok(mopt_config_set_json(config, j->mesh));
-    kit_ok(mopt_config_create(ctx, "train", &training));
-    kit_ok(mopt_config_set_json(training, j->training));
-    kit_ok(mopt_parallel_create(ctx, model, config, training, j->ranks,
-                                &j->plan));
-    mopt_config_free(training);
-    mopt_config_free(config);
-    mopt_model_free(model);
-}
-
 /* ---- the cases ---- */
 
 #define WIDE "{\"type\": \"dense\", \"units\": 512, \"activation\": \"relu\"}"
@@ -170,7 +153,7 @@ START_TEST(as_the_allocator_sees_it)
              .mesh = cases[_i].mesh, .ranks = cases[_i].ranks};
     double told, held;
 
-    make_plan(&j);
+    j.plan = school_plan(ctx, j.layers, FEATURES, j.mesh, j.training, j.ranks);
     kit_ok(mopt_context_create(count, &j.held, &j.ctx));
     if (j.ranks > 1)
         kit_ok(mopt_group_run(j.ctx, j.ranks, 20, work, &j));

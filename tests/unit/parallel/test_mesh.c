@@ -13,7 +13,6 @@
 #include "learn/train/trainer.h"
 #include "../train/school.h"
 
-#define ROWS 150
 #define WEIGHTS 4096 /* of the model, at most */
 #define STEPS 100
 
@@ -27,18 +26,14 @@ static mopt_dataset *train, *validation, *others;
 
 static void setup(void)
 {
-    ctx = kit_begin();
-    train = school_clouds(ctx, ROWS, 1.5, 1);
-    validation = school_clouds(ctx, 60, 1.5, 2);
-    others = school_clouds(ctx, ROWS, 1.5, 3);
+    ctx = school_open(&train, &validation);
+    others = school_clouds(ctx, SCHOOL_CLASS_ROWS, 1.5, 3);
 }
 
 static void teardown(void)
 {
-    mopt_dataset_free(train);
-    mopt_dataset_free(validation);
     mopt_dataset_free(others);
-    kit_end(ctx);
+    school_close(ctx, train, validation);
 }
 
 /* 5-32-32-20-3: dense, dropout, dense, dense, dense. */
@@ -227,10 +222,13 @@ static void same_bits(lesson *a, lesson *b)
     free(b);
 }
 
-static const struct {
+/* A plan, and the ranks that it is for. */
+typedef struct shape {
     const char *plan;
     int32_t ranks;
-} stages[] = {
+} shape;
+
+static const shape stages[] = {
     {PLAN(1, 1, 2, ""), 2},
     {PLAN(1, 1, 2, ", \"schedule\": \"gpipe\""), 2},
     {PLAN(1, 1, 3, ""), 3},
@@ -353,10 +351,7 @@ END_TEST
 
 /* ---- as good as the same ---- */
 
-static const struct {
-    const char *plan;
-    int32_t ranks;
-} meshes[] = {
+static const shape meshes[] = {
     {PLAN(1, 2, 1, ""), 2},
     {PLAN(1, 3, 1, ""), 3},
     {PLAN(1, 2, 1, ", \"splits\": \"columns,columns,columns,none,none\""), 2},

@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 
 #include "group/group.h"
-#include "kit.h"
 #include "learn/parallel/parallel.h"
+#include "../train/school.h"
 
 #define ROWS 256
 #define FEATURES 48
@@ -142,23 +142,6 @@ static int32_t work(void *user, mopt_group *under)
     return MOPT_OK;
 }
 
-static void make_plan(job *j)
-{
-    mopt_config *config = NULL, *training = NULL;
-    mopt_model *model = NULL;
-
-    kit_ok(mopt_model_create(ctx, j->layers, FEATURES, 3, &model));
-    kit_ok(mopt_config_create(ctx, "parallel", &config));
-    kit_ok(mopt_config_set_json(config, j->mesh));
-    kit_ok(mopt_config_create(ctx, "train", &training));
-    kit_ok(mopt_config_set_json(training, j->training));
-    kit_ok(mopt_parallel_create(ctx, model, config, training, j->ranks,
-                                &j->plan));
-    mopt_config_free(training);
-    mopt_config_free(config);
-    mopt_model_free(model);
-}
-
 /* ---- the cases ---- */
 
 #define WIDE "{\"type\": \"dense\", \"units\": 256, \"activation\": \"relu\"}"
@@ -185,7 +168,7 @@ START_TEST(as_the_transport_counts)
              .ranks = cases[_i].ranks};
     double most = 0;
 
-    make_plan(&j);
+    j.plan = school_plan(ctx, j.layers, FEATURES, j.mesh, j.training, j.ranks);
     kit_ok(mopt_group_run(ctx, j.ranks, 20, work, &j));
     for (int32_t i = 0; i < j.ranks; i++)
         most = (double)j.sent[i] > most ? (double)j.sent[i] : most;

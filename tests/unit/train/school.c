@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/rng.h"
+#include "learn/nn/model.h"
 
 static mopt_dataset *wrap(mopt_context *ctx, int64_t rows, float *x,
                           const void *y, int32_t y_type, int64_t targets,
@@ -95,6 +97,123 @@ mopt_trainer *school_trainer(mopt_context *ctx, mopt_model *model,
     mopt_config_free(config);
     return trainer;
 }
+
+/* ---- tests of ranks ---- */
+
+mopt_context *school_open(mopt_dataset **train, mopt_dataset **validation)
+{
+    mopt_context *ctx = kit_begin();
+
+    *train = school_clouds(ctx, SCHOOL_CLASS_ROWS, 1.5, 1);
+    *validation = school_clouds(ctx, 60, 1.5, 2);
+    return ctx;
+}
+
+void school_close(mopt_context *ctx, mopt_dataset *train,
+                  mopt_dataset *validation)
+{
+    mopt_dataset_free(train);
+    mopt_dataset_free(validation);
+    kit_end(ctx);
+}
+
+mopt_model *school_wide_model(mopt_context *ctx)
+{
+    mopt_model *model = NULL;
+
+    kit_ok(mopt_model_build(ctx, SCHOOL_FEATURES, &model));
+    kit_ok(mopt_model_add_dense(model, 400, "relu"));
+    kit_ok(mopt_model_add_dense(model, 401, "relu"));
+    kit_ok(mopt_model_add_dense(model, SCHOOL_CLASSES, "none"));
+    kit_ok(mopt_model_init(model, 5));
+    return model;
+}
+
+static int32_t stop(void *user, mopt_trainer *trainer)
+{
+    (void)user;
+    (void)trainer;
+    return MOPT_STOPPED;
+}
+
+int32_t school_learn(mopt_trainer *trainer, const char *resume,
+                     const char *save, mopt_cancel *cancel)
+{
+    int32_t rc = resume ? mopt_trainer_resume(trainer, resume) : MOPT_OK;
+
+    if (rc == MOPT_OK && save)
+        rc = mopt_trainer_on_epoch(trainer, stop, NULL, NULL);
+    if (rc == MOPT_OK)
+        rc = mopt_trainer_fit(trainer, cancel);
+    return rc == MOPT_STOPPED && save ? mopt_trainer_save(trainer, save) : rc;
+}
+
+void school_refused(mopt_context *ctx, mopt_model *model,
+                    const mopt_dataset *train, const char *json,
+                    const char *says)
+{
+    mopt_config *config = school_config(ctx, "train", json);
+    mopt_trainer *trainer = NULL;
+
+    kit_fails(mopt_trainer_create(ctx, model, train, NULL, config, &trainer),
+              MOPT_EINVAL);
+    kit_says(says);
+    mopt_config_free(config);
+}
+
+void school_starved(mopt_context *ctx, mopt_model *model,
+                    const mopt_dataset *train, const char *json)
+{
+    mopt_config *config = school_config(ctx, "train", json);
+    int32_t rc = MOPT_ENOMEM;
+
+    for (int64_t at = 0; rc == MOPT_ENOMEM; at++) {
+        mopt_trainer *trainer = NULL;
+
+        kit_fail_allocation(at, 0);
+        rc = mopt_trainer_create(ctx, model, train, NULL, config, &trainer);
+        kit_fail_allocation(-1, 0);
+        mopt_trainer_free(trainer);
+    }
+    ck_assert_int_eq(rc, MOPT_OK);
+    mopt_config_free(config);
+}
+
+uint64_t school_digest(const mopt_model *model)
+{
+    return moi_hash_block(MOI_HASH_START, moi_model_weights(model),
+                          (size_t)moi_model_size(model) * sizeof(moi_real));
+}
+
+double school_loss(const mopt_model *model, const mopt_dataset *data)
+{
+    json_t *metrics = NULL;
+    double loss;
+
+    kit_ok(moi_model_measure(model, data, NULL, NULL, &metrics));
+    loss = json_number_value(json_object_get(metrics, "loss"));
+    json_decref(metrics);
+    return loss;
+}
+
+mopt_parallel *school_plan(mopt_context *ctx, const char *layers,
+                           int64_t inputs, const char *config,
+                           const char *training, int32_t ranks)
+{
+    mopt_config *how = school_config(ctx, "parallel", config);
+    mopt_config *settings = school_config(ctx, "train", training);
+    mopt_model *model = NULL;
+    mopt_parallel *plan = NULL;
+
+    kit_ok(mopt_model_create(ctx, layers, inputs, SCHOOL_CLASSES, &model));
+    kit_ok(mopt_parallel_create(ctx, model, how, settings, ranks, &plan));
+    mopt_config_free(how);
+    mopt_config_free(settings);
+    mopt_model_free(model);
+    return plan;
+}
+
+/* ---- what came out ---- */
 
 static int64_t add_tensor(const mopt_model *model, const char *name,
                           int64_t count, float *to)

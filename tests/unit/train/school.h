@@ -31,6 +31,38 @@ mopt_trainer *school_trainer(mopt_context *ctx, mopt_model *model,
                              const mopt_dataset *train,
                              const mopt_dataset *validation, const char *json);
 
+/* What the tests of ranks begin and end with: clouds to learn from, and others
+ * to measure on. */
+#define SCHOOL_CLASS_ROWS 150
+mopt_context *school_open(mopt_dataset **train, mopt_dataset **validation);
+void school_close(mopt_context *ctx, mopt_dataset *train,
+                  mopt_dataset *validation);
+
+/* 5-400-401-3, 170,000 weights: several buckets. */
+mopt_model *school_wide_model(mopt_context *ctx);
+
+/* Go on from a file, train, and with a file to save to do so after an epoch;
+ * resume, save and cancel may be NULL. */
+int32_t school_learn(mopt_trainer *trainer, const char *resume,
+                     const char *save, mopt_cancel *cancel);
+
+/* A trainer cannot be made of these settings, and says why; one can, and no
+ * allocation of its making that fails does harm. */
+void school_refused(mopt_context *ctx, mopt_model *model,
+                    const mopt_dataset *train, const char *json,
+                    const char *says);
+void school_starved(mopt_context *ctx, mopt_model *model,
+                    const mopt_dataset *train, const char *json);
+
+/* A digest of all weights; the loss of a model on some data. */
+uint64_t school_digest(const mopt_model *model);
+double school_loss(const mopt_model *model, const mopt_dataset *data);
+
+/* A plan for a model of such layers, all from JSON. */
+mopt_parallel *school_plan(mopt_context *ctx, const char *layers,
+                           int64_t inputs, const char *config,
+                           const char *training, int32_t ranks);
+
 /* All weights of a school_model in turn; returns how many. */
 #define SCHOOL_WEIGHTS 128
 int64_t school_weights(const mopt_model *model, float weights[SCHOOL_WEIGHTS]);

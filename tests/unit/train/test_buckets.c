@@ -3,32 +3,23 @@
  * the same bits for any number of them. */
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "base/context.h"
-#include "base/hash.h"
-#include "learn/nn/model.h"
 #include "school.h"
-
-#define ROWS 150
 
 static mopt_context *ctx;
 static mopt_dataset *train, *validation;
 
 static void setup(void)
 {
-    ctx = kit_begin();
-    train = school_clouds(ctx, ROWS, 1.5, 1);
-    validation = school_clouds(ctx, 60, 1.5, 2);
+    ctx = school_open(&train, &validation);
 }
 
 static void teardown(void)
 {
-    mopt_dataset_free(train);
-    mopt_dataset_free(validation);
-    kit_end(ctx);
+    school_close(ctx, train, validation);
 }
 
 /* 370,000 weights, most of them in one tensor: buckets end inside of it. */
@@ -53,13 +44,6 @@ typedef struct lesson {
     double loss;
 } lesson;
 
-static int32_t stop(void *user, mopt_trainer *trainer)
-{
-    (void)user;
-    (void)trainer;
-    return MOPT_STOPPED;
-}
-
 static int32_t freeze(const lesson *l, mopt_trainer *trainer)
 {
     mopt_config *group = NULL;
@@ -74,15 +58,8 @@ static int32_t freeze(const lesson *l, mopt_trainer *trainer)
 static int32_t learn(const lesson *l, mopt_trainer *trainer)
 {
     int32_t rc = freeze(l, trainer);
-    if (rc == MOPT_OK && l->resume != NULL)
-        rc = mopt_trainer_resume(trainer, l->resume);
-    if (rc == MOPT_OK && l->save != NULL)
-        rc = mopt_trainer_on_epoch(trainer, stop, NULL, NULL);
-    if (rc == MOPT_OK)
-        rc = mopt_trainer_fit(trainer, NULL);
-    if (rc == MOPT_STOPPED && l->save != NULL)
-        rc = mopt_trainer_save(trainer, l->save);
-    return rc;
+    return rc == MOPT_OK ? school_learn(trainer, l->resume, l->save, NULL)
+                         : rc;
 }
 
 static int32_t attend(void *user, mopt_group *g)
@@ -95,9 +72,7 @@ static int32_t attend(void *user, mopt_group *g)
     if (rc == MOPT_OK)
         rc = learn(l, trainer);
     if (rc == MOPT_OK && mopt_group_rank(g) == 0) {
-        l->weights = moi_hash_block(
-            MOI_HASH_START, moi_model_weights(model),
-            (size_t)moi_model_size(model) * sizeof(float));
+        l->weights = school_digest(model);
         rc = mopt_trainer_get(trainer, "loss", &l->loss);
     }
     mopt_trainer_free(trainer);

@@ -4,30 +4,21 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
-#include "learn/nn/model.h"
 #include "school.h"
-
-#define ROWS 150
 
 static mopt_context *ctx;
 static mopt_dataset *train, *validation;
 
 static void setup(void)
 {
-    ctx = kit_begin();
-    train = school_clouds(ctx, ROWS, 1.5, 1);
-    validation = school_clouds(ctx, 60, 1.5, 2);
+    ctx = school_open(&train, &validation);
 }
 
 static void teardown(void)
 {
-    mopt_dataset_free(train);
-    mopt_dataset_free(validation);
-    kit_end(ctx);
+    school_close(ctx, train, validation);
 }
 
 typedef struct lesson {
@@ -43,42 +34,17 @@ typedef struct lesson {
 
 static mopt_model *make_model(const lesson *l)
 {
-    mopt_model *model = NULL;
-    if (!l->wide)
-        return school_model(ctx, SCHOOL_CLASSES, 0.2);
-    kit_ok(mopt_model_build(ctx, SCHOOL_FEATURES, &model));
-    kit_ok(mopt_model_add_dense(model, 400, "relu"));
-    kit_ok(mopt_model_add_dense(model, 401, "relu"));
-    kit_ok(mopt_model_add_dense(model, SCHOOL_CLASSES, "none"));
-    kit_ok(mopt_model_init(model, 5));
-    return model;
-}
-
-static int32_t stop(void *user, mopt_trainer *trainer)
-{
-    (void)user;
-    (void)trainer;
-    return MOPT_STOPPED;
-}
-
-static double measure(const mopt_model *model)
-{
-    json_t *metrics = NULL;
-    kit_ok(moi_model_measure(model, train, NULL, NULL, &metrics));
-    double loss = json_number_value(json_object_get(metrics, "loss"));
-    json_decref(metrics);
-    return loss;
+    return l->wide ? school_wide_model(ctx)
+                   : school_model(ctx, SCHOOL_CLASSES, 0.2);
 }
 
 static int32_t hand_in(lesson *l, const mopt_model *model,
                        const mopt_trainer *trainer)
 {
-    l->weights = moi_hash_block(
-        MOI_HASH_START, moi_model_weights(model),
-        (size_t)moi_model_size(model) * sizeof(float));
+    l->weights = school_digest(model);
     if (!l->wide)
         school_weights(model, l->small);
-    l->loss = measure(model);
+    l->loss = school_loss(model, train);
     return mopt_trainer_history(trainer, l->history, sizeof l->history, NULL);
 }
 
@@ -92,14 +58,9 @@ static int32_t attend(void *user, mopt_group *g)
                                            l->settings);
     if (g)
         rc = mopt_trainer_set_group(trainer, g);
-    if (rc == MOPT_OK && l->resume != NULL)
-        rc = mopt_trainer_resume(trainer, l->resume);
-    if (rc == MOPT_OK && l->save != NULL)
-        rc = mopt_trainer_on_epoch(trainer, stop, NULL, NULL);
     if (rc == MOPT_OK)
-        rc = mopt_trainer_fit(trainer, last ? l->cancel : NULL);
-    if (rc == MOPT_STOPPED && l->save != NULL)
-        rc = mopt_trainer_save(trainer, l->save);
+        rc = school_learn(trainer, l->resume, l->save,
+                          last ? l->cancel : NULL);
     if (rc == MOPT_OK && rank == 0)
         rc = hand_in(l, model, trainer);
     mopt_trainer_free(trainer);
@@ -232,9 +193,7 @@ START_TEST(a_token_ends_it_and_it_can_go_on)
     kit_ok(mopt_trainer_step(trainer, NULL));
     kit_fails(mopt_trainer_fit(trainer, cancel), MOPT_ECANCELED);
     kit_ok(mopt_trainer_fit(trainer, NULL));
-    ck_assert_uint_eq(undisturbed.weights, moi_hash_block(
-        MOI_HASH_START, moi_model_weights(model),
-        (size_t)moi_model_size(model) * sizeof(float)));
+    ck_assert_uint_eq(undisturbed.weights, school_digest(model));
     mopt_cancel_free(cancel);
     mopt_trainer_free(trainer);
     mopt_model_free(model);
@@ -270,14 +229,8 @@ START_TEST(what_does_not_go_together)
          "a batch of 9 rows cannot be cut into 4 shares"},
     };
     mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
-    for (int i = 0; i < 3; i++) {
-        mopt_config *config = school_config(ctx, "train", cases[i][0]);
-        mopt_trainer *trainer = NULL;
-        kit_fails(mopt_trainer_create(ctx, model, train, NULL, config,
-                                      &trainer), MOPT_EINVAL);
-        kit_says(cases[i][1]);
-        mopt_config_free(config);
-    }
+    for (int i = 0; i < 3; i++)
+        school_refused(ctx, model, train, cases[i][0], cases[i][1]);
     mopt_model_free(model);
 }
 END_TEST
@@ -285,17 +238,7 @@ END_TEST
 START_TEST(without_memory)
 {
     mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
-    mopt_config *config = school_config(ctx, "train", lessons[0].settings);
-    int32_t rc = MOPT_ENOMEM;
-    for (int64_t at = 0; rc == MOPT_ENOMEM; at++) {
-        mopt_trainer *trainer = NULL;
-        kit_fail_allocation(at, 0);
-        rc = mopt_trainer_create(ctx, model, train, NULL, config, &trainer);
-        kit_fail_allocation(-1, 0);
-        mopt_trainer_free(trainer);
-    }
-    ck_assert_int_eq(rc, MOPT_OK);
-    mopt_config_free(config);
+    school_starved(ctx, model, train, lessons[0].settings);
     mopt_model_free(model);
 }
 END_TEST
@@ -357,12 +300,10 @@ static int32_t walk(void *user, mopt_group *g)
     if (rc == MOPT_OK)
         rc = mopt_trainer_fit(trainer, NULL);
     if (rc == MOPT_OK) {
-        uint64_t own = moi_hash_block(
-            MOI_HASH_START, moi_model_weights(model),
-            (size_t)moi_model_size(model) * sizeof(float));
+        uint64_t own = school_digest(model);
         if (w.rank == 0) {
             w.c->weights = own;
-            w.c->loss = measure(model);
+            w.c->loss = school_loss(model, train);
         }
         atomic_fetch_add(&w.c->different, (int)(own & 0xffff));
     }

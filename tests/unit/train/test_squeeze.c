@@ -4,28 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-#include "learn/nn/model.h"
 #include "learn/train/squeeze.h"
 #include "school.h"
-
-#define ROWS 150
 
 static mopt_context *ctx;
 static mopt_dataset *train, *validation;
 
 static void setup(void)
 {
-    ctx = kit_begin();
-    train = school_clouds(ctx, ROWS, 1.5, 1);
-    validation = school_clouds(ctx, 60, 1.5, 2);
+    ctx = school_open(&train, &validation);
 }
 
 static void teardown(void)
 {
-    mopt_dataset_free(train);
-    mopt_dataset_free(validation);
-    kit_end(ctx);
+    school_close(ctx, train, validation);
 }
 
 /* ---- packing ---- */
@@ -139,54 +131,18 @@ typedef struct lesson {
     char history[8192];
 } lesson;
 
-static int32_t stop(void *user, mopt_trainer *trainer)
-{
-    (void)user;
-    (void)trainer;
-    return MOPT_STOPPED;
-}
-
-static double measure(const mopt_model *model)
-{
-    json_t *metrics = NULL;
-    kit_ok(moi_model_measure(model, train, NULL, NULL, &metrics));
-    double loss = json_number_value(json_object_get(metrics, "loss"));
-    json_decref(metrics);
-    return loss;
-}
-
-/* 170,000 weights: several buckets. */
-static mopt_model *make_model(void)
-{
-    mopt_model *model = NULL;
-    kit_ok(mopt_model_build(ctx, SCHOOL_FEATURES, &model));
-    kit_ok(mopt_model_add_dense(model, 400, "relu"));
-    kit_ok(mopt_model_add_dense(model, 401, "relu"));
-    kit_ok(mopt_model_add_dense(model, SCHOOL_CLASSES, "none"));
-    kit_ok(mopt_model_init(model, 5));
-    return model;
-}
-
 static int32_t attend(void *user, mopt_group *g)
 {
     lesson *l = user;
-    mopt_model *model = make_model();
+    mopt_model *model = school_wide_model(ctx);
     mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
                                            l->settings);
     int32_t rc = g ? mopt_trainer_set_group(trainer, g) : MOPT_OK;
-    if (rc == MOPT_OK && l->resume != NULL)
-        rc = mopt_trainer_resume(trainer, l->resume);
-    if (rc == MOPT_OK && l->save != NULL)
-        rc = mopt_trainer_on_epoch(trainer, stop, NULL, NULL);
     if (rc == MOPT_OK)
-        rc = mopt_trainer_fit(trainer, NULL);
-    if (rc == MOPT_STOPPED && l->save != NULL)
-        rc = mopt_trainer_save(trainer, l->save);
+        rc = school_learn(trainer, l->resume, l->save, NULL);
     if (rc == MOPT_OK && (!g || mopt_group_rank(g) == 0)) {
-        l->weights = moi_hash_block(
-            MOI_HASH_START, moi_model_weights(model),
-            (size_t)moi_model_size(model) * sizeof(float));
-        l->loss = measure(model);
+        l->weights = school_digest(model);
+        l->loss = school_loss(model, train);
         rc = mopt_trainer_history(trainer, l->history, sizeof l->history,
                                   NULL);
     }
@@ -264,15 +220,9 @@ START_TEST(what_does_not_go_together)
         {"{\"compression\": \"topk\", \"parts\": 140, \"batch_size\": 150}",
          "a rank would have"},
     };
-    mopt_model *model = make_model();
-    for (int i = 0; i < 3; i++) {
-        mopt_config *config = school_config(ctx, "train", cases[i][0]);
-        mopt_trainer *trainer = NULL;
-        kit_fails(mopt_trainer_create(ctx, model, train, NULL, config,
-                                      &trainer), MOPT_EINVAL);
-        kit_says(cases[i][1]);
-        mopt_config_free(config);
-    }
+    mopt_model *model = school_wide_model(ctx);
+    for (int i = 0; i < 3; i++)
+        school_refused(ctx, model, train, cases[i][0], cases[i][1]);
     mopt_model_free(model);
 }
 END_TEST
@@ -280,20 +230,8 @@ END_TEST
 START_TEST(without_memory)
 {
     mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
-    for (int i = 0; i < 4; i += 2) {
-        mopt_config *config = school_config(ctx, "train", settings[i]);
-        int32_t rc = MOPT_ENOMEM;
-        for (int64_t at = 0; rc == MOPT_ENOMEM; at++) {
-            mopt_trainer *trainer = NULL;
-            kit_fail_allocation(at, 0);
-            rc = mopt_trainer_create(ctx, model, train, NULL, config,
-                                     &trainer);
-            kit_fail_allocation(-1, 0);
-            mopt_trainer_free(trainer);
-        }
-        ck_assert_int_eq(rc, MOPT_OK);
-        mopt_config_free(config);
-    }
+    for (int i = 0; i < 4; i += 2)
+        school_starved(ctx, model, train, settings[i]);
     mopt_model_free(model);
 }
 END_TEST

@@ -9,7 +9,6 @@
 #include "learn/nn/model.h"
 #include "school.h"
 
-#define ROWS 150
 #define EPOCHS 3
 
 static mopt_context *ctx;
@@ -17,18 +16,14 @@ static mopt_dataset *train, *validation, *others;
 
 static void setup(void)
 {
-    ctx = kit_begin();
-    train = school_clouds(ctx, ROWS, 1.5, 1);
-    validation = school_clouds(ctx, 60, 1.5, 2);
-    others = school_clouds(ctx, ROWS, 1.5, 3);
+    ctx = school_open(&train, &validation);
+    others = school_clouds(ctx, SCHOOL_CLASS_ROWS, 1.5, 3);
 }
 
 static void teardown(void)
 {
-    mopt_dataset_free(train);
-    mopt_dataset_free(validation);
     mopt_dataset_free(others);
-    kit_end(ctx);
+    school_close(ctx, train, validation);
 }
 
 /* ---- what a rank does ---- */
