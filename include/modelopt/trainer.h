@@ -259,10 +259,11 @@ MOPT_API int32_t mopt_trainer_history(const mopt_trainer *trainer, char *buf,
 /** Write everything that training goes on from, atomically: weights, optimizer
  *  state, schedule, counters, best weights. A training resumed from it gives
  *  the same bits as one that was never interrupted. With a group all ranks call
- *  it, and rank 0 writes.
+ *  it, and rank 0 writes; if it cannot, all hear of that.
  *
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (the training diverged), MOPT_EIO
- *          (the file is the old one or the new one, whole), MOPT_ENOMEM.
+ *          (the file is the old one or the new one, whole), MOPT_EPEER,
+ *          MOPT_ENOMEM.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_save(const mopt_trainer *trainer,

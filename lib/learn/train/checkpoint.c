@@ -399,12 +399,10 @@ int32_t mopt_trainer_save(const mopt_trainer *trainer, const char *path)
     if (t->mesh)
         return moi_spread_save(t, path);
     rc = moi_shard_collect(t);
-    if (!rc && is_other_rank(t))
-        return MOPT_OK;
-    if (!rc)
+    if (!rc && !is_other_rank(t))
         rc = save(t, path);
     moi_shard_fold(t);
-    return rc;
+    return t->team ? moi_team_settle(t, rc) : rc;
 }
 
 int32_t moi_checkpoint_late(const mopt_trainer *t)

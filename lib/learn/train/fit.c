@@ -87,6 +87,8 @@ static int32_t enter(mopt_trainer *t, mopt_cancel *cancel)
     if (t->flags & MOI_TRAINER_SETTLED)
         exchange(t);
     t->flags |= MOI_TRAINER_RUNNING;
+    if (t->team) /* what others know is of an earlier call */
+        t->team->known = 0;
     t->started = moi_clock_seconds();
     t->cancel = cancel;
     return MOPT_OK;

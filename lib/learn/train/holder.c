@@ -285,10 +285,10 @@ int32_t moi_holder_create(mopt_context *ctx, mopt_group *group, int64_t n,
         list_guests(h);
         rc = h->rank == 0 ? take_room(h) : MOPT_OK;
     }
-    if (rc && group)
-        mopt_group_abort(group, rc);
     if (!rc && group)
         rc = draw_lines(h, group);
+    if (rc && group) /* others draw lines, too */
+        mopt_group_abort(group, rc);
     if (rc)
         moi_holder_free(h);
     else

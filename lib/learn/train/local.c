@@ -78,23 +78,24 @@ static int32_t take_room(const mopt_trainer *t, moi_local *l)
 int32_t moi_local_create(mopt_trainer *t, const moi_team *team,
                          moi_local **out)
 {
+    mopt_group *group = team->own ? NULL : team->group;
     moi_local *l = moi_calloc(t->ctx, 1, sizeof *l);
-    int32_t rc;
+    int32_t rc = MOPT_ENOMEM;
 
-    if (!l)
-        return MOPT_ENOMEM;
-    l->ctx = t->ctx;
-    l->workers = team->most;
-    l->states = t->rule.states;
-    l->share = team->rows;
-    l->steps = t->set.local_steps;
-    l->group = team->own ? NULL : team->group;
-    moi_reduction_deal(team->reduction, l->workers, &l->first, &l->count);
-    rc = take_room(t, l);
-    if (rc && l->group)
-        mopt_group_abort(l->group, rc);
+    if (l) {
+        *l = (moi_local){.ctx = t->ctx,
+                         .workers = team->most,
+                         .states = t->rule.states,
+                         .share = team->rows,
+                         .steps = t->set.local_steps,
+                         .group = group};
+        moi_reduction_deal(team->reduction, l->workers, &l->first, &l->count);
+        rc = take_room(t, l);
+    }
+    if (group)
+        rc = moi_group_settle(group, rc);
     if (!rc && t->set.asynchronous)
-        rc = moi_holder_create(t->ctx, l->group, t->size, t->set.outer_rate,
+        rc = moi_holder_create(t->ctx, group, t->size, t->set.outer_rate,
                                t->set.outer_momentum, &l->holder);
     if (rc)
         moi_local_free(l);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
+#include "base/context.h"
 #include "learn/nn/model.h"
 #include "learn/train/trainer.h"
 #include "../train/school.h"
@@ -560,6 +562,63 @@ START_TEST(ranks_that_differ_are_told_so)
 }
 END_TEST
 
+/* ---- a rank that fails alone ---- */
+
+static atomic_int calls;
+
+/* The first product of a training. */
+static int32_t stumble(void *user, int32_t trans_a, int32_t trans_b, int64_t m,
+                       int64_t n, int64_t k, float alpha, const float *a,
+                       int64_t lda, const float *b, int64_t ldb, float beta,
+                       float *c, int64_t ldc)
+{
+    (void)user;
+    if (atomic_fetch_add(&calls, 1) == 0)
+        return -1;
+    return moi_backend_reference.sgemm(NULL, trans_a, trans_b, m, n, k, alpha,
+                                       a, lda, b, ldb, beta, c, ldc);
+}
+
+static const mopt_backend stumbling = {
+    .struct_size = sizeof(mopt_backend),
+    .abi_version = MOPT_BACKEND_ABI,
+    .name = "stumbling",
+    .sgemm = stumble,
+};
+
+/* That all knew how an earlier call ended says nothing of this one. */
+static int32_t fail_after_save(void *user, mopt_group *g)
+{
+    atomic_int *ended = user;
+    lesson *l = plain("{}", PLAN(1, 1, 2, ""));
+    int32_t rc;
+    mopt_model *model = make_model();
+    mopt_trainer *trainer = make_trainer(l, g, model, &rc);
+    kit_ok(rc);
+    ck_assert_int_lt(mopt_trainer_save(trainer, "/nowhere/at/all"), 0);
+    rc = mopt_trainer_fit(trainer, NULL);
+    ck_assert(rc == MOPT_EBACKEND || rc == MOPT_EPEER);
+    atomic_fetch_add(ended, 1);
+    while (atomic_load(ended) < 2)
+        usleep(1000);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    free(l);
+    return rc;
+}
+
+START_TEST(a_file_that_could_not_be_hides_no_later_failure)
+{
+    const mopt_backend *usual = ctx->backend;
+    atomic_int ended = 0;
+    atomic_store(&calls, 0);
+    ctx->backend = &stumbling;
+    kit_fails(mopt_group_run(ctx, 2, 600, fail_after_save, &ended),
+              MOPT_EBACKEND);
+    ctx->backend = usual;
+}
+END_TEST
+
 static const struct {
     const char *settings, *plan, *why;
     int32_t code;
@@ -695,6 +754,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(t, a_callback_of_one_rank_ends_all, 0, 3);
     tcase_add_loop_test(t, a_token_of_one_rank_ends_all, 0, 3);
     tcase_add_loop_test(t, ranks_that_differ_are_told_so, 0, 3);
+    tcase_add_test(t, a_file_that_could_not_be_hides_no_later_failure);
     tcase_add_loop_test(t, weights_that_differ_are_told, 0, 3);
     tcase_add_loop_test(t, a_rank_that_is_refused_alone_keeps_nobody_waiting,
                         0, REFUSALS);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "learn/nn/model.h"
 #include "school.h"
@@ -343,13 +344,15 @@ static int32_t write_nowhere(void *user, mopt_group *g)
     kit_ok(mopt_trainer_set_group(trainer, g));
     int32_t rc = mopt_trainer_export(trainer, "/nowhere/at/all");
     ck_assert(first ? rc == MOPT_EIO || rc == MOPT_ENOENT : rc == MOPT_EPEER);
+    rc = mopt_trainer_save(trainer, "/nowhere/at/all");
+    ck_assert(first ? rc == MOPT_EIO || rc == MOPT_ENOENT : rc == MOPT_EPEER);
     kit_ok(mopt_trainer_gather(trainer, first ? model : NULL));
     mopt_trainer_free(trainer);
     mopt_model_free(model);
     return MOPT_OK;
 }
 
-START_TEST(a_model_that_cannot_be_written_is_an_error_of_all)
+START_TEST(a_file_that_cannot_be_written_is_an_error_of_all)
 {
     kit_ok(mopt_group_run(ctx, 3, 600, write_nowhere, NULL));
 }
@@ -389,6 +392,59 @@ START_TEST(joining_without_memory)
 }
 END_TEST
 
+/* The same with two ranks, of which one fails: neither leaves before both know
+ * of it, so that nobody hears of an end that is only the other one's. */
+typedef struct hunger {
+    const char *settings;
+    int64_t at; /* the allocation that fails */
+    atomic_int ended, failed;
+} hunger;
+
+static int32_t join_hungry(void *user, mopt_group *g)
+{
+    hunger *h = user;
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
+    mopt_trainer *trainer = school_trainer(ctx, model, train, NULL,
+                                           h->settings);
+    kit_ok(mopt_group_barrier(g, NULL));
+    if (mopt_group_rank(g) == 0)
+        kit_fail_allocation(h->at, 0);
+    mopt_group_barrier(g, NULL); /* who is through may have failed already */
+    if (mopt_trainer_set_group(trainer, g) != MOPT_OK)
+        atomic_fetch_add(&h->failed, 1);
+    atomic_fetch_add(&h->ended, 1);
+    while (atomic_load(&h->ended) < 2)
+        usleep(100);
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return MOPT_OK;
+}
+
+static const char *const hungry[] = {
+    "{\"parts\": 4, \"overlap\": \"always\"}",
+    "{\"parts\": 4, \"compression\": \"bf16\"}",
+    "{\"local_steps\": 2}",
+    "{\"local_steps\": 2, \"asynchronous\": true}",
+};
+
+START_TEST(two_ranks_joining_without_memory)
+{
+    hunger h = {.settings = hungry[_i]};
+    int failures = 0;
+    for (h.at = 0;; h.at++) {
+        atomic_store(&h.ended, 0);
+        atomic_store(&h.failed, 0);
+        int32_t rc = mopt_group_run(ctx, 2, 600, join_hungry, &h);
+        kit_fail_allocation(-1, 0);
+        ck_assert_int_eq(rc, MOPT_OK);
+        if (atomic_load(&h.failed) == 0)
+            break;
+        failures++;
+    }
+    ck_assert_int_gt(failures, 10);
+}
+END_TEST
+
 Suite *kit_suite(void)
 {
     Suite *s = suite_create("team");
@@ -406,9 +462,11 @@ Suite *kit_suite(void)
     tcase_add_test(t, a_refused_group_leaves_no_trace);
     tcase_add_test(t, a_rank_that_is_refused_alone_keeps_nobody_waiting);
     tcase_add_test(t, ranks_with_other_layers_are_told_so);
-    tcase_add_test(t, a_model_that_cannot_be_written_is_an_error_of_all);
+    tcase_add_test(t, a_file_that_cannot_be_written_is_an_error_of_all);
     tcase_add_test(t, a_group_may_be_set_again);
     tcase_add_test(t, joining_without_memory);
+    tcase_add_loop_test(t, two_ranks_joining_without_memory, 0,
+                        (int)(sizeof hungry / sizeof *hungry));
     suite_add_tcase(s, t);
     return s;
 }
