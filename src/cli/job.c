@@ -119,22 +119,33 @@ int job_apply(job *j)
     return code ? code : read_doc(j);
 }
 
-int job_check_closed(job *j, const char *ways)
+int job_space(job *j, int64_t *points, json_t **out)
 {
     mopt_space *space = NULL;
     reply t = {0};
     int32_t rc = mopt_recipe_space(j->recipe, &space);
-    json_t *json;
-    const char *first;
-    size_t count;
-    int code = 0;
 
+    if (rc == MOPT_OK)
+        rc = mopt_space_count(space, points);
     if (rc == MOPT_OK)
         ASK(rc, &t, mopt_space_to_json, space);
     mopt_space_free(space);
     if (rc != MOPT_OK)
         return cli_library(j->c, rc, NULL);
-    json = reply_json(&t);
+    *out = reply_json(&t);
+    return 0;
+}
+
+int job_check_closed(job *j, const char *ways)
+{
+    json_t *json = NULL;
+    const char *first;
+    int64_t points;
+    size_t count;
+    int code = job_space(j, &points, &json);
+
+    if (code != 0)
+        return code;
     count = json_object_size(json);
     first = json_object_iter_key(json_object_iter(json));
     if (first)

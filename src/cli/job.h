@@ -60,6 +60,10 @@ char *job_command(const char *verb, int argc, char **argv);
 int job_read(job *j);
 int job_apply(job *j);
 
+/* What the recipe leaves open, as JSON to be released, and how many points that
+ * has; 0, or an exit code. */
+int job_space(job *j, int64_t *points, json_t **out);
+
 /* A recipe of one model must leave nothing open; ways: other ways to close it
  * than --set, such as "--from STUDY, or ". */
 int job_check_closed(job *j, const char *ways);

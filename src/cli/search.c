@@ -33,20 +33,12 @@ static void print_plan(job *j, const json_t *space, int64_t points)
 /* What would be searched, without data and without training. */
 static int dry_run(job *j)
 {
-    mopt_space *space = NULL;
     int64_t points = 0;
-    reply t = {0};
-    int32_t rc = mopt_recipe_space(j->recipe, &space);
-    json_t *json;
+    json_t *json = NULL;
+    int code = job_space(j, &points, &json);
 
-    if (rc == MOPT_OK)
-        rc = mopt_space_count(space, &points);
-    if (rc == MOPT_OK)
-        ASK(rc, &t, mopt_space_to_json, space);
-    mopt_space_free(space);
-    if (rc != MOPT_OK)
-        return cli_library(j->c, rc, NULL);
-    json = reply_json(&t);
+    if (code != 0)
+        return code;
     j->total = job_total(j);
     job_hide_password(j);
     if (j->c->json)
