@@ -15,8 +15,12 @@
 #include <time.h>
 
 #define GIVE_UP 0           /* the tag of those who give up; channels follow */
-#define BLOCK (1 << 30)     /* bytes of one message of MPI's, whose count is
-                               an int */
+#define BLOCK 61440         /* bytes of a message of MPI's: below the 64 KB up
+                               to which MPI over TCP does not first ask for
+                               leave (Open MPI 4: btl_tcp_eager_limit) */
+#define WINDOW 16           /* blocks on their way at a time, each way */
+#define MARKS 64            /* sizes of a first block, by how many follow, */
+#define MARK 16             /* so many bytes apart */
 #define EAGER 1000          /* looks at a request before others may run, */
 #define CALM 20             /* of a thread that waits beside the main one */
 #define LISTEN 256          /* looks between two for those who give up */
@@ -232,41 +236,98 @@ static int32_t await(end *e, MPI_Request *request, int64_t bytes, patience *p)
 
 /* ---- the table ---- */
 
-static int64_t block_of(int64_t bytes, int64_t at)
+/* One way of a message, in blocks that are on their way at the same time. */
+typedef struct way {
+    int32_t peer; /* or -1: there is nobody */
+    int32_t sending;
+    char *data;
+    int64_t bytes;
+    int64_t first, next; /* blocks: the first on its way, and behind the last */
+    MPI_Request requests[WINDOW];
+} way;
+
+/* Where a block begins; past the last, bytes. The first block's size says how
+ * many there are, so that another number of bytes is known at once. */
+static int64_t cut(const way *w, int64_t block)
 {
-    if (at >= bytes)
-        return 0;
-    return bytes - at < BLOCK ? bytes - at : BLOCK;
+    int64_t mark = (w->bytes + BLOCK - 1) / BLOCK % MARKS * MARK;
+    int64_t at = block == 0 ? 0 : block * BLOCK + mark;
+    return at < w->bytes ? at : w->bytes;
 }
 
-/* Both ways at once, block by block; out or in may be NULL with 0 bytes, and
- * to or from -1. */
+static int64_t size_of(const way *w, int64_t block)
+{
+    return cut(w, block + 1) - cut(w, block);
+}
+
+/* An empty message is a block, too. */
+static int32_t has_more(const way *w)
+{
+    return w->peer >= 0 && (w->next == 0 || cut(w, w->next) < w->bytes);
+}
+
+static int32_t start_blocks(end *e, way *w, int32_t channel)
+{
+    int32_t rc = MOPT_OK;
+    for (; rc == MOPT_OK && has_more(w) && w->next - w->first < WINDOW;
+         w->next++) {
+        MPI_Request *request = &w->requests[w->next % WINDOW];
+        char *data = w->data + cut(w, w->next);
+        int64_t bytes = size_of(w, w->next);
+        rc = w->sending
+                 ? start_sending(e, w->peer, channel, data, bytes, request)
+                 : start_receiving(e, w->peer, channel, data, bytes, request);
+    }
+    return rc;
+}
+
+static int32_t is_under_way(const way *w)
+{
+    return w->first < w->next;
+}
+
+static int32_t await_block(end *e, way *w, patience *p)
+{
+    if (!is_under_way(w))
+        return MOPT_OK;
+    int64_t bytes = w->sending ? -1 : size_of(w, w->first);
+    p->whom = w->peer;
+    return await(e, &w->requests[w->first++ % WINDOW], bytes, p);
+}
+
+static way make_way(int32_t peer, int32_t sending, char *data, int64_t bytes)
+{
+    way w = {.peer = peer, .sending = sending, .data = data, .bytes = bytes};
+    for (int i = 0; i < WINDOW; i++)
+        w.requests[i] = MPI_REQUEST_NULL;
+    return w;
+}
+
+/* Both ways at once; out or in may be NULL with 0 bytes, and to or from -1. */
 static int32_t both(end *e, int32_t to, const char *out, int64_t out_bytes,
                     int32_t from, char *in, int64_t in_bytes, int32_t channel,
                     patience *p)
 {
+    way there = make_way(to, 1, (char *)(uintptr_t)out, out_bytes);
+    way here = make_way(from, 0, in, in_bytes);
     int32_t rc = e->broken ? say(MOPT_EPEER, "an earlier call "
                                             "failed")
                            : MOPT_OK;
-    int64_t at = 0, most = out_bytes > in_bytes ? out_bytes : in_bytes;
     do {
-        MPI_Request sent = MPI_REQUEST_NULL, received = MPI_REQUEST_NULL;
-        int64_t going = block_of(out_bytes, at);
-        int64_t coming = block_of(in_bytes, at);
-        if (rc == MOPT_OK && from >= 0 && (at == 0 || coming > 0))
-            rc = start_receiving(e, from, channel, in + at, coming, &received);
-        if (rc == MOPT_OK && to >= 0 && (at == 0 || going > 0))
-            rc = start_sending(e, to, channel, out + at, going, &sent);
-        p->whom = from;
-        if (rc == MOPT_OK && received != MPI_REQUEST_NULL)
-            rc = await(e, &received, coming, p);
-        p->whom = to;
-        if (rc == MOPT_OK && sent != MPI_REQUEST_NULL)
-            rc = await(e, &sent, -1, p);
-        drop(e, &received);
-        drop(e, &sent);
-        at += BLOCK;
-    } while (rc == MOPT_OK && at < most);
+        if (rc == MOPT_OK)
+            rc = start_blocks(e, &here, channel);
+        if (rc == MOPT_OK)
+            rc = start_blocks(e, &there, channel);
+        if (rc == MOPT_OK)
+            rc = await_block(e, &here, p);
+        if (rc == MOPT_OK)
+            rc = await_block(e, &there, p);
+    } while (rc == MOPT_OK && (is_under_way(&here) || is_under_way(&there) ||
+                               has_more(&here) || has_more(&there)));
+    for (int i = 0; i < WINDOW; i++) {
+        drop(e, &here.requests[i]);
+        drop(e, &there.requests[i]);
+    }
     return rc;
 }
 

@@ -4,6 +4,7 @@
  * usage: test_mpi together    the collective calls, over all ranks
  *        test_mpi late        a rank is silent: the others get MOPT_EPEER
  *        test_mpi quits       a rank gives up: the others learn which, and why
+ *        test_mpi sizes       messages of one block and of many
  *        test_mpi faults      each call of MPI fails in turn (one rank)
  *
  * Prints what is wrong and returns 1. */
@@ -123,6 +124,42 @@ static int quits(mopt_group *g)
     return mopt_group_abort(g, MOPT_EIO) != MOPT_OK;
 }
 
+/* Rank 0 sends so many bytes that rank 1 knows, rank 1 waits for so many. */
+static int32_t carry(mopt_group *g, int64_t bytes, int64_t wanted)
+{
+    static unsigned char room[5 << 20];
+    int32_t rc;
+    if (mopt_group_rank(g) == 0) {
+        for (int64_t i = 0; i < bytes; i++)
+            room[i] = (unsigned char)(i * 7 / 5);
+        return mopt_group_send(g, 1, room, bytes, NULL);
+    }
+    memset(room, 0, sizeof room);
+    rc = mopt_group_receive(g, 0, room, wanted, NULL);
+    for (int64_t i = 0; rc == MOPT_OK && i < bytes; i++)
+        if (room[i] != (unsigned char)(i * 7 / 5))
+            return MOPT_EINTERNAL;
+    return rc;
+}
+
+/* Messages that take no block, one and many; and one of three where two are
+ * waited for. */
+static int sizes(mopt_group *g)
+{
+    const int64_t block = 61440;
+    const int64_t bytes[] = {0, 1, block, block + 1, 2 * block, 3 * block + 48,
+                             64 * block, 70 * block + 5};
+    int32_t rc;
+    for (int i = 0; i < 8; i++) {
+        rc = carry(g, bytes[i], bytes[i]);
+        if (rc != MOPT_OK)
+            return complain("a message", rc);
+    }
+    rc = carry(g, 3 * block, 2 * block);
+    return mopt_group_rank(g) == 0 || rc == MOPT_EINVAL
+               ? 0 : complain("another size", rc);
+}
+
 /* One rank, which talks to itself by MPI below the group's own check. */
 static int faults(mopt_context *ctx)
 {
@@ -182,6 +219,7 @@ static int with_group(mopt_context *ctx, const char *what)
         return complain("mopt_mpi_group", rc);
     bad = strcmp(what, "late") == 0    ? late(g)
           : strcmp(what, "quits") == 0 ? quits(g)
+          : strcmp(what, "sizes") == 0 ? sizes(g)
                                        : together(g);
     /* What is left of MPI would wait for all: end without it. */
     mopt_group_free(g);

@@ -19,18 +19,34 @@ static int64_t place_of(const mopt_trainer *t, int64_t block)
     return moi_model_param(t->model, slice->tensor)->offset + slice->first;
 }
 
+/* The weights of a bucket that begins at a block: as many as pay for a message.
+ * Of the first tensor, which a backward pass comes to last, the last one has
+ * half of that: nothing is left to hide it behind. */
+static int64_t wanted_at(const mopt_trainer *t, int64_t first, int64_t usual)
+{
+    int64_t tensor = t->blocks[first].tensor, end;
+    const moi_param *param = moi_model_param(t->model, tensor);
+
+    if (tensor != t->blocks[0].tensor)
+        return usual;
+    end = param->offset + param->count;
+    return end - place_of(t, first) < 2 * usual &&
+                   end - place_of(t, first) > usual / 2
+               ? usual / 2 : usual;
+}
+
 /* Where the bucket ends that begins at a block: a large tensor has buckets of
  * its own, small ones are together. */
-static int64_t end_of(const mopt_trainer *t, int64_t first, int64_t wanted)
+static int64_t end_of(const mopt_trainer *t, int64_t first, int64_t usual)
 {
-    int64_t end = first + 1;
+    int64_t wanted = wanted_at(t, first, usual), end = first + 1;
 
     while (end < t->block_count &&
            place_of(t, end) - place_of(t, first) < wanted) {
         const moi_slice *next = &t->blocks[end];
 
         if (next->first == 0 &&
-            moi_model_param(t->model, next->tensor)->count >= wanted)
+            moi_model_param(t->model, next->tensor)->count >= usual)
             break;
         end++;
     }
