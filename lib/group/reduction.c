@@ -477,10 +477,9 @@ static float *array_of(const moi_reduction *r, int32_t rank, int64_t array)
 }
 
 /* Where all are seen: nothing travels. */
-static int32_t read_others(moi_reduction *r, int64_t mine)
+static void list_others(moi_reduction *r, int64_t mine)
 {
     node theirs[NODES];
-    int32_t rc = moi_commons_meet(r->commons);
     r->room_used = 0;
     for (int32_t k = 0; k < r->group->size; k++) {
         int64_t count = k == r->group->rank
@@ -488,7 +487,6 @@ static int32_t read_others(moi_reduction *r, int64_t mine)
         for (int64_t i = 0; i < count; i++)
             r->list[theirs[i].first] = array_of(r, k, i) + mine;
     }
-    return rc;
 }
 
 static int32_t scatter(moi_reduction *r, const int64_t *cuts,
@@ -500,7 +498,7 @@ static int32_t scatter(moi_reduction *r, const int64_t *cuts,
     int32_t rc = MOPT_OK;
     list_own(r, mine, width);
     if (r->commons != NULL)
-        rc = read_others(r, mine);
+        list_others(r, mine);
     for (int32_t k = 1; k < g->size && rc == MOPT_OK && r->commons == NULL;
          k++)
         rc = trade(r, cuts, (g->rank + k) % g->size,
@@ -566,28 +564,30 @@ float *moi_reduction_result(const moi_reduction *r)
     return r->arrays[r->count > 0 ? r->nodes[0].array : 0];
 }
 
-/* Through the array of the result, which others see. */
-static int32_t pass_through(const moi_reduction *r, const int64_t *cuts,
-                            float *data)
+int32_t moi_reduction_meet(const moi_reduction *r)
 {
-    int32_t rank = r->group->rank;
-    float *own = array_of(r, rank, 0);
-    if (data != own)
-        memcpy(own + cuts[rank], data + cuts[rank],
-               (size_t)(cuts[rank + 1] - cuts[rank]) * sizeof(*own));
-    int32_t rc = moi_commons_meet(r->commons);
-    for (int32_t i = 0; i < r->group->size && rc == MOPT_OK; i++)
-        if (i != rank)
-            memcpy(data + cuts[i], array_of(r, i, 0) + cuts[i],
-                   (size_t)(cuts[i + 1] - cuts[i]) * sizeof(*own));
-    /* What others still read is the caller's now. */
-    return rc == MOPT_OK && data == own ? moi_commons_meet(r->commons) : rc;
+    return r->commons != NULL ? moi_commons_meet(r->commons) : MOPT_OK;
 }
 
-int32_t moi_reduction_gather(const moi_reduction *r, const int64_t *cuts,
-                             float *data, const mopt_cancel *cancel)
+/* Into the array of the result, which others see. */
+void moi_reduction_put(const moi_reduction *r, const int64_t *cuts,
+                       const float *data)
 {
-    return r->commons != NULL
-               ? pass_through(r, cuts, data)
-               : moi_group_gather_cuts(r->group, data, cuts, cancel);
+    int64_t first = cuts[r->group->rank];
+    int64_t count = cuts[r->group->rank + 1] - first;
+    if (r->commons != NULL && data != r->arrays[0])
+        memcpy(r->arrays[0] + first, data + first,
+               (size_t)count * sizeof(*data));
+}
+
+int32_t moi_reduction_take(const moi_reduction *r, const int64_t *cuts,
+                           float *data, const mopt_cancel *cancel)
+{
+    if (r->commons == NULL)
+        return moi_group_gather_cuts(r->group, data, cuts, cancel);
+    for (int32_t i = 0; i < r->group->size; i++)
+        if (i != r->group->rank)
+            memcpy(data + cuts[i], array_of(r, i, 0) + cuts[i],
+                   (size_t)(cuts[i + 1] - cuts[i]) * sizeof(*data));
+    return MOPT_OK;
 }

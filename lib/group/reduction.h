@@ -56,7 +56,7 @@ void moi_reduction_deal(const moi_reduction *r, int64_t parts, int64_t *first,
 
 /* Begin with as many parts; the last result is gone. This rank works so many
  * neighbours out at once, from its first part on. Between the last scatter or
- * gather and this there must be a call of the group's that all ranks make. */
+ * take and this there must be a call of the group's that all ranks make. */
 void moi_reduction_begin(moi_reduction *r, int64_t parts, int64_t together);
 
 /* Where a part of this rank goes: [n], whatever it held before; or on top of
@@ -70,17 +70,24 @@ float *moi_reduction_place(const moi_reduction *r, int64_t part,
 void moi_reduction_join(const moi_reduction *r, int64_t part, int64_t first,
                         int64_t count);
 
-/* Once all of this rank's parts are there, from cuts[0] to cuts[size]: add
- * that up over the ranks. The result is [n], right in this rank's piece: from
- * cuts[rank] to cuts[rank + 1]; with codec->all it is so everywhere, and cuts
- * has two places. */
+/* Wait for all ranks to come here, where they read numbers of each other that
+ * they have written before; where numbers travel, nobody has to wait. */
+int32_t moi_reduction_meet(const moi_reduction *r);
+
+/* Once all of this rank's parts are there, from cuts[0] to cuts[size], and
+ * ranks have met: add that up over the ranks. The result is [n], right in this
+ * rank's piece: from cuts[rank] to cuts[rank + 1]; with codec->all it is so
+ * everywhere, and cuts has two places. */
 int32_t moi_reduction_scatter(moi_reduction *r, const int64_t *cuts,
                               const mopt_cancel *cancel);
 float *moi_reduction_result(const moi_reduction *r);
 
-/* Each rank has its piece of data[n] right, cuts as above: give all to all.
- * data may be the result, and is what that holds from then on. */
-int32_t moi_reduction_gather(const moi_reduction *r, const int64_t *cuts,
-                             float *data, const mopt_cancel *cancel);
+/* Each rank has its piece of data[n] right, cuts as above: give all to all. Put
+ * them all out, meet, take them all in. data may be the result, and is what
+ * that holds from then on; then ranks meet once more before it is changed. */
+void moi_reduction_put(const moi_reduction *r, const int64_t *cuts,
+                       const float *data);
+int32_t moi_reduction_take(const moi_reduction *r, const int64_t *cuts,
+                           float *data, const mopt_cancel *cancel);
 
 #endif

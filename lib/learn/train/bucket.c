@@ -210,13 +210,29 @@ void moi_buckets_note(moi_team *team, int64_t first, int64_t count)
         release(team);
 }
 
-int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
-                          moi_real *data)
+/* Of buckets first .. first + count - 1. */
+static int32_t gather(const moi_team *team, int64_t first, int64_t count,
+                      moi_real *data)
 {
-    if (t->team->owners == 1)
+    const moi_bucket *b = &team->buckets[first];
+    float *numbers = (float *)(void *)data;
+    int32_t rc;
+
+    if (team->owners == 1)
         return MOPT_OK;
-    return moi_reduction_gather(t->team->reduction, b->cuts,
-                                (float *)(void *)data, NULL);
+    for (int64_t i = 0; i < count; i++)
+        moi_reduction_put(team->reduction, b[i].cuts, numbers);
+    rc = moi_reduction_meet(team->reduction);
+    for (int64_t i = 0; !rc && i < count; i++)
+        rc = moi_reduction_take(team->reduction, b[i].cuts, numbers, NULL);
+    return rc;
+}
+
+int32_t moi_buckets_gather(const moi_team *team)
+{
+    int32_t rc = gather(team, 0, team->bucket_count, moi_team_gradient(team));
+
+    return rc ? rc : moi_reduction_meet(team->reduction);
 }
 
 /* ---- weights that were changed ---- */
@@ -258,23 +274,24 @@ static int32_t hand_halves(mopt_trainer *t, const moi_bucket *b)
     return rc;
 }
 
-int32_t moi_bucket_hand(mopt_trainer *t, const moi_bucket *b)
+int32_t moi_buckets_hand(mopt_trainer *t, int64_t first, int64_t count)
 {
-    if (t->team->before)
-        return hand_halves(t, b);
-    return moi_bucket_gather(t, b, moi_model_weights(t->model));
+    int32_t rc = MOPT_OK;
+
+    if (!t->team->before)
+        return gather(t->team, first, count, moi_model_weights(t->model));
+    for (int64_t i = first; !rc && i < first + count; i++)
+        rc = hand_halves(t, &t->team->buckets[i]);
+    return rc;
 }
 
-/* An update that fails is told when all have come by: the others wait for this
- * rank's weights. */
-int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b)
+/* Change this rank's piece. An update that fails is told when all have come by:
+ * the others wait for this rank's weights. */
+static void change(mopt_trainer *t, const moi_bucket *b)
 {
     moi_team *team = t->team;
-    int32_t rank = team->owner;
-    int32_t rc = moi_reduction_scatter(team->reduction, b->cuts, NULL), status;
+    int32_t rank = team->owner, status;
 
-    if (rc || !team->eager)
-        return rc;
     moi_bucket_mark(t, b);
     status = moi_update_blocks(t, b->blocks[rank], b->blocks[rank + 1],
                                team->rate, 1);
@@ -282,5 +299,20 @@ int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b)
         team->status = status;
         mopt_last_error(team->why, sizeof team->why, NULL);
     }
-    return moi_bucket_hand(t, b);
+}
+
+/* Ranks of one host wait for each other twice, however many buckets there
+ * are. */
+int32_t moi_buckets_carry(mopt_trainer *t, int64_t first, int64_t count)
+{
+    moi_team *team = t->team;
+    int32_t rc = moi_reduction_meet(team->reduction);
+
+    for (int64_t i = first; !rc && i < first + count; i++) {
+        rc = moi_reduction_scatter(team->reduction, team->buckets[i].cuts,
+                                   NULL);
+        if (!rc && team->eager)
+            change(t, &team->buckets[i]);
+    }
+    return rc || !team->eager ? rc : moi_buckets_hand(t, first, count);
 }

@@ -232,7 +232,7 @@ static int32_t add_up(mopt_trainer *t)
 {
     moi_local *l = t->local;
     moi_team *team = t->team;
-    int32_t rc = MOPT_OK;
+    int32_t rc;
 
     for (int64_t i = 0; i < l->count; i++) {
         int64_t one;
@@ -244,11 +244,8 @@ static int32_t add_up(mopt_trainer *t)
                  (moi_real *)(void *)place);
         moi_reduction_join(team->reduction, l->first + i, 0, t->size);
     }
-    for (int64_t i = 0; !rc && i < team->bucket_count; i++)
-        rc = moi_bucket_carry(t, &team->buckets[i]);
-    for (int64_t i = 0; !rc && i < team->bucket_count; i++)
-        rc = moi_bucket_gather(t, &team->buckets[i], moi_team_gradient(team));
-    return rc;
+    rc = moi_buckets_carry(t, 0, team->bucket_count);
+    return rc ? rc : moi_buckets_gather(team);
 }
 
 static void outer_step(mopt_trainer *t)

@@ -246,12 +246,11 @@ int32_t moi_shard_collect(mopt_trainer *t)
 
 int32_t moi_shard_share(mopt_trainer *t, int32_t status)
 {
-    int32_t rc = MOPT_OK;
+    int32_t rc;
 
     if (!t->team || t->local)
         return status;
-    for (int64_t i = 0; !rc && i < t->team->bucket_count; i++)
-        rc = moi_bucket_hand(t, &t->team->buckets[i]);
+    rc = moi_buckets_hand(t, 0, t->team->bucket_count);
     return rc ? rc : moi_team_settle(t, status);
 }
 

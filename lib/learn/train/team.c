@@ -198,7 +198,7 @@ static int32_t carry(void *user, int64_t item)
 {
     mopt_trainer *t = user;
 
-    return moi_bucket_carry(t, &t->team->buckets[item]);
+    return moi_buckets_carry(t, item, 1);
 }
 
 /* Is there a thread that sends while others work? On a fast link messages
@@ -439,15 +439,11 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
 static int32_t carry_rest(mopt_trainer *t)
 {
     moi_team *team = t->team;
-    int32_t rc = MOPT_OK;
 
-    if (team->courier) {
-        moi_courier_release(team->courier, team->bucket_count);
-        return moi_courier_finish(team->courier);
-    }
-    for (int64_t i = 0; !rc && i < team->bucket_count; i++)
-        rc = moi_bucket_carry(t, &team->buckets[i]);
-    return rc;
+    if (!team->courier)
+        return moi_buckets_carry(t, 0, team->bucket_count);
+    moi_courier_release(team->courier, team->bucket_count);
+    return moi_courier_finish(team->courier);
 }
 
 /* A line search asks how steep the whole gradient is; every rank has all
@@ -462,8 +458,8 @@ int32_t moi_team_add_up(mopt_trainer *t)
     moi_team *team = t->team;
     int32_t rc = carry_rest(t), status = team->status;
 
-    for (int64_t i = 0; !rc && asks_all(t) && i < team->bucket_count; i++)
-        rc = moi_bucket_gather(t, &team->buckets[i], moi_team_gradient(team));
+    if (!rc && asks_all(t))
+        rc = moi_buckets_gather(team);
     if (rc || !team->eager)
         return rc;
     return moi_team_settle(t, status ? moi_fail(status, "%s", team->why)

@@ -263,22 +263,22 @@ double moi_step_gradient_norm(const mopt_trainer *t);
 /* bucket.c: the buckets of a team in the making. */
 int32_t moi_buckets_make(const mopt_trainer *t, struct moi_team *team);
 
-/* Once this rank's gradients of a bucket are there: sum them up over the ranks
- * and, if the team is eager, change the weights and hand them round. */
-int32_t moi_bucket_carry(mopt_trainer *t, const moi_bucket *b);
+/* Once this rank's gradients of some buckets are there: sum them up over the
+ * ranks and, if the team is eager, change the weights and hand them round. */
+int32_t moi_buckets_carry(mopt_trainer *t, int64_t first, int64_t count);
 
 /* Begin a step; and some of this rank's gradients are there, as places in the
  * block of weights: what can go does. */
 void moi_buckets_begin(moi_team *team);
 void moi_buckets_note(moi_team *team, int64_t first, int64_t count);
 
-/* Before this rank changes its weights of a bucket, and after: to all. */
+/* Before this rank changes its weights of a bucket; and after, of some: to
+ * all. */
 void moi_bucket_mark(const mopt_trainer *t, const moi_bucket *b);
-int32_t moi_bucket_hand(mopt_trainer *t, const moi_bucket *b);
+int32_t moi_buckets_hand(mopt_trainer *t, int64_t first, int64_t count);
 
-/* Hand every rank's piece of a bucket of an array to all. */
-int32_t moi_bucket_gather(const mopt_trainer *t, const moi_bucket *b,
-                          moi_real *data);
+/* Hand every rank's piece of the team's gradient to all. */
+int32_t moi_buckets_gather(const struct moi_team *team);
 
 /* shard.c: say of every block where its state lies. */
 void moi_shard_place(mopt_trainer *t);

@@ -185,11 +185,19 @@ static int64_t put_parts(const share *s, const moi_reduction *r, int64_t p)
     return count;
 }
 
+static int32_t give_to_all(const moi_reduction *r, const int64_t *cuts)
+{
+    float *result = moi_reduction_result(r);
+    moi_reduction_put(r, cuts, result);
+    int32_t rc = moi_reduction_meet(r);
+    return rc == MOPT_OK ? moi_reduction_take(r, cuts, result, NULL) : rc;
+}
+
 /* The second stretch first. */
 static int32_t add_stretches(const share *s, mopt_group *g, moi_reduction *r)
 {
     const int64_t ends[] = {s->n / 3, s->n, 0, s->n / 3};
-    int32_t rc = MOPT_OK, size = mopt_group_size(g);
+    int32_t rc = moi_reduction_meet(r), size = mopt_group_size(g);
     for (int k = 0; k < 4 && rc == MOPT_OK; k += 2) {
         int64_t cuts[16];
         for (int32_t i = 0; i <= size; i++)
@@ -197,7 +205,7 @@ static int32_t add_stretches(const share *s, mopt_group *g, moi_reduction *r)
                                     (size * size);
         rc = moi_reduction_scatter(r, cuts, NULL);
         if (rc == MOPT_OK)
-            rc = moi_reduction_gather(r, cuts, moi_reduction_result(r), NULL);
+            rc = give_to_all(r, cuts);
     }
     return rc;
 }
