@@ -35,8 +35,10 @@ SMALL = {"own": {}, "apart": {"overlap": "never"}, **PACKED,
 def words_of(kind, rows, settings):
     """What bench_ranks is told of a trainer."""
     own = kind == "own"
-    all_ = {"batch_size": rows * (1 if own else 2), "chunk": rows, **settings}
-    return ("-" if own else "") + json.dumps(all_)
+    ranks = 1 if own else 2
+    return ("-" if own else "") + json.dumps(
+        {"batch_size": rows * ranks, "chunk": rows, "parts": 2 * ranks,
+         **settings})
 
 
 def measure(build, rate, rounds, rows, kinds):
