@@ -206,8 +206,8 @@ static void run_many(void)
     static const char *const nets[] = {
         "784-512-512-10", "784-128-10", "256-256-256-256-256-10",
         "100-128-64-10", "512-1024-1024-10"};
-    static const int sizes[][2] = {{32, 1}, {128, 1}, {256, 1}, {64, 4},
-                                   {256, 4}, {256, 8}, {256, 32}, {512, 16}};
+    static const int sizes[][2] = {{16, 1}, {32, 1}, {64, 1}, {128, 1},
+                                   {256, 1}, {64, 4}, {256, 8}, {512, 16}};
 
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {

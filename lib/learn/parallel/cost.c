@@ -302,10 +302,15 @@ moi_load moi_stage_sum(double weights)
     return (moi_load){.streamed = 3 * REAL * weights};
 }
 
-/* Gradients are read, weights and states read and written. */
+/* Weights and states are read and written; and gradients, unless they are
+ * changed into weights right behind the product that made them. */
 moi_load moi_stage_update(const mopt_parallel *p, double weights)
 {
-    return (moi_load){.streamed = (3 + 2.0 * p->states) * REAL * weights};
+    double gradients = p->parts == 1 && moi_parallel_whole(p) && p->data == 1
+                           ? 0 : 2;
+
+    return (moi_load){.streamed = (2 + gradients + 2.0 * p->states) * REAL *
+                                  weights};
 }
 
 /* The parts of a rank are a node of the tree of sums, or several. */
