@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/status.h"
+#include "group/group.h"
 #include "learn/nn/loss.h"
 #include "learn/nn/model.h"
 #include "learn/train/trainer.h"
@@ -142,8 +143,11 @@ static int32_t go_on(const moi_attempt *attempt)
     mopt_group *group = attempt->recipe->group;
     double step = -1;
     int32_t rc = mopt_trainer_resume(attempt->course.trainer, path);
-    if (rc == MOPT_ENOMEM)
-        return rc;
+    int32_t lack = rc == MOPT_ENOMEM ? rc : MOPT_OK;
+    if (group != NULL) /* one that has no memory leaves nobody waiting */
+        lack = moi_group_settle(group, lack);
+    if (lack != MOPT_OK)
+        return lack;
     if (rc == MOPT_OK)
         rc = mopt_trainer_get(attempt->course.trainer, "step", &step);
     else if (rc != MOPT_ENOENT)
