@@ -262,8 +262,8 @@ static const char *const whole_settings[] = {
     "{\"epochs\": 2, \"batch_size\": 64, \"compression\": \"bf16\"}",
     "{\"epochs\": 2, \"batch_size\": 64, \"compression\": \"topk\"}",
     "{\"epochs\": 2, \"batch_size\": 64, \"local_steps\": 2}",
-    "{\"epochs\": 3, \"parts\": 8, \"optimizer\": {\"type\": \"gd\", "
-    "\"line_search\": true}}",
+    ("{\"epochs\": 3, \"parts\": 8, \"optimizer\": {\"type\": \"gd\", "
+     "\"line_search\": true}}"),
 };
 #define WHOLES ((int)(sizeof whole_settings / sizeof *whole_settings))
 
