@@ -84,6 +84,15 @@ kill_rank() {
     done
 }
 
+# lose_rank: kill one, and again if Open MPI's own daemon crashed over it: that
+# of 4.1 may, when a rank has something to say while its channels are closed.
+lose_rank() {
+    for lost in killed.db again.db once-more.db; do
+        disturbed 60 "$lost" kill_rank
+        grep -q 'mca_rml_oob.so' err || return 0
+    done
+}
+
 train env -- -vv --model one.safetensors
 code=$?
 code_is 0
@@ -95,7 +104,7 @@ rm -f three.safetensors
 disturbed 4 cut.db cut 5
 ended "was silent until the timeout"
 go_on cut.db
-disturbed 60 killed.db kill_rank
+lose_rank
 ended "signal 9"
-go_on killed.db
+go_on "$lost"
 finish
