@@ -26,7 +26,7 @@ static int map(int file, int64_t bytes, int access, moi_shared *s)
 }
 
 /* A name that nobody else has: the process, and what it drew. */
-static int name(moi_shared *s)
+static int draw_name(moi_shared *s)
 {
     uint64_t drawn;
 
@@ -42,7 +42,7 @@ int moi_shared_make(int64_t bytes, moi_shared *out)
     int file, code;
 
     memset(out, 0, sizeof *out);
-    code = name(out);
+    code = draw_name(out);
     if (code)
         return code;
     file = shm_open(out->name, O_RDWR | O_CREAT | O_EXCL, 0600);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backend/backend.h"
 #include "base/context.h"
 #include "learn/nn/model.h"
 #include "learn/train/trainer.h"
@@ -267,15 +266,21 @@ static const char *const whole_settings[] = {
 };
 #define WHOLES ((int)(sizeof whole_settings / sizeof *whole_settings))
 
-START_TEST(a_plan_of_whole_models_is_a_group)
+/* A group of so many ranks without a plan, and two with one, come to the same
+ * from weights that are there. */
+static void as_planned(const char *set, int32_t ranks, const char *plan)
 {
-    const char *set = whole_settings[_i];
-    lesson *group = plain(set, NULL), *planned = plain(set, PLAN(2, 1, 1, ""));
+    lesson *group = plain(set, NULL), *planned = plain(set, plan);
     group->ready = planned->ready = 1;
-    kit_ok(mopt_group_run(ctx, 2, 60, attend, group));
+    kit_ok(mopt_group_run(ctx, ranks, 60, attend, group));
     kit_ok(mopt_group_run(ctx, 2, 60, attend, planned));
     same_bits(group, planned);
     free(group);
+}
+
+START_TEST(a_plan_of_whole_models_is_a_group)
+{
+    as_planned(whole_settings[_i], 2, PLAN(2, 1, 1, ""));
 }
 END_TEST
 
@@ -317,13 +322,7 @@ END_TEST
 /* Weights that are there are cut; orthogonal ones are pieces of the whole. */
 START_TEST(weights_that_are_there_are_cut)
 {
-    lesson *one = plain(settings[0], NULL);
-    lesson *two = plain(settings[0], PLAN(1, 1, 2, ""));
-    one->ready = two->ready = 1;
-    kit_ok(mopt_group_run(ctx, 1, 60, attend, one));
-    kit_ok(mopt_group_run(ctx, 2, 60, attend, two));
-    same_bits(one, two);
-    free(one);
+    as_planned(settings[0], 1, PLAN(1, 1, 2, ""));
 }
 END_TEST
 
@@ -564,28 +563,6 @@ END_TEST
 
 /* ---- a rank that fails alone ---- */
 
-static atomic_int calls;
-
-/* The first product of a training. */
-static int32_t stumble(void *user, int32_t trans_a, int32_t trans_b, int64_t m,
-                       int64_t n, int64_t k, float alpha, const float *a,
-                       int64_t lda, const float *b, int64_t ldb, float beta,
-                       float *c, int64_t ldc)
-{
-    (void)user;
-    if (atomic_fetch_add(&calls, 1) == 0)
-        return -1;
-    return moi_backend_reference.sgemm(NULL, trans_a, trans_b, m, n, k, alpha,
-                                       a, lda, b, ldb, beta, c, ldc);
-}
-
-static const mopt_backend stumbling = {
-    .struct_size = sizeof(mopt_backend),
-    .abi_version = MOPT_BACKEND_ABI,
-    .name = "stumbling",
-    .sgemm = stumble,
-};
-
 /* That all knew how an earlier call ended says nothing of this one. */
 static int32_t fail_after_save(void *user, mopt_group *g)
 {
@@ -609,10 +586,8 @@ static int32_t fail_after_save(void *user, mopt_group *g)
 
 START_TEST(a_file_that_could_not_be_hides_no_later_failure)
 {
-    const mopt_backend *usual = ctx->backend;
+    const mopt_backend *usual = school_stumble(ctx, 0);
     atomic_int ended = 0;
-    atomic_store(&calls, 0);
-    ctx->backend = &stumbling;
     kit_fails(mopt_group_run(ctx, 2, 600, fail_after_save, &ended),
               MOPT_EBACKEND);
     ctx->backend = usual;

@@ -271,15 +271,20 @@ START_TEST(pruned_trials_are_pruned_for_the_team)
 }
 END_TEST
 
+/* Both ranks came to the end; the trials that are complete. */
+static int64_t count_complete(const crew *c)
+{
+    ck_assert_msg(c->status[0] == MOPT_OK, "%s", c->message[0]);
+    ck_assert_int_eq(c->status[1], MOPT_OK);
+    return json_integer_value(at(c->result[0], "trials", "complete"));
+}
+
 START_TEST(trials_of_several_ranks_start_from_each_other)
 {
     crew c = {.storage = "warm.db", .odd = -1,
               .set = {{"search.warm_start", "{\"round\": 3}"}}};
     run_crew(&c, 2);
-    ck_assert_msg(c.status[0] == MOPT_OK, "%s", c.message[0]);
-    ck_assert_int_eq(c.status[1], MOPT_OK);
-    ck_assert_int_eq(json_integer_value(at(c.result[0], "trials",
-                                           "complete")), 8);
+    ck_assert_int_eq(count_complete(&c), 8);
     end_crew(&c);
 }
 END_TEST
@@ -338,10 +343,7 @@ START_TEST(those_who_die_late_are_not_waited_for)
     ck_assert_int_eq(pthread_create(&killer, NULL, kill_later, &child), 0);
     run_crew(&c, 2);
     pthread_join(killer, NULL);
-    ck_assert_msg(c.status[0] == MOPT_OK, "%s", c.message[0]);
-    ck_assert_int_eq(c.status[1], MOPT_OK);
-    ck_assert_int_ge(json_integer_value(at(c.result[0], "trials",
-                                           "complete")), 1);
+    ck_assert_int_ge(count_complete(&c), 1);
     end_crew(&c);
 }
 END_TEST

@@ -3,6 +3,7 @@
 #include "school.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,4 +259,32 @@ const char *school_history(const mopt_trainer *trainer)
     turn = !turn;
     kit_ok(mopt_trainer_history(trainer, text[turn], sizeof text[turn], NULL));
     return text[turn];
+}
+
+static atomic_int products_left;
+
+static int32_t stumble(void *user, int32_t trans_a, int32_t trans_b, int64_t m,
+                       int64_t n, int64_t k, float alpha, const float *a,
+                       int64_t lda, const float *b, int64_t ldb, float beta,
+                       float *c, int64_t ldc)
+{
+    (void)user;
+    if (atomic_fetch_sub(&products_left, 1) == 0)
+        return -1;
+    return moi_backend_reference.sgemm(NULL, trans_a, trans_b, m, n, k, alpha,
+                                       a, lda, b, ldb, beta, c, ldc);
+}
+
+const mopt_backend *school_stumble(mopt_context *ctx, int32_t after)
+{
+    static const mopt_backend stumbling = {
+        .struct_size = sizeof(mopt_backend),
+        .abi_version = MOPT_BACKEND_ABI,
+        .name = "stumbling",
+        .sgemm = stumble,
+    };
+    const mopt_backend *usual = ctx->backend;
+    atomic_store(&products_left, after);
+    ctx->backend = &stumbling;
+    return usual;
 }

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "backend/backend.h"
 #include "kit.h"
 
 #define SCHOOL_ROWS 101 /* leaves a short last batch */
@@ -53,6 +54,10 @@ void school_refused(mopt_context *ctx, mopt_model *model,
                     const char *says);
 void school_starved(mopt_context *ctx, mopt_model *model,
                     const mopt_dataset *train, const char *json);
+
+/* Products by the reference backend; one of them fails, after so many of all
+ * threads. Returns the backend that was there. */
+const mopt_backend *school_stumble(mopt_context *ctx, int32_t after);
 
 /* A digest of all weights; the loss of a model on some data. */
 uint64_t school_digest(const mopt_model *model);

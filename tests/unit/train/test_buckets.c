@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/train/test_buckets.c: ranks that train a model of several buckets:
  * the same bits for any number of them. */
-#include <stdatomic.h>
 #include <stdio.h>
 
-#include "backend/backend.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "school.h"
@@ -141,35 +139,12 @@ END_TEST
 /* ---- a rank that fails in the middle ---- */
 
 #define FATAL 24 /* calls of both ranks; 6 take a batch forward */
-static atomic_int calls;
-
 /* Both ranks have gone forward by then, and gradients are on their way. */
-static int32_t stumble(void *user, int32_t trans_a, int32_t trans_b, int64_t m,
-                       int64_t n, int64_t k, float alpha, const float *a,
-                       int64_t lda, const float *b, int64_t ldb, float beta,
-                       float *c, int64_t ldc)
-{
-    (void)user;
-    if (atomic_fetch_add(&calls, 1) == FATAL)
-        return -1;
-    return moi_backend_reference.sgemm(NULL, trans_a, trans_b, m, n, k, alpha,
-                                       a, lda, b, ldb, beta, c, ldc);
-}
-
-static const mopt_backend stumbling = {
-    .struct_size = sizeof(mopt_backend),
-    .abi_version = MOPT_BACKEND_ABI,
-    .name = "stumbling",
-    .sgemm = stumble,
-};
-
 START_TEST(a_rank_that_fails_in_a_backward_pass_ends_all)
 {
     lesson l = lessons[0];
-    const mopt_backend *usual = ctx->backend;
+    const mopt_backend *usual = school_stumble(ctx, FATAL);
     double start = moi_clock_seconds();
-    atomic_store(&calls, 0);
-    ctx->backend = &stumbling;
     kit_fails(mopt_group_run(ctx, 2, 60, attend, &l), MOPT_EBACKEND);
     kit_says("backend 'stumbling': sgemm returned -1");
     ctx->backend = usual;
