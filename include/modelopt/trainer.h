@@ -275,11 +275,15 @@ MOPT_API int32_t mopt_trainer_save(const mopt_trainer *trainer,
  *  groups and weights of terms wrote. What may differ are "epochs",
  *  "max_steps", "max_seconds", "tolerance", "early_stopping.*" and
  *  "checkpoint*"; a schedule that spans the whole training spans the new one.
+ *  With a group all ranks call it and go on from the same file, or none does;
+ *  the group can be used afterwards.
  *
  *  @return MOPT_OK, MOPT_EINVAL, MOPT_ESTATE (from inside a callback),
  *          MOPT_ENOENT, MOPT_EIO, MOPT_EFORMAT (damaged, or of another
- *          training: the message names what differs), MOPT_ENOMEM. After an
- *          error the trainer is as before.
+ *          training: the message names what differs), MOPT_ENOMEM. In a group
+ *          also MOPT_EPEER (another rank could not: the message names it) and
+ *          MOPT_EINVAL (ranks have different checkpoints). After an error the
+ *          trainer is as before.
  *  Thread: one a handle. Since 0.1.
  */
 MOPT_API int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path);

@@ -120,17 +120,17 @@ int32_t moi_attempt_rescue(moi_attempt *attempt, const char *path,
     return rc;
 }
 
-/* Is it the same for all ranks where the training goes on: at which step, -1:
- * afresh? */
-static int32_t agree(mopt_group *group, const char *path, double step)
+/* No rank leaves while others wait for it: one has no memory, or not all find
+ * the same file, of which those hear that could have gone on. */
+static int32_t agree(mopt_group *group, const char *path, int32_t resumed)
 {
-    double least = step, most = step;
-    int32_t rc = mopt_group_all_reduce_double(group, MOPT_MIN, &least, 1,
-                                              NULL);
-    if (rc == MOPT_OK)
-        rc = mopt_group_all_reduce_double(group, MOPT_MAX, &most, 1, NULL);
-    if (rc != MOPT_OK || least == most)
+    int32_t lack = resumed == MOPT_ENOMEM ? resumed : MOPT_OK;
+    int32_t apart = resumed == MOPT_EPEER || resumed == MOPT_EINVAL;
+    int32_t rc = moi_group_settle(group, lack);
+    if (rc != MOPT_OK)
         return rc;
+    if (moi_group_settle(group, apart ? resumed : MOPT_OK) == MOPT_OK)
+        return MOPT_OK;
     return moi_fail(MOPT_EIO, "%s: not every rank reads the same there; "
                     "checkpoints of trials must be where all see them", path);
 }
@@ -141,20 +141,15 @@ static int32_t go_on(const moi_attempt *attempt)
 {
     const char *path = moi_config_text(attempt->config, "checkpoint");
     mopt_group *group = attempt->recipe->group;
-    double step = -1;
-    int32_t rc = mopt_trainer_resume(attempt->course.trainer, path);
-    int32_t lack = rc == MOPT_ENOMEM ? rc : MOPT_OK;
-    if (group != NULL) /* one that has no memory leaves nobody waiting */
-        lack = moi_group_settle(group, lack);
-    if (lack != MOPT_OK)
-        return lack;
-    if (rc == MOPT_OK)
-        rc = mopt_trainer_get(attempt->course.trainer, "step", &step);
-    else if (rc != MOPT_ENOENT)
+    int32_t resumed = mopt_trainer_resume(attempt->course.trainer, path);
+    int32_t rc = resumed == MOPT_ENOMEM ? resumed : MOPT_OK;
+    if (group != NULL)
+        rc = agree(group, path, resumed);
+    if (rc == MOPT_OK && resumed != MOPT_OK && resumed != MOPT_ENOENT)
         moi_log(attempt->recipe->ctx, MOPT_LOG_WARN, "recipe",
                 "a trial does not go on from its checkpoint, but starts "
                 "afresh: %s", moi_last_text());
-    return group != NULL ? agree(group, path, step) : MOPT_OK;
+    return rc;
 }
 
 const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value)

@@ -376,9 +376,9 @@ static int32_t save(mopt_trainer *t, const char *path)
 /* The first rank writes. */
 static int32_t is_other_rank(const mopt_trainer *t)
 {
-    if (t->local)
-        return moi_local_rank(t->local) > 0;
-    return t->team && mopt_group_rank(t->team->group) > 0;
+    mopt_group *group = moi_trainer_group(t);
+
+    return group && mopt_group_rank(group) > 0;
 }
 
 int32_t mopt_trainer_save(const mopt_trainer *trainer, const char *path)

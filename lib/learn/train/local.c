@@ -393,9 +393,9 @@ int64_t moi_local_workers(const moi_local *l)
     return l->holder ? 1 : l->workers;
 }
 
-int32_t moi_local_rank(const moi_local *l)
+mopt_group *moi_local_group(const moi_local *l)
 {
-    return l->group ? mopt_group_rank(l->group) : 0;
+    return l->group;
 }
 
 moi_real *moi_local_momentum(const moi_local *l)

@@ -29,6 +29,9 @@ int32_t moi_local_flush(struct mopt_trainer *t);
  * wait for them, and the model has what has come out. */
 int32_t moi_local_finish(struct mopt_trainer *t, int32_t status);
 
+/* The ranks that have the workers; NULL: there is only this one. */
+mopt_group *moi_local_group(const moi_local *l);
+
 /* Is there something that the model does not hold yet? */
 int32_t moi_local_open(const moi_local *l);
 
@@ -39,7 +42,6 @@ void moi_local_restart(moi_local *l);
  * state of a worker, NULL where it is not at hand. The first rank has all
  * between moi_local_collect and moi_local_release. */
 int64_t moi_local_workers(const moi_local *l);
-int32_t moi_local_rank(const moi_local *l);
 moi_real *moi_local_momentum(const moi_local *l);
 moi_real *moi_local_state(const struct mopt_trainer *t, int64_t worker,
                           int32_t state);

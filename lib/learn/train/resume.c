@@ -4,8 +4,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "group/group.h"
 #include "learn/train/checkpoint.h"
 
 /* What a checkpoint says, before any of it is believed. */
@@ -297,30 +299,63 @@ static void adopt(mopt_trainer *t, found *f)
         memset(moi_step_gradient(t), 0, (size_t)t->size * sizeof(moi_real));
 }
 
-static int32_t take_over(mopt_trainer *t, found *f)
+/* Read a file and look at all of it, without believing any of it yet. */
+static int32_t look(mopt_trainer *t, const char *path, found *f)
 {
-    int32_t rc = moi_shard_unfold(t);
+    int32_t rc = t->mesh ? moi_safetensors_open(t->ctx, path, &f->file)
+                         : moi_safetensors_read(t->ctx, path, &f->file);
 
-    if (rc)
-        return rc;
-    adopt(t, f);
-    read_tensors(t, f, 1);
-    moi_shard_fold(t);
-    return MOPT_OK;
+    if (!rc)
+        rc = check_identity(t, f);
+    if (!rc)
+        rc = read_state(t, f);
+    if (!rc)
+        rc = t->mesh ? moi_spread_read(t, f->file, 0) : read_tensors(t, f, 0);
+    return rc;
 }
 
-/* All ranks find the file good, or none goes on from it. */
-static int32_t take_over_mesh(mopt_trainer *t, found *f, int32_t rc)
+/* Of where the training stands, and of all tensors that are in memory. */
+static uint64_t digest_file(const moi_safetensors *file)
 {
-    if (!rc)
-        rc = moi_spread_read(t, f->file, 0);
-    rc = moi_team_settle(t, rc);
-    if (rc)
-        return rc;
-    adopt(t, f);
-    rc = moi_team_settle(t, moi_spread_read(t, f->file, 1));
-    t->broken = rc;
+    uint64_t hash = moi_hash_text(MOI_HASH_START,
+                                  moi_safetensors_text(file, "progress"));
+
+    hash = moi_hash_text(hash, moi_safetensors_text(file, "history"));
+    for (int64_t i = 0; i < moi_safetensors_count(file); i++) {
+        const moi_tensor *tensor = moi_safetensors_get(file, i);
+
+        if (tensor->data)
+            hash = moi_hash_block(hash, tensor->data, (size_t)tensor->bytes);
+    }
+    return hash;
+}
+
+/* All ranks find the file good, and the same one, or none goes on from it. */
+static int32_t settle(const mopt_trainer *t, const found *f, int32_t status)
+{
+    mopt_group *group = moi_trainer_group(t);
+    int32_t rc = group ? moi_group_settle(group, status) : status;
+
+    if (!rc && group)
+        rc = moi_group_agree(group, "checkpoint", digest_file(f->file), NULL);
     return rc;
+}
+
+static int32_t take_over(mopt_trainer *t, found *f)
+{
+    adopt(t, f);
+    if (!t->mesh)
+        return read_tensors(t, f, 1);
+    t->broken = moi_team_settle(t, moi_spread_read(t, f->file, 1));
+    return t->broken;
+}
+
+/* Does an error need to be told where it is? That of a file that is read says
+ * so itself; what ranks hear of each other does not. */
+static int32_t lacks_place(const found *f, int32_t rc)
+{
+    return (rc == MOPT_EFORMAT && f->file) || rc == MOPT_EPEER ||
+           rc == MOPT_EINVAL;
 }
 
 int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path)
@@ -334,21 +369,15 @@ int32_t mopt_trainer_resume(mopt_trainer *trainer, const char *path)
     if (t->flags & MOI_TRAINER_RUNNING)
         return moi_fail(MOPT_ESTATE, "the trainer is at work: a callback may "
                                      "not step, fit or resume it");
-    rc = t->mesh ? moi_safetensors_open(t->ctx, path, &f.file)
-                 : moi_safetensors_read(t->ctx, path, &f.file);
-    if (rc && !t->mesh)
-        return rc;
-    if (!rc)
-        rc = check_identity(t, &f);
-    if (!rc)
-        rc = read_state(t, &f);
+    rc = look(t, path, &f);
     if (!rc && !t->mesh)
-        rc = read_tensors(t, &f, 0);
-    if (t->mesh)
-        rc = take_over_mesh(t, &f, rc);
-    else if (!rc)
+        rc = moi_shard_unfold(t);
+    rc = settle(t, &f, rc);
+    if (!rc)
         rc = take_over(t, &f);
-    if (rc == MOPT_EFORMAT && f.file)
+    if (!t->mesh)
+        moi_shard_fold(t);
+    if (lacks_place(&f, rc))
         moi_fail_at(rc, "%s: ", path);
     moi_free(t->ctx, f.history);
     moi_safetensors_free(f.file);

@@ -407,10 +407,9 @@ static int32_t export_mesh(mopt_trainer *t, const char *path)
  * nothing of each other. */
 static int32_t export_whole(mopt_trainer *t, const char *path)
 {
-    int32_t rank = t->team    ? mopt_group_rank(t->team->all)
-                   : t->local ? moi_local_rank(t->local)
-                              : 0;
-    int32_t rc = rank == 0 ? mopt_model_save(t->model, path) : MOPT_OK;
+    mopt_group *group = moi_trainer_group(t);
+    int32_t first = !group || mopt_group_rank(group) == 0;
+    int32_t rc = first ? mopt_model_save(t->model, path) : MOPT_OK;
 
     return t->team ? moi_team_settle(t, rc) : rc;
 }

@@ -344,6 +344,13 @@ int32_t moi_trainer_share(mopt_trainer *t, mopt_group *group, int64_t parts)
     return join(t, group, MOPT_OK);
 }
 
+mopt_group *moi_trainer_group(const mopt_trainer *t)
+{
+    if (t->team)
+        return t->team->own ? NULL : t->team->all;
+    return t->local ? moi_local_group(t->local) : NULL;
+}
+
 /* ---- callbacks ---- */
 
 static int32_t listen(mopt_trainer *t, moi_listener *listener,

@@ -222,6 +222,9 @@ int32_t moi_trainer_make_whole(const char *function, const moi_trainer_of *of,
                                mopt_trainer **out);
 int32_t moi_trainer_share(mopt_trainer *t, mopt_group *group, int64_t parts);
 
+/* The ranks that train together; NULL: there is only this one. */
+mopt_group *moi_trainer_group(const mopt_trainer *t);
+
 /* keys.c */
 void moi_settings_read(moi_settings *set, const mopt_config *config);
 

@@ -358,6 +358,93 @@ START_TEST(a_file_that_cannot_be_written_is_an_error_of_all)
 }
 END_TEST
 
+/* ---- going on together ---- */
+
+/* Ways of training, which differ in what files hold; after so many epochs. */
+static const char *const ways[] = {
+    "{\"epochs\": %d, \"batch_size\": 50, \"parts\": 3}",
+    "{\"epochs\": %d, \"batch_size\": 50, \"compression\": \"bf16\"}",
+    "{\"epochs\": %d, \"batch_size\": 50, \"local_steps\": 2}",
+    "{\"epochs\": %d, \"batch_size\": 50, \"local_steps\": 2, "
+    "\"asynchronous\": true}",
+};
+
+static mopt_trainer *join_group(mopt_group *g, mopt_model *model,
+                                const char *way, int epochs)
+{
+    char text[200];
+    snprintf(text, sizeof text, way, epochs);
+    mopt_trainer *trainer = school_trainer(ctx, model, train, NULL, text);
+    kit_ok(mopt_trainer_set_group(trainer, g));
+    return trainer;
+}
+
+/* A checkpoint of all ranks after so many epochs. */
+static void leave_file(mopt_group *g, const char *way, int epochs,
+                       const char *path)
+{
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
+    mopt_trainer *trainer = join_group(g, model, way, epochs);
+    kit_ok(mopt_trainer_fit(trainer, NULL));
+    kit_ok(mopt_trainer_save(trainer, path));
+    kit_ok(mopt_group_barrier(g, NULL));
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+}
+
+typedef struct errand {
+    const char *way;
+    char good[400], later[400], bad[400], none[400]; /* files */
+} errand;
+
+static errand errand_by(const char *way)
+{
+    errand e = {.way = way};
+    snprintf(e.good, sizeof e.good, "%s", kit_path("good"));
+    snprintf(e.later, sizeof e.later, "%s", kit_path("later"));
+    snprintf(e.bad, sizeof e.bad, "%s", kit_path("bad"));
+    snprintf(e.none, sizeof e.none, "%s", kit_path("none"));
+    kit_write(e.bad, "strange", 7);
+    return e;
+}
+
+/* The last of three ranks has no file, a damaged one, or a later one: nobody
+ * goes on, nobody waits, and all may try again. */
+static int32_t go_on(void *user, mopt_group *g)
+{
+    const errand *e = user;
+    int32_t odd = mopt_group_rank(g) == 2;
+    leave_file(g, e->way, 1, e->good);
+    leave_file(g, e->way, 2, e->later);
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
+    mopt_trainer *trainer = join_group(g, model, e->way, 3);
+
+    kit_fails(mopt_trainer_resume(trainer, odd ? e->none : e->good),
+              odd ? MOPT_ENOENT : MOPT_EPEER);
+    kit_says(odd ? e->none : e->good);
+    kit_says(odd ? "" : "rank 2 gave up with MOPT_ENOENT");
+    kit_fails(mopt_trainer_resume(trainer, odd ? e->bad : e->good),
+              odd ? MOPT_EFORMAT : MOPT_EPEER);
+    kit_says(odd ? e->bad : "rank 2 gave up with MOPT_EFORMAT");
+    kit_fails(mopt_trainer_resume(trainer, odd ? e->later : e->good),
+              MOPT_EINVAL);
+    kit_says("same checkpoint: 1 of 3 differ from rank 0, the first is rank 2");
+    kit_says(odd ? e->later : e->good);
+    kit_ok(mopt_trainer_resume(trainer, e->good));
+    ck_assert(school_get(trainer, "epoch") == 1);
+    kit_ok(mopt_trainer_fit(trainer, NULL));
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    return MOPT_OK;
+}
+
+START_TEST(ranks_go_on_from_one_checkpoint_or_not_at_all)
+{
+    errand e = errand_by(ways[_i]);
+    kit_ok(mopt_group_run(ctx, 3, 600, go_on, &e));
+}
+END_TEST
+
 START_TEST(a_group_may_be_set_again)
 {
     lesson once = plain(settings[0]), twice = once;
@@ -396,7 +483,8 @@ END_TEST
  * of it, so that nobody hears of an end that is only the other one's. */
 typedef struct hunger {
     const char *settings;
-    int64_t at; /* the allocation that fails */
+    const char *resume; /* a file: it fails in going on, and not in joining */
+    int64_t at;         /* the allocation that fails */
     atomic_int ended, failed;
 } hunger;
 
@@ -406,11 +494,15 @@ static int32_t join_hungry(void *user, mopt_group *g)
     mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
     mopt_trainer *trainer = school_trainer(ctx, model, train, NULL,
                                            h->settings);
+    if (h->resume != NULL)
+        kit_ok(mopt_trainer_set_group(trainer, g));
     kit_ok(mopt_group_barrier(g, NULL));
     if (mopt_group_rank(g) == 0)
         kit_fail_allocation(h->at, 0);
     mopt_group_barrier(g, NULL); /* who is through may have failed already */
-    if (mopt_trainer_set_group(trainer, g) != MOPT_OK)
+    int32_t rc = h->resume != NULL ? mopt_trainer_resume(trainer, h->resume)
+                                   : mopt_trainer_set_group(trainer, g);
+    if (rc != MOPT_OK)
         atomic_fetch_add(&h->failed, 1);
     atomic_fetch_add(&h->ended, 1);
     while (atomic_load(&h->ended) < 2)
@@ -427,21 +519,41 @@ static const char *const hungry[] = {
     "{\"local_steps\": 2, \"asynchronous\": true}",
 };
 
-START_TEST(two_ranks_joining_without_memory)
+static void starve(hunger *h)
 {
-    hunger h = {.settings = hungry[_i]};
     int failures = 0;
-    for (h.at = 0;; h.at++) {
-        atomic_store(&h.ended, 0);
-        atomic_store(&h.failed, 0);
-        int32_t rc = mopt_group_run(ctx, 2, 600, join_hungry, &h);
+    for (h->at = 0;; h->at++) {
+        atomic_store(&h->ended, 0);
+        atomic_store(&h->failed, 0);
+        int32_t rc = mopt_group_run(ctx, 2, 600, join_hungry, h);
         kit_fail_allocation(-1, 0);
         ck_assert_int_eq(rc, MOPT_OK);
-        if (atomic_load(&h.failed) == 0)
+        if (atomic_load(&h->failed) == 0)
             break;
+        if (h->resume != NULL) /* nobody goes on alone */
+            ck_assert_int_eq(atomic_load(&h->failed), 2);
         failures++;
     }
     ck_assert_int_gt(failures, 10);
+}
+
+START_TEST(two_ranks_joining_without_memory)
+{
+    starve(&(hunger){.settings = hungry[_i]});
+}
+END_TEST
+
+START_TEST(two_ranks_going_on_without_memory)
+{
+    mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
+    const char *path = kit_path("fed");
+    hunger h = {.settings = "{\"parts\": 4}", .resume = path};
+    mopt_trainer *trainer = school_trainer(ctx, model, train, NULL,
+                                           h.settings);
+    kit_ok(mopt_trainer_save(trainer, path));
+    mopt_trainer_free(trainer);
+    mopt_model_free(model);
+    starve(&h);
 }
 END_TEST
 
@@ -463,10 +575,13 @@ Suite *kit_suite(void)
     tcase_add_test(t, a_rank_that_is_refused_alone_keeps_nobody_waiting);
     tcase_add_test(t, ranks_with_other_layers_are_told_so);
     tcase_add_test(t, a_file_that_cannot_be_written_is_an_error_of_all);
+    tcase_add_loop_test(t, ranks_go_on_from_one_checkpoint_or_not_at_all, 0,
+                        (int)(sizeof ways / sizeof *ways));
     tcase_add_test(t, a_group_may_be_set_again);
     tcase_add_test(t, joining_without_memory);
     tcase_add_loop_test(t, two_ranks_joining_without_memory, 0,
                         (int)(sizeof hungry / sizeof *hungry));
+    tcase_add_test(t, two_ranks_going_on_without_memory);
     suite_add_tcase(s, t);
     return s;
 }
