@@ -4,6 +4,7 @@ libmodelopt-mpi, under mpirun where there are to be several."""
 
 import json
 import os
+import shlex
 import statistics
 import subprocess
 
@@ -18,6 +19,12 @@ def environment(build):
 
 def mpirun(ranks, command):
     return ["mpirun", "-n", str(ranks), *command]
+
+
+def pair(command):
+    """Two at once, each by itself."""
+    words = " ".join(map(shlex.quote, command))
+    return ["sh", "-c", f"{words} & {words}; wait"]
 
 
 def run(build, command, **options):
@@ -37,8 +44,8 @@ def in_turns(build, commands, rounds, read, **options):
 
 def compare_ranks(bench, build, commands, rounds):
     """Print medians of commands of bench_ranks beside that of "alone"."""
-    found = in_turns(build, commands, rounds,
-                     lambda out: json.loads(out)["steps_per_second"])
+    found = in_turns(build, commands, rounds, lambda out: sum(
+        json.loads(line)["steps_per_second"] for line in out.splitlines()))
     alone = statistics.median(found["alone"])
     for kind, rates in found.items():
         print(json.dumps({

@@ -116,8 +116,9 @@ MOPT_API int32_t mopt_trainer_set_loss_weight(mopt_trainer *trainer,
  *  rank keeps the optimizer's state of its own piece of the weights alone
  *  (ZeRO, stage 1). Rank 0 writes checkpoints; any number of ranks resumes
  *  from them. "gradient_norm" is known with "clip_norm" only. Where all ranks
- *  are processes of one host, the sums that they read of each other are POSIX
- *  shared memory, and not the allocator's.
+ *  are processes of one host, what they see of each other is POSIX shared
+ *  memory, and not the allocator's: the model's weights, too, until the
+ *  trainer is freed.
  *
  *  @param group outlives the trainer; not used otherwise while it trains.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL; the ranks do not have the same

@@ -60,13 +60,14 @@ int moi_shared_make(int64_t bytes, moi_shared *out)
     return code;
 }
 
-int moi_shared_look(const char *name, int64_t bytes, moi_shared *out)
+int moi_shared_open(const char *name, int64_t bytes, int writes,
+                    moi_shared *out)
 {
     struct stat is;
     int file, code = 0;
 
     memset(out, 0, sizeof *out);
-    file = shm_open(name, O_RDONLY, 0);
+    file = shm_open(name, writes ? O_RDWR : O_RDONLY, 0);
     if (file < 0)
         return errno;
     if (fstat(file, &is))
@@ -74,7 +75,8 @@ int moi_shared_look(const char *name, int64_t bytes, moi_shared *out)
     else if (is.st_size != bytes)
         code = ESTALE;
     else
-        code = map(file, bytes, PROT_READ, out);
+        code = map(file, bytes, writes ? PROT_READ | PROT_WRITE : PROT_READ,
+                   out);
     close(file);
     return code;
 }

@@ -20,9 +20,10 @@ typedef struct moi_shared {
  * it. Returns 0, or errno. */
 int moi_shared_make(int64_t bytes, moi_shared *out);
 
-/* Look at one that another process has made, to read it. Returns 0, or errno
- * (ESTALE: its size is another). */
-int moi_shared_look(const char *name, int64_t bytes, moi_shared *out);
+/* Have one that another process has made; to read it, or to write to it, too.
+ * Returns 0, or errno (ESTALE: its size is another). */
+int moi_shared_open(const char *name, int64_t bytes, int writes,
+                    moi_shared *out);
 
 /* Nobody else may come by the name. */
 void moi_shared_forget(moi_shared *s);

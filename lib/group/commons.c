@@ -17,6 +17,7 @@ struct moi_commons {
     mopt_context *ctx;
     mopt_group *group;
     int32_t size;
+    int32_t one; /* only the first rank has a block, to which all may write */
     moi_shared *blocks; /* [size] */
 };
 
@@ -31,12 +32,12 @@ typedef struct card {
 
 /* ---- are all on one host? ---- */
 
-static int32_t are_near(const card *cards, int32_t size, int32_t anywhere)
+static int32_t are_near(const moi_commons *c, const card *cards)
 {
-    for (int32_t i = 0; i < size; i++) {
+    for (int32_t i = 0; i < c->size; i++) {
         if (cards[i].host == 0 || cards[i].host != cards[0].host)
             return 0;
-        for (int32_t k = 0; k < i && !anywhere; k++)
+        for (int32_t k = 0; k < i && !c->group->sees; k++)
             if (cards[k].process == cards[i].process)
                 return 0;
     }
@@ -58,9 +59,17 @@ static int32_t tell(const moi_commons *c, const card *own, card *cards)
 
 /* ---- segments ---- */
 
+static int32_t has_block(const moi_commons *c, int32_t rank)
+{
+    return rank == 0 || !c->one;
+}
+
 static void make_own(const moi_commons *c, card *own)
 {
     moi_shared *block = &c->blocks[c->group->rank];
+    own->fine = 1;
+    if (!has_block(c, c->group->rank))
+        return;
     own->fine = moi_shared_make(own->bytes, block) == 0;
     memcpy(own->name, block->name, sizeof(own->name));
 }
@@ -68,17 +77,17 @@ static void make_own(const moi_commons *c, card *own)
 static void look_at_others(const moi_commons *c, const card *cards, card *own)
 {
     for (int32_t i = 0; i < c->size && own->fine; i++)
-        if (i != c->group->rank)
-            own->fine = moi_shared_look(cards[i].name, cards[i].bytes,
+        if (i != c->group->rank && has_block(c, i))
+            own->fine = moi_shared_open(cards[i].name, cards[i].bytes, c->one,
                                         &c->blocks[i]) == 0;
 }
 
 /* *yes: all have all blocks. */
 static int32_t open_blocks(const moi_commons *c, card *own, card *cards,
-                           int32_t anywhere, int32_t *yes)
+                           int32_t *yes)
 {
     int32_t rc = tell(c, own, cards);
-    if (rc != MOPT_OK || !are_near(cards, c->size, anywhere))
+    if (rc != MOPT_OK || !are_near(c, cards))
         return rc;
     make_own(c, own);
     rc = tell(c, own, cards);
@@ -93,8 +102,8 @@ static int32_t open_blocks(const moi_commons *c, card *own, card *cards,
 
 /* ---- life ---- */
 
-int32_t moi_commons_create(mopt_group *group, int64_t bytes, int32_t anywhere,
-                           moi_commons **out)
+static int32_t create(mopt_group *group, int64_t bytes, int32_t one,
+                      moi_commons **out)
 {
     mopt_context *ctx = group->ctx;
     moi_commons *c = moi_calloc(ctx, 1, sizeof(*c));
@@ -107,16 +116,29 @@ int32_t moi_commons_create(mopt_group *group, int64_t bytes, int32_t anywhere,
         c->ctx = ctx;
         c->group = group;
         c->size = group->size;
+        c->one = one;
         c->blocks = moi_calloc(ctx, group->size, sizeof(*c->blocks));
     }
     if (cards != NULL && c != NULL && c->blocks != NULL)
-        rc = open_blocks(c, &own, cards, anywhere, &yes);
+        rc = open_blocks(c, &own, cards, &yes);
     moi_free(ctx, cards);
     if (yes)
         *out = c;
     else
         moi_commons_free(c);
     return rc;
+}
+
+int32_t moi_commons_create(mopt_group *group, int64_t bytes,
+                           moi_commons **out)
+{
+    return create(group, bytes, 0, out);
+}
+
+int32_t moi_commons_create_one(mopt_group *group, int64_t bytes,
+                               moi_commons **out)
+{
+    return create(group, bytes, 1, out);
 }
 
 void moi_commons_free(moi_commons *c)
@@ -131,7 +153,7 @@ void moi_commons_free(moi_commons *c)
 
 void *moi_commons_block(const moi_commons *c, int32_t rank)
 {
-    return c->blocks[rank].data;
+    return c->blocks[has_block(c, rank) ? rank : 0].data;
 }
 
 /* A transport may carry messages past what the processor has in hand. */

@@ -26,6 +26,8 @@ struct mopt_group {
     int32_t *members; /* ranks of the link, or NULL: all */
     int32_t rank, size, channel;
     double timeout;
+    int32_t sees;      /* ranks of one process may share memory by its name as
+                          those of several do: for tests */
     atomic_int broken; /* the status that ended it, or 0 */
     atomic_int known;  /* reason is written, for good */
     char reason[256];  /* the message of that */

@@ -209,8 +209,7 @@ static int32_t take_arrays(moi_reduction *r, int32_t count)
 #define LINE 16 /* floats of a cache line */
 
 /* Packed numbers must travel. */
-static int32_t share_arrays(moi_reduction *r, int32_t count,
-                            int32_t anywhere)
+static int32_t share_arrays(moi_reduction *r, int32_t count)
 {
     int64_t bytes = 0;
     r->stride = (r->n + LINE - 1) / LINE * LINE;
@@ -219,7 +218,7 @@ static int32_t share_arrays(moi_reduction *r, int32_t count,
     int32_t rc = moi_multiply(r->stride, count * (int64_t)sizeof(float),
                               "sums of gradients", &bytes);
     if (rc == MOPT_OK)
-        rc = moi_commons_create(r->group, bytes, anywhere, &r->commons);
+        rc = moi_commons_create(r->group, bytes, &r->commons);
     if (r->commons == NULL)
         return rc;
     float *block = moi_commons_block(r->commons, r->group->rank);
@@ -261,7 +260,7 @@ static int32_t check_parts(const moi_reduction *r)
 }
 
 int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
-                             int64_t width, int32_t ways,
+                             int64_t width, int32_t onto,
                              const moi_codec *codec, moi_reduction **out)
 {
     moi_reduction *r = moi_calloc(group->ctx, 1, sizeof(*r));
@@ -271,13 +270,13 @@ int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
     r->group = group;
     r->most = most;
     r->n = n;
-    r->onto = (ways & MOI_REDUCTION_ONTO) && codec == NULL;
+    r->onto = onto && codec == NULL;
     r->codec = codec;
     int32_t rc = check_parts(r);
     if (rc == MOPT_OK)
         rc = take_room(r, width);
     if (rc == MOPT_OK)
-        rc = share_arrays(r, count_arrays(r), ways & MOI_REDUCTION_ANYWHERE);
+        rc = share_arrays(r, count_arrays(r));
     if (rc == MOPT_OK)
         rc = take_arrays(r, count_arrays(r));
     if (rc == MOPT_OK)

@@ -37,16 +37,12 @@ typedef struct moi_codec {
 
 #define MOI_REDUCTION_PARTS 60
 
-#define MOI_REDUCTION_ONTO 1 /* the second of two neighbours may come on top of
-                                the first, which spares a pass */
-#define MOI_REDUCTION_ANYWHERE 2 /* even ranks of one process see each other's
-                                    memory: for tests */
-
 /* group: kept by the caller. most: parts, at most. n: numbers a part. width:
  * of this rank's piece of a stretch, at most; of a whole one, with a codec.
- * ways: MOI_REDUCTION_*. codec: kept by the caller; or NULL. Collective. */
+ * onto: the second of two neighbours may come on top of the first, which spares
+ * a pass. codec: kept by the caller; or NULL. Collective. */
 int32_t moi_reduction_create(mopt_group *group, int64_t most, int64_t n,
-                             int64_t width, int32_t ways,
+                             int64_t width, int32_t onto,
                              const moi_codec *codec, moi_reduction **out);
 void moi_reduction_free(moi_reduction *r);
 

@@ -59,6 +59,11 @@ int64_t moi_model_size(const mopt_model *model);
 /* Another block of this size takes the place of the one that is there, which
  * the caller holds then. */
 void moi_model_exchange(mopt_model *model, moi_real **block);
+
+/* The weights live in a block that is lent from now on: 1; 0 where they do so
+ * already. And they come home, as they are. */
+int32_t moi_model_lodge(mopt_model *model, moi_real *block);
+void moi_model_come_home(mopt_model *model);
 int32_t moi_model_ready(const mopt_model *model); /* weights are set? */
 
 /* Give a model without weights its block, all 0: it is ready then, and its

@@ -20,6 +20,7 @@ struct mopt_model {
     int64_t param_count, param_capacity;
     int64_t size;      /* reals of the block */
     moi_real *weights; /* the block; NULL until they are set */
+    moi_real *home;    /* the model's own, where another is lent; or NULL */
     mopt_transform *transform;
 };
 

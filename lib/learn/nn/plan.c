@@ -25,19 +25,13 @@
 #define PIECE_UNITS 64
 #define PIECE_REALS 65536
 
-/* Some units of a layer's gradients. */
-typedef struct span {
-    const moi_work *work;
-    int64_t first, count;
-} span;
-
 struct moi_plan {
     mopt_context *ctx;
     moi_work *works;
     int64_t count;
-    int32_t lanes;
+    int32_t lanes, flags;
     int64_t scratch; /* reals of it that a lane has */
-    span *spans;     /* the pieces of the gradients, the last layer first */
+    moi_span *spans; /* the pieces of the gradients, the last layer first */
     int64_t span_count;
     int64_t lowest; /* the first work with tensors: backward ends there */
     int32_t below;  /* it goes on to the input */
@@ -46,17 +40,23 @@ struct moi_plan {
     moi_real *output;      /* [max_rows][outputs] */
     moi_real *output_grad; /* the same; NULL without backward pass */
     moi_real *input_grad;  /* [max_rows][inputs], with MOI_PLAN_BELOW */
-    moi_real *block;       /* holds all buffers */
-    int64_t size;          /* reals of it */
+    moi_real *block;       /* holds the plan's own buffers */
+    moi_real *rows, *room; /* those of rows, in it or lent, and of lanes */
+    int64_t rows_size, room_size; /* reals of them */
 };
 
-/* Gives out places of the arena. The plan is walked twice: without a block to
- * learn its size, and with one to set the pointers. */
+/* Gives out places of a block. The plan is walked twice: without blocks to
+ * learn their sizes, and with them to set the pointers. */
 typedef struct arena {
     moi_real *block;
     int64_t used; /* reals */
     int32_t rc;
 } arena;
+
+static int32_t fail_large(void)
+{
+    return moi_fail(MOPT_ERANGE, "a batch of the model is too large");
+}
 
 static moi_real *take(arena *a, int64_t rows, int64_t width)
 {
@@ -66,7 +66,7 @@ static moi_real *take(arena *a, int64_t rows, int64_t width)
     if (a->rc == MOPT_OK &&
         (__builtin_add_overflow(at, count, &a->used) ||
          __builtin_add_overflow(a->used, CELL - 1, &a->used)))
-        a->rc = moi_fail(MOPT_ERANGE, "a batch of the model is too large");
+        a->rc = fail_large();
     a->used -= a->used % CELL;
     return a->block != NULL ? a->block + at : NULL;
 }
@@ -211,7 +211,7 @@ static void place_in_turns(moi_plan *plan, arena *a)
     plan->input_grad = plan->below ? turns[turn % 2] : NULL;
 }
 
-static void place_rest(moi_plan *plan, arena *a)
+static void place_rest(moi_plan *plan, arena *a, arena *lanes)
 {
     int64_t scratch = 0;
     for (int64_t i = 0; i < plan->count; i++) {
@@ -225,23 +225,51 @@ static void place_rest(moi_plan *plan, arena *a)
             scratch = need.scratch;
     }
     plan->scratch = (scratch + CELL - 1) / CELL * CELL;
-    moi_real *shared = take(a, plan->lanes, plan->scratch);
+    moi_real *shared = take(lanes, plan->lanes, plan->scratch);
     for (int64_t i = 0; i < plan->count; i++)
         plan->works[i].scratch = shared;
 }
 
-static int32_t place(moi_plan *plan, int32_t flags)
+static int32_t is_apart(const moi_plan *plan)
 {
-    arena a = {plan->block, 0, MOPT_OK};
-    place_outputs(plan, &a, (flags & MOI_PLAN_TRAIN) != 0);
-    if (flags & MOI_PLAN_TRAIN && plan->lanes > 1)
-        place_apart(plan, &a);
-    else if (flags & MOI_PLAN_TRAIN)
-        place_in_turns(plan, &a);
-    if (a.rc == MOPT_OK)
-        place_rest(plan, &a);
-    plan->size = a.used;
-    return a.rc;
+    return plan->lanes > 1 || (plan->flags & MOI_PLAN_APART) != 0;
+}
+
+static int32_t place(moi_plan *plan)
+{
+    int32_t train = (plan->flags & MOI_PLAN_TRAIN) != 0;
+    arena rows = {plan->rows, 0, MOPT_OK}, lanes = {plan->room, 0, MOPT_OK};
+    place_outputs(plan, &rows, train);
+    if (train && is_apart(plan))
+        place_apart(plan, &rows);
+    else if (train)
+        place_in_turns(plan, &rows);
+    if (rows.rc == MOPT_OK)
+        place_rest(plan, &rows, &lanes);
+    plan->rows_size = rows.used;
+    plan->room_size = lanes.used;
+    if (rows.rc == MOPT_OK && lanes.rc == MOPT_OK &&
+        lanes.used > INT64_MAX - rows.used)
+        return fail_large();
+    return rows.rc != MOPT_OK ? rows.rc : lanes.rc;
+}
+
+/* Reals of the plan's own: what is lent comes later. */
+static int64_t own_size(const moi_plan *plan)
+{
+    return plan->room_size +
+           (plan->flags & MOI_PLAN_LENT ? 0 : plan->rows_size);
+}
+
+static int32_t take_block(moi_plan *plan)
+{
+    plan->block = moi_alloc(plan->ctx, own_size(plan), sizeof(moi_real));
+    if (plan->block == NULL)
+        return MOPT_ENOMEM;
+    plan->room = plan->block + own_size(plan) - plan->room_size;
+    if ((plan->flags & MOI_PLAN_LENT) == 0)
+        plan->rows = plan->block;
+    return place(plan);
 }
 
 /* --- Pieces of the gradients -------------------------------------------- */
@@ -278,7 +306,7 @@ static void list_spans(moi_plan *plan)
             continue;
         for (int64_t k = 0; k < parts; k++) {
             int64_t first = moi_plan_cut(units, parts, k);
-            plan->spans[plan->span_count++] = (span){
+            plan->spans[plan->span_count++] = (moi_span){
                 work, first, moi_plan_cut(units, parts, k + 1) - first};
         }
     }
@@ -295,7 +323,8 @@ int32_t moi_plan_create_lanes(mopt_context *ctx, const mopt_model *model,
                               moi_plan **out)
 {
     assert(max_rows > 0 && lanes > 0);
-    assert(lanes == 1 || flags & MOI_PLAN_TRAIN);
+    assert((lanes == 1 && (flags & MOI_PLAN_APART) == 0) ||
+           flags & MOI_PLAN_TRAIN);
     if (model->count == 0)
         return moi_fail(MOPT_ESTATE, "the model has no layers");
     moi_plan *plan = moi_calloc(ctx, 1, sizeof(*plan));
@@ -305,6 +334,7 @@ int32_t moi_plan_create_lanes(mopt_context *ctx, const mopt_model *model,
     plan->ctx = ctx;
     plan->max_rows = max_rows;
     plan->lanes = lanes;
+    plan->flags = flags;
     plan->below = (flags & MOI_PLAN_BELOW) != 0;
     plan->inputs = model->inputs;
     plan->outputs = moi_model_outputs(model);
@@ -312,18 +342,15 @@ int32_t moi_plan_create_lanes(mopt_context *ctx, const mopt_model *model,
     if (plan->works == NULL)
         goto out;
     list_works(plan, model, flags);
-    plan->spans = moi_calloc(ctx, most_spans(plan), sizeof(span));
+    plan->spans = moi_calloc(ctx, most_spans(plan), sizeof(*plan->spans));
     if (plan->spans == NULL)
         goto out;
     list_spans(plan);
-    rc = place(plan, flags);
+    rc = place(plan);
+    if (rc == MOPT_OK)
+        rc = take_block(plan);
     if (rc != MOPT_OK)
         goto out;
-    rc = MOPT_ENOMEM;
-    plan->block = moi_alloc(ctx, plan->size, sizeof(moi_real));
-    if (plan->block == NULL)
-        goto out;
-    rc = place(plan, flags);
     *out = plan;
     plan = NULL;
 out:
@@ -341,6 +368,18 @@ void moi_plan_free(moi_plan *plan)
     moi_free(plan->ctx, plan->spans);
     moi_free(plan->ctx, plan->works);
     moi_free(plan->ctx, plan);
+}
+
+int64_t moi_plan_rows_bytes(const moi_plan *plan)
+{
+    return plan->rows_size * (int64_t)sizeof(moi_real);
+}
+
+void moi_plan_lend(moi_plan *plan, void *room)
+{
+    assert(plan->flags & MOI_PLAN_LENT);
+    plan->rows = room;
+    place(plan);
 }
 
 static int32_t all_frozen(const moi_layer *layer, const int32_t *frozen)
@@ -431,7 +470,7 @@ const moi_real *moi_plan_input_grad(const moi_plan *plan)
 
 int64_t moi_plan_bytes(const moi_plan *plan)
 {
-    return plan->size * (int64_t)sizeof(moi_real);
+    return own_size(plan) * (int64_t)sizeof(moi_real);
 }
 
 /* A layer's work on the rows from first on. */
@@ -488,7 +527,7 @@ int32_t moi_plan_backward_rows(const moi_plan *plan, int32_t lane,
                                int64_t rows, const moi_pass *pass)
 {
     assert(first >= 0 && rows >= 0 && first + rows <= plan->max_rows);
-    assert(plan->output_grad != NULL && plan->lanes > 1);
+    assert(plan->output_grad != NULL && is_apart(plan));
     moi_pass here = *pass;
     int32_t rc = MOPT_OK;
     here.row += first;
@@ -505,10 +544,11 @@ int64_t moi_plan_pieces(const moi_plan *plan)
     return plan->span_count;
 }
 
-/* Gradients of some units of a layer for some rows, and word of them. */
-static int32_t gradients(const moi_plan *plan, int32_t lane, const span *s,
-                         const moi_part *part)
+int32_t moi_plan_span_gradients(const moi_plan *plan, int32_t lane,
+                                const moi_span *s, const moi_part *part)
 {
+    if (s->work->frozen)
+        return MOPT_OK;
     moi_work work = from_row(plan, s->work, lane, part->first);
     const moi_layer *layer = work.layer;
     moi_grads_fn told = part->on_grads;
@@ -530,8 +570,24 @@ int32_t moi_plan_gradients(const moi_plan *plan, int32_t lane, int64_t piece,
 {
     int32_t rc = MOPT_OK;
     for (int64_t i = 0; i < count && rc == MOPT_OK; i++)
-        rc = gradients(plan, lane, &plan->spans[piece], &parts[i]);
+        rc = moi_plan_span_gradients(plan, lane, &plan->spans[piece],
+                                     &parts[i]);
     return rc;
+}
+
+/* The other tensors of a layer come with its last unit. */
+moi_span moi_plan_span(const moi_plan *plan, int64_t tensor, int64_t first,
+                       int64_t count)
+{
+    const moi_work *work = plan->works;
+    while (tensor < work->layer->first ||
+           tensor >= work->layer->first + work->layer->tensors)
+        work++;
+    if (tensor > work->layer->first)
+        return (moi_span){work, work->units - 1, 1};
+    int64_t unit = work->count[0] / work->units;
+    int64_t limit = (first + count + unit - 1) / unit;
+    return (moi_span){work, first / unit, limit - first / unit};
 }
 
 int32_t moi_plan_backward_parts(moi_plan *plan, const moi_real *weights,

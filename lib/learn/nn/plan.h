@@ -13,6 +13,9 @@
 #define MOI_PLAN_TRAIN 1  /* keeps what the backward pass needs */
 #define MOI_PLAN_LOGITS 2 /* leaves a final softmax or sigmoid out */
 #define MOI_PLAN_BELOW 4  /* the backward pass goes on to the input */
+#define MOI_PLAN_APART 8  /* passes in pieces, whatever the lanes */
+#define MOI_PLAN_LENT 16  /* buffers of rows lie in memory that the caller
+                             lends: moi_plan_lend */
 
 typedef struct moi_plan moi_plan;
 
@@ -30,10 +33,16 @@ int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,
 void moi_plan_free(moi_plan *plan);
 
 /* The same, for passes cut into pieces: as many as lanes may run at the same
- * time. More than one lane takes MOI_PLAN_TRAIN. */
+ * time. More than one lane, or MOI_PLAN_APART, takes MOI_PLAN_TRAIN. */
 int32_t moi_plan_create_lanes(mopt_context *ctx, const mopt_model *model,
                               int64_t max_rows, int32_t flags, int32_t lanes,
                               moi_plan **out);
+
+/* With MOI_PLAN_LENT: what the buffers of rows take; and where they are, before
+ * anything else. Plans of several processes may have the same, if each works
+ * on rows of its own (passes in pieces). */
+int64_t moi_plan_rows_bytes(const moi_plan *plan);
+void moi_plan_lend(moi_plan *plan, void *room);
 
 /* Spare work for tensors that nobody changes: frozen[i] is not 0 for tensor i
  * of the model. A layer whose tensors all are writes no gradients and is not
@@ -123,6 +132,20 @@ int32_t moi_plan_backward_rows(const moi_plan *plan, int32_t lane,
 int64_t moi_plan_pieces(const moi_plan *plan);
 int32_t moi_plan_gradients(const moi_plan *plan, int32_t lane, int64_t piece,
                            const moi_part *parts, int64_t count);
+
+/* Some units of a layer's gradients (layer.h). */
+typedef struct moi_span {
+    const struct moi_work *work;
+    int64_t first, count;
+} moi_span;
+
+/* Those that come with reals first .. first + count - 1 of a tensor. */
+moi_span moi_plan_span(const moi_plan *plan, int64_t tensor, int64_t first,
+                       int64_t count);
+
+/* The gradients of a span, and word of them; none of a layer that is frozen. */
+int32_t moi_plan_span_gradients(const moi_plan *plan, int32_t lane,
+                                const moi_span *span, const moi_part *part);
 
 /* Where part number `part` of `parts` begins, of a count that is to be cut
  * evenly at multiples of 8: products like those. */

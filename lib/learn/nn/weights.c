@@ -46,6 +46,25 @@ void moi_model_exchange(mopt_model *model, moi_real **block)
     *block = own;
 }
 
+/* The own block stays, so that coming home takes no memory. */
+int32_t moi_model_lodge(mopt_model *model, moi_real *block)
+{
+    if (model->home != NULL)
+        return 0;
+    memcpy(block, model->weights, (size_t)model->size * sizeof(moi_real));
+    model->home = model->weights;
+    model->weights = block;
+    return 1;
+}
+
+void moi_model_come_home(mopt_model *model)
+{
+    memcpy(model->home, model->weights,
+           (size_t)model->size * sizeof(moi_real));
+    model->weights = model->home;
+    model->home = NULL;
+}
+
 void moi_model_take(mopt_model *model, moi_real *block)
 {
     if (model->weights == NULL) {

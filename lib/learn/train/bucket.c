@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "learn/train/near.h"
 #include "learn/train/trainer.h"
 
 static int64_t place_of(const mopt_trainer *t, int64_t block)
@@ -210,28 +211,36 @@ void moi_buckets_note(moi_team *team, int64_t first, int64_t count)
         release(team);
 }
 
-/* Of buckets first .. first + count - 1. */
-static int32_t gather(const moi_team *team, int64_t first, int64_t count,
-                      moi_real *data)
+/* This rank's piece of a bucket, for the others. */
+static void put(const moi_team *team, const moi_bucket *b, moi_real *data)
 {
-    const moi_bucket *b = &team->buckets[first];
-    float *numbers = (float *)(void *)data;
+    if (team->owners > 1)
+        moi_reduction_put(team->reduction, b->cuts, (float *)(void *)data);
+}
+
+/* Theirs of buckets first .. first + count - 1, once all have put them. */
+static int32_t take(const moi_team *team, int64_t first, int64_t count,
+                    moi_real *data)
+{
     int32_t rc;
 
     if (team->owners == 1)
         return MOPT_OK;
-    for (int64_t i = 0; i < count; i++)
-        moi_reduction_put(team->reduction, b[i].cuts, numbers);
     rc = moi_reduction_meet(team->reduction);
-    for (int64_t i = 0; !rc && i < count; i++)
-        rc = moi_reduction_take(team->reduction, b[i].cuts, numbers, NULL);
+    for (int64_t i = first; !rc && i < first + count; i++)
+        rc = moi_reduction_take(team->reduction, team->buckets[i].cuts,
+                                (float *)(void *)data, NULL);
     return rc;
 }
 
 int32_t moi_buckets_gather(const moi_team *team)
 {
-    int32_t rc = gather(team, 0, team->bucket_count, moi_team_gradient(team));
+    moi_real *data = moi_team_gradient(team);
+    int32_t rc;
 
+    for (int64_t i = 0; i < team->bucket_count; i++)
+        put(team, &team->buckets[i], data);
+    rc = take(team, 0, team->bucket_count, data);
     return rc ? rc : moi_reduction_meet(team->reduction);
 }
 
@@ -274,45 +283,63 @@ static int32_t hand_halves(mopt_trainer *t, const moi_bucket *b)
     return rc;
 }
 
+void moi_bucket_put(const mopt_trainer *t, const moi_bucket *b)
+{
+    if (!t->team->before)
+        put(t->team, b, moi_model_weights(t->model));
+}
+
 int32_t moi_buckets_hand(mopt_trainer *t, int64_t first, int64_t count)
 {
     int32_t rc = MOPT_OK;
 
     if (!t->team->before)
-        return gather(t->team, first, count, moi_model_weights(t->model));
+        return take(t->team, first, count, moi_model_weights(t->model));
     for (int64_t i = first; !rc && i < first + count; i++)
         rc = hand_halves(t, &t->team->buckets[i]);
     return rc;
 }
 
-/* Change this rank's piece. An update that fails is told when all have come by:
- * the others wait for this rank's weights. */
-static void change(mopt_trainer *t, const moi_bucket *b)
+/* Change this rank's piece, which is in the cache when others get it. An update
+ * that fails is told when all have come by: they wait for this rank's
+ * weights. */
+static void change(mopt_trainer *t, int64_t bucket)
 {
     moi_team *team = t->team;
-    int32_t rank = team->owner, status;
+    const moi_bucket *b = &team->buckets[bucket];
+    int32_t rank = team->owner, status = MOPT_OK;
 
     moi_bucket_mark(t, b);
-    status = moi_update_blocks(t, b->blocks[rank], b->blocks[rank + 1],
-                               team->rate, 1);
+    if (team->nearby)
+        status = moi_near_gradients(t, bucket, moi_step_gradient(t));
+    if (!status)
+        status = moi_update_blocks(t, b->blocks[rank], b->blocks[rank + 1],
+                                   team->rate, 1);
+    if (team->nearby)
+        moi_near_put(t, bucket);
+    else
+        moi_bucket_put(t, b);
     if (status && !team->status) {
         team->status = status;
         mopt_last_error(team->why, sizeof team->why, NULL);
     }
 }
 
-/* Ranks of one host wait for each other twice, however many buckets there
- * are. */
+/* Ranks of one host wait for each other twice, however many buckets there are;
+ * if they are near, before and after this. */
 int32_t moi_buckets_carry(mopt_trainer *t, int64_t first, int64_t count)
 {
     moi_team *team = t->team;
-    int32_t rc = moi_reduction_meet(team->reduction);
+    int32_t rc = team->nearby ? MOPT_OK
+                              : moi_reduction_meet(team->reduction);
 
     for (int64_t i = first; !rc && i < first + count; i++) {
-        rc = moi_reduction_scatter(team->reduction, team->buckets[i].cuts,
-                                   NULL);
+        if (!team->nearby)
+            rc = moi_reduction_scatter(team->reduction, team->buckets[i].cuts,
+                                       NULL);
         if (!rc && team->eager)
-            change(t, &team->buckets[i]);
+            change(t, i);
     }
-    return rc || !team->eager ? rc : moi_buckets_hand(t, first, count);
+    return rc || !team->eager || team->nearby
+               ? rc : moi_buckets_hand(t, first, count);
 }

@@ -7,6 +7,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "learn/optim/clip.h"
+#include "learn/train/near.h"
 #include "learn/train/trainer.h"
 
 double moi_trainer_seconds(const mopt_trainer *t)
@@ -43,6 +44,8 @@ static void settle(mopt_trainer *t)
 
 int32_t moi_trainer_break(mopt_trainer *t, int32_t code)
 {
+    if (t->team && t->team->near && !t->team->known)
+        moi_near_leave(t->team->near);
     memcpy(moi_model_weights(t->model), t->kept,
            (size_t)t->size * sizeof *t->kept);
     moi_annex_restore(t);
@@ -66,6 +69,8 @@ void moi_trainer_begin(mopt_trainer *t)
         moi_pipeline_freeze(t->pipeline, t->spared);
     else
         moi_plan_freeze(t->worker.plan, t->spared);
+    if (t->team && t->team->near)
+        moi_plan_freeze(moi_near_plan(t->team->near), t->spared);
     t->flags |= MOI_TRAINER_BEGUN;
 }
 

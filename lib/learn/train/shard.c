@@ -250,6 +250,8 @@ int32_t moi_shard_share(mopt_trainer *t, int32_t status)
 
     if (!t->team || t->local)
         return status;
+    for (int64_t i = 0; i < t->team->bucket_count; i++)
+        moi_bucket_put(t, &t->team->buckets[i]);
     rc = moi_buckets_hand(t, 0, t->team->bucket_count);
     return rc ? rc : moi_team_settle(t, status);
 }

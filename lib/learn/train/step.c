@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "learn/optim/clip.h"
+#include "learn/train/near.h"
 #include "learn/train/trainer.h"
 
 #define LANE_ROWS 16 /* of a chunk, that a thread takes at least */
@@ -29,6 +30,8 @@ typedef struct batch {
     int64_t view; /* of the augmentation */
     moi_pass pass;
     int64_t at, count;  /* the chunk: its first row in the batch, its rows */
+    moi_plan *plan;     /* that it goes through, */
+    int64_t base;       /* from this row of it on */
     int32_t lanes;      /* threads for it */
     moi_grads_fn hook;  /* told about its gradients; NULL: none are wanted */
     const moi_part *parts; /* that it is cut into for these */
@@ -136,9 +139,9 @@ static int32_t rows_loss(batch *b, int64_t first, int64_t rows, double *loss)
     moi_worker *w = &b->t->worker;
     int64_t outputs = moi_model_outputs(t->model);
     const int64_t *index = b->index + b->at + first;
-    const moi_real *output = moi_plan_output(w->plan) + first * outputs;
-    moi_real *grad = b->hook ? moi_plan_output_grad(w->plan) + first * outputs
-                             : NULL;
+    int64_t at = (b->base + first) * outputs;
+    const moi_real *output = moi_plan_output(b->plan) + at;
+    moi_real *grad = b->hook ? moi_plan_output_grad(b->plan) + at : NULL;
     moi_targets targets = moi_worker_targets(w, t->train, index, rows);
     moi_sight sight;
 
@@ -240,17 +243,17 @@ static int32_t forward_rows(void *user, int32_t lane, int64_t piece)
     const mopt_trainer *t = b->t;
     int64_t first = moi_plan_cut(b->count, b->lanes, piece);
     int64_t rows = moi_plan_cut(b->count, b->lanes, piece + 1) - first;
-    moi_real *x = moi_plan_input(t->worker.plan);
+    moi_real *x = moi_plan_input(b->plan);
     int32_t rc;
 
     fetch_rows(b, lane, first, rows,
-               x + first * moi_model_inputs(t->model));
+               x + (b->base + first) * moi_model_inputs(t->model));
     fetch_next(b, first, rows);
     rc = moi_cancel_check(t->cancel);
     return rc ? rc
-              : moi_plan_forward_rows(t->worker.plan, lane,
-                                      moi_model_weights(t->model), first, rows,
-                                      &b->pass);
+              : moi_plan_forward_rows(b->plan, lane,
+                                      moi_model_weights(t->model),
+                                      b->base + first, rows, &b->pass);
 }
 
 static int32_t backward_rows(void *user, int32_t lane, int64_t piece)
@@ -260,17 +263,15 @@ static int32_t backward_rows(void *user, int32_t lane, int64_t piece)
     int64_t first = moi_plan_cut(b->count, b->lanes, piece);
     int64_t rows = moi_plan_cut(b->count, b->lanes, piece + 1) - first;
 
-    return moi_plan_backward_rows(t->worker.plan, lane,
-                                  moi_model_weights(t->model), first, rows,
-                                  &b->pass);
+    return moi_plan_backward_rows(b->plan, lane, moi_model_weights(t->model),
+                                  b->base + first, rows, &b->pass);
 }
 
 static int32_t gradients(void *user, int32_t lane, int64_t piece)
 {
     const batch *b = user;
 
-    return moi_plan_gradients(b->t->worker.plan, lane, piece, b->parts,
-                              b->part_count);
+    return moi_plan_gradients(b->plan, lane, piece, b->parts, b->part_count);
 }
 
 static int32_t forward(batch *b)
@@ -278,23 +279,23 @@ static int32_t forward(batch *b)
     return moi_share(b->t->ctx, b->lanes, b->lanes, forward_rows, b);
 }
 
-/* One thread goes layer by layer, which is kinder to its cache. */
+/* One thread goes layer by layer, which is kinder to its cache. Ranks that are
+ * near work gradients out when they change the weights. */
 static int32_t backward(batch *b)
 {
     mopt_trainer *t = b->t;
-    moi_worker *w = &t->worker;
-    int32_t rc;
+    int32_t nearby = t->team && t->team->nearby, rc;
 
-    if (b->lanes == 1)
-        return moi_plan_backward_parts(w->plan, moi_model_weights(t->model),
+    if (b->lanes == 1 && !nearby)
+        return moi_plan_backward_parts(b->plan, moi_model_weights(t->model),
                                        b->count, &b->pass, b->parts,
                                        b->part_count);
     rc = moi_share(t->ctx, b->lanes, b->lanes, backward_rows, b);
     if (!rc && !(t->team && t->team->sure))
         rc = moi_cancel_check(t->cancel);
-    return rc ? rc
-              : moi_share(t->ctx, b->lanes, moi_plan_pieces(w->plan),
-                          gradients, b);
+    return rc || nearby ? rc
+                        : moi_share(t->ctx, b->lanes, moi_plan_pieces(b->plan),
+                                    gradients, b);
 }
 
 int32_t moi_step_lanes(const mopt_trainer *t)
@@ -319,7 +320,7 @@ static int32_t open_chunk(batch *b, int64_t at, int64_t size)
     b->at = at;
     b->count = b->rows - at < size ? b->rows - at : size;
     b->lanes = lanes_of(b);
-    b->pass.row = b->first + at;
+    b->pass.row = b->first + at - b->base;
     return forward(b);
 }
 
@@ -355,22 +356,28 @@ static int32_t open_stripe(batch *b, int64_t first, int64_t parts)
         moi_team_note(team, first + i, loss);
     }
     b->parts = team->list;
-    if (b->hook)
+    if (b->hook && !team->nearby)
         b->part_count = moi_team_list(team, first, b->count, team->list);
     return rc;
 }
 
 /* This rank's parts of the batch; and once the losses of all are known, the
- * loss of all of it. Only then the last gradients, which travel at once. */
+ * loss of all of it. Only then the last gradients, which travel at once; where
+ * ranks are near, all of them, for which all rows must have gone back. */
 static int32_t work_parts(batch *b)
 {
     mopt_trainer *t = b->t;
     moi_team *team = t->team;
-    int64_t stripe = moi_team_stripe(t), at, limit;
+    int64_t stripe, at, limit;
     int32_t rc = MOPT_OK;
 
     moi_team_begin(t, b->rows, b->rate, b->hook != NULL);
+    stripe = moi_team_stripe(t);
     limit = team->first + team->count;
+    if (team->nearby) {
+        b->plan = moi_near_plan(team->near);
+        b->base = team->first * team->rows;
+    }
     for (at = team->first; !rc && at + stripe < limit; at += stripe) {
         rc = open_stripe(b, at, stripe);
         if (!rc && b->hook)
@@ -378,8 +385,10 @@ static int32_t work_parts(batch *b)
     }
     if (!rc && at < limit)
         rc = open_stripe(b, at, limit - at);
+    if (!rc && team->nearby && at < limit)
+        rc = backward(b);
     rc = moi_team_agree(t, rc, &b->loss);
-    if (rc || !b->hook || !isfinite(b->loss))
+    if (rc || !b->hook || !isfinite(b->loss) || team->nearby)
         return rc;
     return at < limit ? backward(b) : MOPT_OK;
 }
@@ -467,7 +476,8 @@ static int32_t work(batch *b)
 /* Some rows of the running batch. */
 static batch prepare(mopt_trainer *t, int64_t first, int64_t rows)
 {
-    batch b = {.t = t, .first = first, .rows = rows};
+    batch b = {.t = t, .first = first, .rows = rows,
+               .plan = t->worker.plan};
 
     arrange(t);
     b.index = t->order + t->now.row + first;

@@ -13,6 +13,7 @@
 #include "learn/parallel/cost.h"
 #include "learn/parallel/parts.h"
 #include "learn/train/link.h"
+#include "learn/train/near.h"
 #include "learn/train/trainer.h"
 
 /* ---- do the ranks do the same? ---- */
@@ -209,7 +210,7 @@ static int32_t overlaps(const mopt_trainer *t, const moi_team *team,
     double bandwidth = 0;
     int32_t rc;
 
-    *yes = mopt_group_size(team->group) > 1 && !t->mesh &&
+    *yes = mopt_group_size(team->group) > 1 && !t->mesh && !team->near &&
            !t->set.local_steps && strcmp(t->set.overlap, "never") != 0;
     if (!*yes || strcmp(t->set.overlap, "always") == 0)
         return MOPT_OK;
@@ -235,8 +236,10 @@ static int32_t open_lane(mopt_trainer *t, moi_team *team)
 {
     int32_t adds = t->mesh ? moi_pipeline_adds(t->pipeline)
                            : moi_plan_adds(t->worker.plan, team->rows, 0);
-    int32_t apart = 0, rc = overlaps(t, team, &apart);
+    int32_t apart = 0, rc = moi_near_create(t, team, &team->near);
 
+    if (!rc)
+        rc = overlaps(t, team, &apart);
     choose_stripe(t, team);
     team->lane = team->group;
     if (!rc && apart) {
@@ -250,7 +253,7 @@ static int32_t open_lane(mopt_trainer *t, moi_team *team)
         return rc;
     return moi_reduction_create(team->lane, team->most, t->size,
                                 team->squeeze ? team->whole : team->widest,
-                                adds ? MOI_REDUCTION_ONTO : 0,
+                                adds,
                                 moi_squeeze_codec(team->squeeze),
                                 &team->reduction);
 }
@@ -294,6 +297,7 @@ void moi_team_free(moi_team *team)
         return;
     ctx = team->ctx;
     moi_courier_free(team->courier);
+    moi_near_free(team->near);
     moi_reduction_free(team->reduction);
     moi_squeeze_free(team->squeeze);
     moi_free(ctx, team->before);
@@ -320,7 +324,11 @@ void moi_team_begin(mopt_trainer *t, int64_t rows, double rate,
 {
     moi_team *team = t->team;
 
+    team->batch = rows;
     team->parts = (rows + team->rows - 1) / team->rows;
+    team->eager = t->set.clip_norm <= 0 && !t->rule.search && !t->annex &&
+                  !t->local;
+    team->nearby = team->near && gradients && team->eager && !t->term_count;
     moi_reduction_deal(team->reduction, team->parts, &team->first,
                        &team->count);
     if (gradients) {
@@ -329,8 +337,6 @@ void moi_team_begin(mopt_trainer *t, int64_t rows, double rate,
         moi_buckets_begin(team);
     }
     memset(team->said, 0, (size_t)team->words * sizeof *team->said);
-    team->eager = t->set.clip_norm <= 0 && !t->rule.search && !t->annex &&
-                  !t->local;
     team->rate = rate;
     team->status = MOPT_OK;
     team->sure = 0;
@@ -339,7 +345,9 @@ void moi_team_begin(mopt_trainer *t, int64_t rows, double rate,
 /* Extra terms see one part at a time. */
 int64_t moi_team_stripe(const mopt_trainer *t)
 {
-    return t->term_count ? 1 : t->team->stripe;
+    const moi_team *team = t->team;
+
+    return t->term_count ? 1 : team->nearby ? team->most : team->stripe;
 }
 
 /* Some gradients are there: those of a part and what is one with it. */
@@ -405,6 +413,20 @@ static int32_t fail_other(const mopt_trainer *t, int32_t rank, int32_t status)
                     (long long)t->now.step + 1, mopt_status_name(status));
 }
 
+/* Some words of each rank go to all; and before them, what it wrote where
+ * others see it. */
+static int32_t tell(const moi_team *team, const double *own, int64_t words)
+{
+    int32_t rc;
+
+    moi_near_fence();
+    rc = mopt_group_all_gather(team->all, own,
+                               words * (int64_t)sizeof *own, team->heard,
+                               NULL);
+    moi_near_fence();
+    return rc;
+}
+
 int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
 {
     moi_team *team = t->team;
@@ -415,10 +437,10 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
     own[1] = t->set.max_seconds > 0 &&
              moi_trainer_seconds(t) >= t->set.max_seconds;
     own[2] = moi_checkpoint_late(t);
-    rc = mopt_group_all_gather(team->all, team->said,
-                               team->words * (int64_t)sizeof(double),
-                               team->heard, NULL);
+    rc = tell(team, team->said, team->words);
     team->known = !rc;
+    if (rc && team->nearby) /* others may go on, and write weights here */
+        t->touched = 1;
     if (status || rc)
         return status ? status : rc;
     for (int32_t i = 0; i < mopt_group_size(team->all); i++) {
@@ -476,7 +498,9 @@ void moi_team_recall(moi_team *team, int32_t status)
 
 moi_real *moi_team_gradient(const moi_team *team)
 {
-    return (moi_real *)(void *)moi_reduction_result(team->reduction);
+    return team->nearby ? NULL
+                        : (moi_real *)(void *)moi_reduction_result(
+                              team->reduction);
 }
 
 /* ---- validation ---- */
@@ -533,8 +557,7 @@ int32_t moi_team_settle(mopt_trainer *t, int32_t status)
     moi_team *team = t->team;
     int32_t size = mopt_group_size(team->all), found = MOPT_OK;
     double own = status;
-    int32_t rc = mopt_group_all_gather(team->all, &own, sizeof own,
-                                       team->heard, NULL);
+    int32_t rc = tell(team, &own, 1);
 
     for (int32_t i = size - 1; i >= 0 && !rc; i--)
         if (team->heard[i] != 0)

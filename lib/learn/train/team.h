@@ -41,6 +41,7 @@ typedef struct moi_team {
     mopt_group *all;   /* who agrees: the same, or everybody in a mesh */
     mopt_group *own; /* of one rank, where the host gave none; or NULL */
     moi_reduction *reduction;
+    struct moi_near *near; /* ranks that see each other's rows; or NULL */
     moi_squeeze *squeeze; /* or NULL: numbers travel as they are */
     int32_t owners, owner; /* who divide the weights among them; this rank */
     moi_bucket *buckets; /* in the order of sending */
@@ -62,6 +63,8 @@ typedef struct moi_team {
     int64_t bunch;   /* of these, whose gradients are made as one */
     int64_t most;    /* parts of a batch, at most */
     int64_t parts, first, count; /* of the running batch: all, this rank's */
+    int64_t batch;   /* its rows */
+    int32_t nearby;  /* its gradients are made where the weights change */
     int64_t words;   /* that a rank tells of a step */
     double *said;    /* [words], by this rank: losses of parts, then flags */
     double *heard;   /* [size][words] */

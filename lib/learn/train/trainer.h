@@ -275,9 +275,10 @@ int32_t moi_buckets_carry(mopt_trainer *t, int64_t first, int64_t count);
 void moi_buckets_begin(moi_team *team);
 void moi_buckets_note(moi_team *team, int64_t first, int64_t count);
 
-/* Before this rank changes its weights of a bucket; and after, of some: to
- * all. */
+/* Before this rank changes its weights of a bucket, and after; and once that is
+ * so for some, to all. */
 void moi_bucket_mark(const mopt_trainer *t, const moi_bucket *b);
+void moi_bucket_put(const mopt_trainer *t, const moi_bucket *b);
 int32_t moi_buckets_hand(mopt_trainer *t, int64_t first, int64_t count);
 
 /* Hand every rank's piece of the team's gradient to all. */

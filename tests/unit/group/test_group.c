@@ -216,8 +216,9 @@ static int32_t add_parts(void *user, mopt_group *g)
     const share *s = user;
     moi_reduction *r = NULL;
     int64_t first = 0, count = 0;
-    int32_t rc = moi_reduction_create(g, s->parts, s->n, s->n, s->ways, NULL,
-                                      &r);
+    g->sees = s->ways >> 1;
+    int32_t rc = moi_reduction_create(g, s->parts, s->n, s->n, s->ways & 1,
+                                      NULL, &r);
     for (int64_t parts = s->parts; parts > 0 && rc == MOPT_OK;
          parts = parts > 1 ? parts / 2 : 0) {
         moi_reduction_deal(r, parts, &first, &count);
@@ -250,7 +251,8 @@ END_TEST
 
 typedef struct plot {
     int64_t bytes[3]; /* by rank */
-    int32_t anywhere, wanted;
+    int32_t sees, wanted;
+    int32_t one; /* a block for all */
 } plot;
 
 /* Each reads what the others wrote before they met. */
@@ -277,7 +279,9 @@ static int32_t share_plot(void *user, mopt_group *g)
     const plot *p = user;
     moi_commons *c = NULL;
     int64_t bytes = p->bytes[mopt_group_rank(g)];
-    int32_t rc = moi_commons_create(g, bytes, p->anywhere, &c);
+    g->sees = p->sees;
+    int32_t rc = p->one ? moi_commons_create_one(g, bytes, &c)
+                        : moi_commons_create(g, bytes, &c);
     if (rc == MOPT_OK && (c != NULL) != p->wanted)
         rc = MOPT_EINTERNAL;
     if (rc == MOPT_OK && c != NULL)
@@ -288,8 +292,34 @@ static int32_t share_plot(void *user, mopt_group *g)
 
 START_TEST(ranks_see_memory_of_others)
 {
-    on_all(3, share_plot, &(plot){{100, 100, 100}, 1, 1});
-    on_all(3, share_plot, &(plot){{1 << 20, 1 << 20, 1 << 20}, 1, 1});
+    on_all(3, share_plot, &(plot){{100, 100, 100}, 1, 1, 0});
+    on_all(3, share_plot, &(plot){{1 << 20, 1 << 20, 1 << 20}, 1, 1, 0});
+}
+END_TEST
+
+/* Each writes a third of it. */
+static int32_t write_third(void *user, mopt_group *g)
+{
+    moi_commons *c = NULL;
+    int32_t rank = mopt_group_rank(g);
+    (void)user;
+    g->sees = 1;
+    int32_t rc = moi_commons_create_one(g, 300, &c);
+    if (rc != MOPT_OK || c == NULL)
+        return rc != MOPT_OK ? rc : MOPT_EINTERNAL;
+    unsigned char *block = moi_commons_block(c, rank);
+    memset(block + 100 * rank, 10 + rank, 100);
+    rc = moi_commons_meet(c);
+    for (int i = 0; i < 300 && rc == MOPT_OK; i++)
+        if (block[i] != 10 + i / 100)
+            rc = MOPT_EINTERNAL;
+    moi_commons_free(c);
+    return rc;
+}
+
+START_TEST(ranks_write_to_one_block)
+{
+    on_all(3, write_third, NULL);
 }
 END_TEST
 
@@ -297,9 +327,11 @@ END_TEST
 START_TEST(what_one_cannot_have_nobody_has)
 {
     int64_t much = (int64_t)1 << 60;
-    on_all(3, share_plot, &(plot){{100, 100, much}, 1, 0});
-    on_all(3, share_plot, &(plot){{much, much, much}, 1, 0});
-    on_all(3, share_plot, &(plot){{100, 100, 100}, 0, 0});
+    on_all(3, share_plot, &(plot){{100, 100, much}, 1, 0, 0});
+    on_all(3, share_plot, &(plot){{much, much, much}, 1, 0, 0});
+    on_all(3, share_plot, &(plot){{much, much, much}, 1, 0, 1});
+    on_all(3, share_plot, &(plot){{100, 100, 100}, 0, 0, 0});
+    on_all(3, share_plot, &(plot){{100, 100, 100}, 0, 0, 1});
 }
 END_TEST
 
@@ -538,6 +570,7 @@ Suite *kit_suite(void)
     tcase_add_test(t, nobody_passes_a_barrier_early);
     tcase_add_loop_test(t, parts_have_one_sum_for_any_number_of_ranks, 1, 10);
     tcase_add_test(t, ranks_see_memory_of_others);
+    tcase_add_test(t, ranks_write_to_one_block);
     tcase_add_test(t, what_one_cannot_have_nobody_has);
     tcase_add_test(t, messages_go_round);
     tcase_add_test(t, another_size_is_told);

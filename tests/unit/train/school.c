@@ -118,12 +118,14 @@ void school_close(mopt_context *ctx, mopt_dataset *train,
     kit_end(ctx);
 }
 
-mopt_model *school_wide_model(mopt_context *ctx)
+mopt_model *school_wide_model(mopt_context *ctx, double dropout)
 {
     mopt_model *model = NULL;
 
     kit_ok(mopt_model_build(ctx, SCHOOL_FEATURES, &model));
     kit_ok(mopt_model_add_dense(model, 400, "relu"));
+    if (dropout > 0)
+        kit_ok(mopt_model_add_dropout(model, dropout));
     kit_ok(mopt_model_add_dense(model, 401, "relu"));
     kit_ok(mopt_model_add_dense(model, SCHOOL_CLASSES, "none"));
     kit_ok(mopt_model_init(model, 5));

@@ -39,8 +39,8 @@ mopt_context *school_open(mopt_dataset **train, mopt_dataset **validation);
 void school_close(mopt_context *ctx, mopt_dataset *train,
                   mopt_dataset *validation);
 
-/* 5-400-401-3, 170,000 weights: several buckets. */
-mopt_model *school_wide_model(mopt_context *ctx);
+/* 5-400-401-3, 170,000 weights: several buckets; dropout as above. */
+mopt_model *school_wide_model(mopt_context *ctx, double dropout);
 
 /* Go on from a file, train, and with a file to save to do so after an epoch;
  * resume, save and cancel may be NULL. */

@@ -34,7 +34,7 @@ typedef struct lesson {
 
 static mopt_model *make_model(const lesson *l)
 {
-    return l->wide ? school_wide_model(ctx)
+    return l->wide ? school_wide_model(ctx, 0)
                    : school_model(ctx, SCHOOL_CLASSES, 0.2);
 }
 

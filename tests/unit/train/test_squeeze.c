@@ -134,7 +134,7 @@ typedef struct lesson {
 static int32_t attend(void *user, mopt_group *g)
 {
     lesson *l = user;
-    mopt_model *model = school_wide_model(ctx);
+    mopt_model *model = school_wide_model(ctx, 0);
     mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
                                            l->settings);
     int32_t rc = g ? mopt_trainer_set_group(trainer, g) : MOPT_OK;
@@ -220,7 +220,7 @@ START_TEST(what_does_not_go_together)
         {"{\"compression\": \"topk\", \"parts\": 140, \"batch_size\": 150}",
          "a rank would have"},
     };
-    mopt_model *model = school_wide_model(ctx);
+    mopt_model *model = school_wide_model(ctx, 0);
     for (int i = 0; i < 3; i++)
         school_refused(ctx, model, train, cases[i][0], cases[i][1]);
     mopt_model_free(model);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "group/group.h"
 #include "learn/nn/model.h"
 #include "school.h"
 
@@ -484,6 +485,7 @@ END_TEST
 typedef struct hunger {
     const char *settings;
     const char *resume; /* a file: it fails in going on, and not in joining */
+    int32_t sees;       /* ranks see each other's memory */
     int64_t at;         /* the allocation that fails */
     atomic_int ended, failed;
 } hunger;
@@ -494,6 +496,7 @@ static int32_t join_hungry(void *user, mopt_group *g)
     mopt_model *model = school_model(ctx, SCHOOL_CLASSES, 0);
     mopt_trainer *trainer = school_trainer(ctx, model, train, NULL,
                                            h->settings);
+    g->sees = h->sees;
     if (h->resume != NULL)
         kit_ok(mopt_trainer_set_group(trainer, g));
     kit_ok(mopt_group_barrier(g, NULL));
@@ -517,6 +520,7 @@ static const char *const hungry[] = {
     "{\"parts\": 4, \"compression\": \"bf16\"}",
     "{\"local_steps\": 2}",
     "{\"local_steps\": 2, \"asynchronous\": true}",
+    "{\"parts\": 4}",
 };
 
 static void starve(hunger *h)
@@ -539,7 +543,7 @@ static void starve(hunger *h)
 
 START_TEST(two_ranks_joining_without_memory)
 {
-    starve(&(hunger){.settings = hungry[_i]});
+    starve(&(hunger){.settings = hungry[_i], .sees = 1});
 }
 END_TEST
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * lib/learn/train/near.h: ranks of one host that see each other's rows, and
+ * write each other's weights.
+ *
+ * Each takes its rows of a batch through the layers and back, in memory that
+ * all of them have. Once all have done so, each works out the gradients of its
+ * own weights alone, over the rows of all, part by part as ever, changes these
+ * weights, and writes them to where the others have theirs. No gradients
+ * travel, none are added up over ranks, and ranks wait for each other twice a
+ * step. */
+#ifndef MOI_LEARN_NEAR_H
+#define MOI_LEARN_NEAR_H
+
+#include "learn/train/team.h"
+
+typedef struct moi_near moi_near;
+
+/* For a team that has its buckets. *out receives NULL where that cannot be:
+ * ranks on other hosts or in one process, numbers that are to travel
+ * otherwise, layers or batches whose gradients are not made of so many parts
+ * at once, a model whose weights another trainer has so. They live in shared
+ * memory until it is freed. Collective; an error is one of the group, or
+ * MOPT_ENOMEM. */
+int32_t moi_near_create(const struct mopt_trainer *t, const moi_team *team,
+                        moi_near **out);
+void moi_near_free(moi_near *near);
+
+/* All ranks' rows of a batch, at their places in it. */
+moi_plan *moi_near_plan(const moi_near *near);
+
+/* Once all rows of the batch have gone back: the gradients of this rank's
+ * weights of a bucket, into a block as the model's. */
+int32_t moi_near_gradients(const struct mopt_trainer *t, int64_t bucket,
+                           moi_real *grads);
+
+/* These weights, once they are changed, for the others. */
+void moi_near_put(const struct mopt_trainer *t, int64_t bucket);
+
+/* What a rank has written, others see who hear of it by a message later:
+ * before the message, and after. */
+void moi_near_fence(void);
+
+/* The model goes where nobody else writes: others may still be at a step that
+ * this rank has given up. No other step follows. */
+void moi_near_leave(moi_near *near);
+
+#endif
