@@ -214,7 +214,9 @@ MOPT_API int32_t mopt_trainer_on_epoch(mopt_trainer *trainer,
  *
  *  May be called again, and goes on where it was; the model's weights must not
  *  have been set in between. An epoch that "max_steps" or "max_seconds" cuts
- *  short is measured as far as it came.
+ *  short is measured as far as it came. With "checkpoint" one is written where
+ *  a limit, a token or MOPT_STOPPED ends it; if the last two do and it cannot
+ *  be written, the log has a warning.
  *
  *  @param cancel may be NULL.
  *  @return MOPT_OK (a limit was reached, or early stopping), MOPT_STOPPED,

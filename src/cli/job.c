@@ -495,6 +495,8 @@ static int32_t on_event(void *user, int32_t event, const char *text)
         begin_case(j, json);
     if (event == MOPT_EVENT_DATA)
         find_objective(j, json);
+    if (event == MOPT_EVENT_EPOCH)
+        j->begun = 1;
     progress_event(j->bar, event, json);
     if (event == MOPT_EVENT_TRIAL) {
         tell_trial(j, json);
@@ -566,9 +568,16 @@ int job_run(job *j)
     return 0;
 }
 
+/* A trial that was interrupted has a checkpoint. */
+int job_left(const job *j)
+{
+    return json_array_size(j->trials) > 0 ||
+           (j->begun && j->status == MOPT_ECANCELED);
+}
+
 void job_free(job *j)
 {
-    if (j->own_storage && (j->status >= 0 || json_array_size(j->trials) == 0))
+    if (j->own_storage && (j->status >= 0 || !job_left(j)))
         remove_storage(j);
     json_decref(j->told);
     json_decref(j->trials);

@@ -23,6 +23,7 @@ typedef struct job {
     char *own_storage; /* a study file of ours, removed when all is done */
     int64_t total;     /* trials that the run is to have; 0: unknown */
     json_t *trials;    /* all that have ended, earlier runs included */
+    int begun;         /* an epoch of a trial has ended */
     int maximize;      /* the first objective */
     int64_t failed;    /* trials of this run that failed */
     progress *bar;
@@ -80,6 +81,9 @@ int job_check_outputs(job *j);
 /* Run it: progress, Ctrl-C, messages. Returns 0 when there is a result or the
  * run was interrupted, else an exit code. */
 int job_run(job *j);
+
+/* Has it left something that another run can go on from? */
+int job_left(const job *j);
 
 /* Write model and report, print the result; returns the exit code. */
 int job_finish(job *j);

@@ -226,21 +226,25 @@ static void print_result(job *j)
 static void say_how_to_resume(job *j)
 {
     size_t kept = json_array_size(j->trials);
+    char what[64] = "";
     const char *storage =
         json_string_value(js_at(j->doc, "search.storage"));
     char *place = cli_show_place(storage ? storage : "");
     char *words = cli_show_place(j->command);
 
-    if (kept == 0)
+    if (kept > 0)
+        snprintf(what, sizeof what, " %zu finished trial%s in ", kept,
+                 kept == 1 ? " is" : "s are");
+    if (!job_left(j))
         cli_say(j->c, MOPT_LOG_ERROR,
                 "interrupted before a trial was finished");
     else if (!storage || !*storage)
         cli_say(j->c, MOPT_LOG_ERROR, "interrupted; nothing is kept");
     else
         cli_say(j->c, MOPT_LOG_ERROR,
-                "interrupted; %zu finished trial%s in %s; go on with: "
-                "%s%s%s%s", kept, kept == 1 ? " is" : "s are",
-                place ? place : "", words ? words : "",
+                "interrupted;%s%s%s go on with: %s%s%s%s", what,
+                kept > 0 && place ? place : "", kept > 0 ? ";" : "",
+                words ? words : "",
                 j->own_storage ? " --storage " : "",
                 j->own_storage ? j->own_storage : "",
                 json_is_true(js_at(j->doc, "search.resume")) ? ""

@@ -92,3 +92,50 @@ done
     --model free.safetensors >free.txt 2>errors.txt ||
     fail "asynchronous: $(cat errors.txt)"
 [ -s free.safetensors ] || fail "asynchronous: no model"
+
+# One rank is told to stop: all do, at the same step, and leave a checkpoint,
+# with which more ranks come to the bits of a training that was never stopped.
+cat >noted.sh <<'END'
+rank=${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}
+echo $$ >pid.$rank
+[ ! -d "host.$rank" ] || cd "host.$rank"
+exec "$@"
+END
+long="train recipe.json --set train.epochs=1000 --threads 1 -vv"
+# shellcheck disable=SC2086
+"$program" $long --model one.safetensors >one.txt 2>errors.txt
+: >told.txt
+# shellcheck disable=SC2086
+"$mpirun" -n 2 sh noted.sh "$program" $long --no-model --storage cut.db \
+    >cut.txt 2>told.txt &
+tries=0
+until grep -q ' epoch 3:' told.txt; do
+    tries=$((tries + 1))
+    [ $tries -lt 1200 ] || fail "no third epoch: $(cat told.txt)"
+    sleep 0.05
+done
+kill -TERM "$(cat pid.1)"
+wait $! || true
+last=$(sed -n 's/.* epoch \([0-9]*\):.*/\1/p' told.txt | tail -n 1)
+[ "$last" -lt 1000 ] || fail "all was over before the signal"
+ls cut.db.trial-*.safetensors >found.txt || fail "no checkpoint is left"
+for rank in 0 1; do
+    mkdir "host.$rank"
+    cp recipe.json "host.$rank"
+done
+cp cut.db ./*.trial-*.safetensors host.0
+# shellcheck disable=SC2086
+"$mpirun" -n 3 "$program" $long --storage cut.db --resume \
+    --model many.safetensors >many.txt 2>errors.txt || fail "$(cat errors.txt)"
+! grep -q " epoch $last:" errors.txt || fail "epoch $last twice"
+cmp one.safetensors many.safetensors || fail "after a token: other bits"
+
+# Where one rank does not see the checkpoint, nobody goes on, nor waits.
+# shellcheck disable=SC2086
+if "$mpirun" -n 2 sh noted.sh "$program" $long --no-model --storage cut.db \
+        --resume >out.txt 2>errors.txt
+then
+    fail "ranks with different files went on"
+fi
+grep -q "not every rank reads the same there" errors.txt ||
+    fail "not told: $(cat errors.txt)"

@@ -84,4 +84,39 @@ wait $process
 trials r-study-2.db >killed
 checks=$((checks + 1))
 [ "$(grep -c complete killed)" -ge 2 ] || fail "finished trials were lost"
+
+# One training goes on where it was stopped: no epoch is trained twice.
+recipe one.json
+fixed="--set model.layers[0].units=16 --set train.optimizer.learning_rate=0.01"
+fixed="$fixed --set train.epochs=2000 --threads 1"
+# shellcheck disable=SC2086
+run train one.json $fixed --model whole.safetensors
+code_is 0
+for stop in INT:130 TERM:143; do
+    signal=${stop%:*}
+    said="modelopt train, and kill -$signal"
+    : >err
+    # shellcheck disable=SC2086
+    "$program" train one.json $fixed --storage $signal.db -vv \
+        --model cut.safetensors >out 2>err &
+    process=$!
+    tries=0
+    until grep -q ' epoch 3:' err || [ $tries -ge 1200 ]; do
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+    kill -$signal $process
+    wait $process
+    code=$?
+    code_is "${stop#*:}"
+    has err "interrupted; go on with: modelopt train one.json"
+    last=$(sed -n 's/.* epoch \([0-9]*\):.*/\1/p' err | tail -n 1)
+    checks=$((checks + 1))
+    [ "${last:-0}" -lt 2000 ] || fail "all was over before the signal"
+    eval "$(sed -n 's/.*go on with: modelopt/run/p' err)"
+    code_is 0
+    has_not err " epoch $last:"
+    has err " epoch $((last + 1)):"
+    same whole.safetensors cut.safetensors
+done
 finish

@@ -2,10 +2,13 @@
  * lib/learn/train/fit.c: the loop: steps and epochs until a limit, a callback
  * or an error ends it, and what the model is left with. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/context.h"
+#include "base/status.h"
 #include "learn/optim/clip.h"
 #include "learn/train/near.h"
 #include "learn/train/trainer.h"
@@ -160,6 +163,47 @@ static int32_t end(mopt_trainer *t)
     return rc;
 }
 
+/* Do all ranks end so that they may go on another day? An error of one is
+ * known to the others, or will be. */
+static int32_t all_cut(mopt_trainer *t, int32_t cut)
+{
+    if (!t->team || t->team->own)
+        return cut;
+    return t->team->known && moi_team_vote(t, cut);
+}
+
+/* Saving asks ranks how it went; that they know how the call ended stays. */
+static void save_cut(mopt_trainer *t)
+{
+    int32_t rc = mopt_trainer_save(t, t->set.checkpoint);
+
+    if (t->team)
+        t->team->known = 1;
+    if (rc)
+        moi_log(t->ctx, MOPT_LOG_WARN, "train",
+                "step %lld, where the training ends early, is in no "
+                "checkpoint: %s", (long long)t->now.step, moi_last_text());
+}
+
+/* Cut short by a token or a callback: the checkpoint, if there is to be one, is
+ * of the last step, as far as a file can hold it. The status stays what it
+ * is, and so does its message. */
+static void keep_place(mopt_trainer *t, int32_t status)
+{
+    int32_t cut = status == MOPT_ECANCELED || status == MOPT_STOPPED;
+    int32_t code = mopt_last_code();
+    char said[512];
+
+    if (!t->set.checkpoint[0] || t->saved_step == t->now.step ||
+        (t->local && moi_local_open(t->local)))
+        return;
+    snprintf(said, sizeof said, "%s", moi_last_text());
+    if (all_cut(t, cut))
+        save_cut(t);
+    if (status < 0)
+        moi_fail(code, "%s", said);
+}
+
 int32_t mopt_trainer_fit(mopt_trainer *trainer, mopt_cancel *cancel)
 {
     mopt_trainer *t = trainer;
@@ -178,6 +222,8 @@ int32_t mopt_trainer_fit(mopt_trainer *trainer, mopt_cancel *cancel)
         else
             rc = step(t, NULL);
     }
+    if (rc)
+        keep_place(t, rc);
     if (!rc && t->local)
         rc = moi_local_flush(t);
     if (!rc)

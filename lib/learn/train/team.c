@@ -568,6 +568,18 @@ int32_t moi_team_settle(mopt_trainer *t, int32_t status)
     return found >= 0 ? found : fail_other(t, first_of(team, found), found);
 }
 
+int32_t moi_team_vote(mopt_trainer *t, int32_t yes)
+{
+    moi_team *team = t->team;
+    double own = yes;
+    int32_t all = mopt_group_all_gather(team->all, &own, sizeof own,
+                                        team->heard, NULL) == MOPT_OK;
+
+    for (int32_t i = 0; i < mopt_group_size(team->all); i++)
+        all = all && team->heard[i] != 0;
+    return all;
+}
+
 void moi_team_part(mopt_trainer *t, int32_t status)
 {
     moi_team *team = t->team;

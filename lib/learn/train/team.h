@@ -125,6 +125,9 @@ int32_t moi_team_judge(struct mopt_trainer *t, const moi_rows *source,
 /* The outcome of the first rank that has one, where all come by. */
 int32_t moi_team_settle(struct mopt_trainer *t, int32_t status);
 
+/* Do all say yes, who know how the running call ended? */
+int32_t moi_team_vote(struct mopt_trainer *t, int32_t yes);
+
 /* This rank's call ends with a status: if the others cannot know of an error,
  * end their waiting. */
 void moi_team_part(struct mopt_trainer *t, int32_t status);

@@ -68,6 +68,7 @@ typedef struct lesson {
     const char *resume, *save, *model; /* files, or NULL */
     const char *frozen;  /* tensors that stay as they are, or NULL */
     mopt_cancel *cancel; /* of the last rank */
+    int32_t cut;         /* the step after which it is triggered, 0: none */
     double *losses;      /* [STEPS], of steps that are taken one by one; NULL:
                             it trains to the end */
     float weights[WEIGHTS]; /* in the end */
@@ -124,13 +125,21 @@ static int32_t take_steps(const lesson *l, mopt_trainer *trainer,
     return rc;
 }
 
-/* The second step of a rank that fails. */
+/* What is to happen to a rank after its steps. */
+typedef struct fate {
+    int32_t fails; /* in its second one */
+    int32_t cut;   /* the token is triggered after so many */
+    mopt_cancel *cancel;
+} fate;
+
 static int32_t after_step(void *user, mopt_trainer *trainer)
 {
-    const int32_t *fails = user;
+    const fate *f = user;
     double step = 0;
     mopt_trainer_get(trainer, "step", &step);
-    return *fails && step == 2 ? 77 : MOPT_OK;
+    if (f->cut > 0 && step == f->cut)
+        mopt_cancel_request(f->cancel);
+    return f->fails && step == 2 ? 77 : MOPT_OK;
 }
 
 static int32_t freeze(mopt_trainer *trainer, const char *pattern)
@@ -152,14 +161,15 @@ static int32_t leave(mopt_trainer *trainer)
 static int32_t attend(void *user, mopt_group *g)
 {
     lesson *l = user;
-    int32_t rank = mopt_group_rank(g), fails = l->failing == rank, rc;
+    int32_t rank = mopt_group_rank(g), rc;
     int32_t last = rank == mopt_group_size(g) - 1;
+    fate f = {l->failing == rank, rank == 0 ? l->cut : 0, l->cancel};
     mopt_model *model = make_model(), *learned = make_model();
     if (l->ready)
         kit_ok(mopt_model_init(model, 77));
     mopt_trainer *trainer = make_trainer(l, g, model, &rc);
-    if (rc == MOPT_OK && l->failing >= 0)
-        rc = mopt_trainer_on_step(trainer, after_step, &fails, NULL);
+    if (rc == MOPT_OK && (l->failing >= 0 || l->cut > 0))
+        rc = mopt_trainer_on_step(trainer, after_step, &f, NULL);
     if (rc == MOPT_OK && l->frozen != NULL)
         rc = freeze(trainer, l->frozen);
     if (rc == MOPT_OK && l->resume != NULL)
@@ -483,6 +493,31 @@ START_TEST(a_training_goes_on_with_another_mesh)
 }
 END_TEST
 
+/* A token of one rank ends it in the middle of an epoch: there is a file of
+ * that step, from which another mesh goes on. */
+START_TEST(a_token_leaves_a_checkpoint_of_all)
+{
+    char *path = strdup(kit_path("cut")), text[500];
+    snprintf(text, sizeof text, "{\"epochs\": 4, \"checkpoint\": \"%s\", "
+             "\"checkpoint_every\": 0, " HALF, path);
+    lesson *whole = half("{\"epochs\": 4, " HALF, 0);
+    lesson *first = half(text, _i), *second = half(text, 0);
+    first->cut = 5;
+    second->resume = path;
+    kit_ok(mopt_cancel_create(ctx, &first->cancel));
+    kit_ok(mopt_group_run(ctx, 1, 60, attend, whole));
+    kit_fails(mopt_group_run(ctx, half_ranks[_i], 600, attend, first),
+              MOPT_ECANCELED);
+    kit_ok(mopt_group_run(ctx, 1, 60, attend, second));
+    ck_assert_mem_eq(whole->weights, second->weights, sizeof whole->weights);
+    mopt_cancel_free(first->cancel);
+    free(whole);
+    free(first);
+    free(second);
+    free(path);
+}
+END_TEST
+
 /* What the ranks wrote together is a model like any other. */
 START_TEST(an_exported_model_is_the_gathered_one)
 {
@@ -723,6 +758,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(t, first_weights_are_pieces_of_the_whole, 0, 5);
     tcase_add_loop_test(t, a_training_goes_on_with_another_mesh, 0,
                         HALVES * HALVES);
+    tcase_add_loop_test(t, a_token_leaves_a_checkpoint_of_all, 0, EXACT);
     tcase_add_loop_test(t, an_exported_model_is_the_gathered_one, 0, HALVES);
     tcase_add_loop_test(t, a_file_that_cannot_be_is_an_error_of_all, 0, 4);
     tcase_add_loop_test(t, a_rank_that_leaves_ends_all, 0, 3);

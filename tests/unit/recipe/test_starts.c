@@ -252,7 +252,7 @@ START_TEST(cancelled_within_trials)
     kit_ok(mopt_recipe_set(recipe, "search.workers", _i ? "2" : "1"));
     for (int i = 0; i < 4; i++) {
         mopt_result *result = NULL;
-        kit_fails(stopped(recipe, (stopper){MOPT_EVENT_EPOCH, 0, 5, cancel},
+        kit_fails(stopped(recipe, (stopper){MOPT_EVENT_EPOCH, 0, 3, cancel},
                           &result), MOPT_ECANCELED);
         mopt_result_free(result);
         mopt_cancel_reset(cancel);

@@ -208,6 +208,72 @@ START_TEST(resuming_over_something_else)
 }
 END_TEST
 
+/* A token, or a callback without one, ends it after some steps. */
+typedef struct cutting {
+    double at;
+    mopt_cancel *cancel;
+} cutting;
+
+static int32_t cut_at(void *user, mopt_trainer *t)
+{
+    const cutting *c = user;
+
+    if (school_get(t, "step") < c->at)
+        return 0;
+    if (c->cancel)
+        mopt_cancel_request(c->cancel);
+    return c->cancel ? 0 : MOPT_STOPPED;
+}
+
+/* In the middle of an epoch, and at the end of one. */
+START_TEST(who_ends_it_early_leaves_a_checkpoint)
+{
+    const char *path = kit_path("cut.safetensors");
+    char json[400];
+    cutting c = {_i / 2 ? 15 : 12, NULL};
+    pupil whole, first, second;
+
+    snprintf(json, sizeof json,
+             "{\"epochs\": 6, \"batch_size\": 11, \"checkpoint\": \"%s\", "
+             "\"checkpoint_every\": 0}", path);
+    unlink(path);
+    first = enrol(json);
+    if (_i % 2)
+        kit_ok(mopt_cancel_create(ctx, &c.cancel));
+    kit_ok(mopt_trainer_on_step(first.trainer, cut_at, &c, NULL));
+    kit_fails(mopt_trainer_fit(first.trainer, c.cancel),
+              c.cancel ? MOPT_ECANCELED : MOPT_STOPPED);
+    second = enrol(json);
+    kit_ok(mopt_trainer_resume(second.trainer, path));
+    ck_assert_double_eq(school_get(second.trainer, "step"), c.at);
+    kit_ok(mopt_trainer_fit(second.trainer, NULL));
+    whole = enrol(json);
+    kit_ok(mopt_trainer_fit(whole.trainer, NULL));
+    same(&whole, &second);
+    mopt_cancel_free(c.cancel);
+    dismiss(&whole);
+    dismiss(&first);
+    dismiss(&second);
+}
+END_TEST
+
+/* Where none can be written it ends as it would have, and may go on. */
+START_TEST(an_early_end_without_room_is_no_other_end)
+{
+    cutting c = {7, NULL};
+    pupil p = enrol("{\"epochs\": 6, \"batch_size\": 11, \"checkpoint\": "
+                    "\"/nowhere/at/all\", \"checkpoint_every\": 0}");
+
+    kit_ok(mopt_cancel_create(ctx, &c.cancel));
+    kit_ok(mopt_trainer_on_step(p.trainer, cut_at, &c, NULL));
+    kit_fails(mopt_trainer_fit(p.trainer, c.cancel), MOPT_ECANCELED);
+    ck_assert_int_eq(mopt_last_code(), MOPT_ECANCELED);
+    kit_ok(mopt_trainer_step(p.trainer, NULL));
+    mopt_cancel_free(c.cancel);
+    dismiss(&p);
+}
+END_TEST
+
 static int32_t checkpoint_exists(void *user, mopt_trainer *t)
 {
     int64_t *seen = user;
@@ -600,6 +666,8 @@ Suite *kit_suite(void)
     tcase_add_test(c, five_and_five);
     tcase_add_test(c, steps_and_more_steps);
     tcase_add_test(c, resuming_over_something_else);
+    tcase_add_loop_test(c, who_ends_it_early_leaves_a_checkpoint, 0, 4);
+    tcase_add_test(c, an_early_end_without_room_is_no_other_end);
     tcase_add_test(c, checkpoints_come_by_themselves);
     tcase_add_test(c, other_trainings);
     tcase_add_test(c, damaged_files);

@@ -37,6 +37,7 @@ typedef struct lesson {
     int32_t failing;      /* the rank whose callback fails, -1: none */
     int32_t odd;          /* the rank that has other data, -1: none */
     mopt_cancel *cancel;  /* of the last rank */
+    int32_t cut;          /* the epoch after which it is triggered, 0: none */
     float weights[SCHOOL_WEIGHTS]; /* of rank 0, in the end */
     char history[4096];
     atomic_int different; /* ranks whose weights are not those of rank 0 */
@@ -54,6 +55,8 @@ static int32_t after_epoch(void *user, mopt_trainer *trainer)
     mopt_trainer_get(trainer, "epoch", &epoch);
     if (p->l->failing == p->rank && epoch == 2)
         return 77;
+    if (p->rank == 0 && epoch == p->l->cut)
+        mopt_cancel_request(p->l->cancel);
     return p->l->halt > 0 && epoch >= p->l->halt ? MOPT_STOPPED : MOPT_OK;
 }
 
@@ -85,7 +88,7 @@ static int32_t attend(void *user, mopt_group *g)
         l->settings);
     int32_t last = p.rank == mopt_group_size(g) - 1;
     int32_t rc = mopt_trainer_set_group(trainer, g);
-    if (rc == MOPT_OK && (l->halt > 0 || l->failing >= 0))
+    if (rc == MOPT_OK && (l->halt > 0 || l->failing >= 0 || l->cut > 0))
         rc = mopt_trainer_on_epoch(trainer, after_epoch, &p, NULL);
     if (rc == MOPT_OK && l->resume != NULL)
         rc = mopt_trainer_resume(trainer, l->resume);
@@ -231,6 +234,45 @@ START_TEST(a_token_of_one_rank_ends_all)
     mopt_cancel_request(l.cancel);
     kit_fails(mopt_group_run(ctx, 3, 60, attend, &l), MOPT_ECANCELED);
     mopt_cancel_free(l.cancel);
+}
+END_TEST
+
+/* A lesson that is to leave a file where it is cut short. */
+static lesson kept(char *text, size_t size, const char *path)
+{
+    snprintf(text, size, "{" BASE "\"optimizer\": \"adam\", \"parts\": 8, "
+             "\"checkpoint\": \"%s\", \"checkpoint_every\": 0}", path);
+    return plain(text);
+}
+
+START_TEST(a_token_of_one_rank_leaves_a_checkpoint_of_all)
+{
+    const char *path = kit_path("cut.checkpoint");
+    char text[600];
+    lesson whole = plain(settings[0]), first, rest;
+    hold(&whole, 3);
+    first = rest = kept(text, sizeof text, path);
+    first.cut = 2;
+    kit_ok(mopt_cancel_create(ctx, &first.cancel));
+    kit_fails(mopt_group_run(ctx, 3, 600, attend, &first), MOPT_ECANCELED);
+    rest.resume = path;
+    hold(&rest, 2);
+    same(&whole, &rest);
+    mopt_cancel_free(first.cancel);
+}
+END_TEST
+
+/* Some ranks stop, one fails: they do not wait for it to write a file. */
+START_TEST(ranks_that_stop_beside_one_that_fails)
+{
+    const char *path = kit_path("none.checkpoint");
+    char text[600];
+    lesson l = kept(text, sizeof text, path);
+    l.halt = 2;
+    l.failing = 1;
+    kit_fails(mopt_group_run(ctx, 3, 600, attend, &l), MOPT_ECALLBACK);
+    kit_says("epoch callback returned 77");
+    ck_assert_int_ne(access(path, F_OK), 0);
 }
 END_TEST
 
@@ -574,6 +616,8 @@ Suite *kit_suite(void)
     tcase_add_test(t, a_checkpoint_goes_on_with_other_ranks);
     tcase_add_test(t, a_callback_of_one_rank_ends_all);
     tcase_add_test(t, a_token_of_one_rank_ends_all);
+    tcase_add_test(t, a_token_of_one_rank_leaves_a_checkpoint_of_all);
+    tcase_add_test(t, ranks_that_stop_beside_one_that_fails);
     tcase_add_test(t, ranks_with_other_data_are_told_so);
     tcase_add_test(t, a_refused_group_leaves_no_trace);
     tcase_add_test(t, a_rank_that_is_refused_alone_keeps_nobody_waiting);
