@@ -149,7 +149,8 @@ static mopt_parallel *make_plan(const job *j, const mopt_model *model,
     check(mopt_config_set_int(config, "data", data));
     check(mopt_config_set_int(config, "tensor", tensor));
     check(mopt_config_set_int(config, "pipeline", pipeline));
-    check(mopt_parallel_create(ctx, model, config, training, ranks, &plan));
+    check(mopt_parallel_create(ctx, model, config, training, ranks, NULL,
+                               &plan));
     mopt_config_free(config);
     return plan;
 }

@@ -86,7 +86,7 @@ static mopt_trainer *spread(run *r, mopt_model *model,
     check(mopt_config_create(r->ctx, "parallel", &keys));
     check(mopt_config_set_json(keys, r->plan));
     check(mopt_parallel_create(r->ctx, model, keys, config,
-                               mopt_group_size(group), &plan));
+                               mopt_group_size(group), NULL, &plan));
     check(mopt_trainer_create_parallel(r->ctx, model, r->data, NULL, config,
                                        plan, group, &trainer));
     mopt_parallel_free(plan);

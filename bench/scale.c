@@ -718,7 +718,7 @@ static mopt_parallel *make_plan(mopt_context *ctx, char **words)
     check(mopt_config_set_int(training, "batch_size", atoi(words[2])));
     check(mopt_config_set_int(training, "parts", atoi(words[3])));
     check(mopt_parallel_create(ctx, model, config, training, atoi(words[4]),
-                               &plan));
+                               NULL, &plan));
     mopt_config_free(training);
     mopt_config_free(config);
     mopt_model_free(model);

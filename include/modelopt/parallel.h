@@ -10,7 +10,7 @@
  *
  *   mopt_config_create(ctx, "parallel", &config);
  *   mopt_config_set_int(config, "pipeline", 2);
- *   mopt_parallel_create(ctx, model, config, training, 4, &plan);
+ *   mopt_parallel_create(ctx, model, config, training, 4, NULL, &plan);
  *   mopt_parallel_json(plan, buf, sizeof buf, NULL); */
 #ifndef MODELOPT_PARALLEL_H
 #define MODELOPT_PARALLEL_H
@@ -37,19 +37,22 @@ typedef struct mopt_parallel mopt_parallel;
  *  @param training kind "train": the batch, "parts" (the micro-batches) and
  *                  the optimizer count; NULL for the defaults. Read, not kept.
  *  @param ranks    of the group that is to train, 1 to 65536.
+ *  @param cancel   may be NULL.
  *  @param out      receives the plan; the caller frees it.
  *  @return MOPT_OK; MOPT_EINVAL (a NULL; a config of another kind; a mesh that
  *          is not of as many ranks; cuts or splits that do not fit the model;
  *          "memory_limit": nothing fits, the message says what the least would
  *          take: messages name the key, the value and what is allowed);
- *          MOPT_ERANGE; MOPT_ESTATE (a model without layers); MOPT_ENOMEM.
+ *          MOPT_ERANGE; MOPT_ESTATE (a model without layers);
+ *          MOPT_ECANCELED; MOPT_ENOMEM.
  *  Thread: any. Since 0.1.
  */
 MOPT_API int32_t mopt_parallel_create(mopt_context *ctx,
                                       const mopt_model *model,
                                       const mopt_config *config,
                                       const mopt_config *training,
-                                      int32_t ranks, mopt_parallel **out);
+                                      int32_t ranks, mopt_cancel *cancel,
+                                      mopt_parallel **out);
 
 /** Free a plan; NULL is fine. Thread: one a handle. Since 0.1. */
 MOPT_API void mopt_parallel_free(mopt_parallel *parallel);

@@ -82,12 +82,14 @@ int32_t moi_course_is_spread(const mopt_recipe *recipe)
 
 static int32_t begin_spread(moi_course *course, const mopt_recipe *recipe,
                             const moi_prepared *data,
-                            const mopt_config *training, mopt_model *model)
+                            const mopt_config *training, mopt_model *model,
+                            mopt_cancel *cancel)
 {
     mopt_parallel *plan = NULL;
     int32_t rc = moi_recipe_plan(recipe, model, training,
                                  moi_dataset_rows(data->train),
-                                 mopt_group_size(recipe->group), &plan);
+                                 mopt_group_size(recipe->group), cancel,
+                                 &plan);
     if (rc == MOPT_OK)
         rc = mopt_trainer_create_parallel(recipe->ctx, model, data->train,
                                           data->validation, training, plan,
@@ -111,7 +113,7 @@ static int32_t begin(moi_course *course, const mopt_recipe *recipe,
         return begin_distill(course, recipe, parts, data, params, training,
                              model, cancel);
     if (moi_course_is_spread(recipe))
-        return begin_spread(course, recipe, data, training, model);
+        return begin_spread(course, recipe, data, training, model, cancel);
     return mopt_trainer_create(recipe->ctx, model, data->train,
                                data->validation, training, &course->trainer);
 }

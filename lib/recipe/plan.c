@@ -17,9 +17,21 @@ static int32_t fix_batch(mopt_config *training, int64_t rows)
     return rc;
 }
 
+static int32_t make_plan(const mopt_recipe *recipe, const mopt_model *model,
+                         const mopt_config *config, const mopt_config *training,
+                         int32_t ranks, mopt_cancel *cancel,
+                         mopt_parallel **out)
+{
+    int32_t rc = mopt_parallel_create(recipe->ctx, model, config, training,
+                                      ranks, cancel, out);
+    return rc == MOPT_OK || rc == MOPT_ECANCELED
+               ? rc : moi_fail_at(rc, "parallel.");
+}
+
 int32_t moi_recipe_plan(const mopt_recipe *recipe, const mopt_model *model,
                         const mopt_config *training, int64_t rows,
-                        int32_t ranks, mopt_parallel **out)
+                        int32_t ranks, mopt_cancel *cancel,
+                        mopt_parallel **out)
 {
     mopt_config *config = NULL, *fixed = NULL;
     int32_t rc = moi_recipe_parallel(recipe, &config);
@@ -27,9 +39,8 @@ int32_t moi_recipe_plan(const mopt_recipe *recipe, const mopt_model *model,
         rc = moi_config_copy(training, &fixed);
     if (rc == MOPT_OK)
         rc = fix_batch(fixed, rows);
-    if (rc == MOPT_OK && (rc = mopt_parallel_create(recipe->ctx, model, config,
-                                                    fixed, ranks, out)) != 0)
-        rc = moi_fail_at(rc, "parallel.");
+    if (rc == MOPT_OK)
+        rc = make_plan(recipe, model, config, fixed, ranks, cancel, out);
     mopt_config_free(fixed);
     mopt_config_free(config);
     return rc;
@@ -66,7 +77,7 @@ int32_t moi_recipe_plan_parts(const mopt_recipe *recipe, moi_parts *parts,
     if (rc == MOPT_OK)
         rc = moi_recipe_plan(recipe, attempt.model, attempt.config,
                              moi_dataset_rows(attempt.data->train), ranks,
-                             out);
+                             cancel, out);
     moi_attempt_end(&attempt);
     json_decref(nothing);
     return rc;

@@ -64,7 +64,8 @@ int32_t moi_recipe_parallel(const mopt_recipe *recipe, mopt_config **out);
  * (plan.c). */
 int32_t moi_recipe_plan(const mopt_recipe *recipe, const mopt_model *model,
                         const mopt_config *training, int64_t rows,
-                        int32_t ranks, mopt_parallel **out);
+                        int32_t ranks, mopt_cancel *cancel,
+                        mopt_parallel **out);
 
 /* Does this process write files: alone, or the first of its group? */
 int32_t moi_recipe_writes(const mopt_recipe *recipe);

@@ -488,7 +488,7 @@ mopt_group *a_single(world *w)
 mopt_parallel *the_parallel(world *w)
 {
     if (w->parallel == NULL)
-        kit_ok(mopt_parallel_create(w->ctx, the_model(w), NULL, NULL, 1,
+        kit_ok(mopt_parallel_create(w->ctx, the_model(w), NULL, NULL, 1, NULL,
                                     &w->parallel));
     return w->parallel;
 }

@@ -38,6 +38,13 @@ class ParallelTest(unittest.TestCase):
         with self.assertRaisesRegex(modelopt.InvalidError, "memory_limit"):
             modelopt.Parallel(make_model(), 4, memory_limit=10)
 
+    def test_a_token(self):
+        token = modelopt.Cancel()
+        modelopt.Parallel(make_model(), 4, cancel=token)
+        token.request()
+        with self.assertRaises(modelopt.CanceledError):
+            modelopt.Parallel(make_model(), 4, cancel=token)
+
     def test_of_a_recipe(self):
         recipe = modelopt.Recipe({
             "data": {"source": {"type": "linear", "count": 100}},

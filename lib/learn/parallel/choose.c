@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "learn/nn/model.h"
@@ -21,6 +22,7 @@ typedef struct search {
     int64_t side[3]; /* data, tensor, pipeline; 0: open */
     const char *cuts, *splits;
     int64_t parts; /* of the training */
+    const mopt_cancel *cancel;
     double *weight;       /* [layers], that stages are balanced by */
     moi_choice best, least; /* fastest that fits; least memory */
     moi_choice mesh;        /* the best of the running mesh */
@@ -116,11 +118,12 @@ static void note(search *s)
 static int32_t try_parts(search *s)
 {
     for (int32_t way = 0; way < 4; way++) {
-        int32_t all = way % 2, rc;
+        int32_t all = way % 2, rc = moi_cancel_check(s->cancel);
 
-        if (!all && s->side[1] > 1)
+        if (!rc && !all && s->side[1] > 1)
             continue;
-        rc = set_up(s, way / 2 ? BY_WEIGHTS : BY_SECONDS, all);
+        if (!rc)
+            rc = set_up(s, way / 2 ? BY_WEIGHTS : BY_SECONDS, all);
         if (rc)
             return rc;
         moi_estimate_make(s->p, &s->p->estimate);
@@ -296,7 +299,8 @@ static int32_t run(search *s, int32_t ranks)
 
 int32_t moi_parallel_choose(mopt_parallel *p, const mopt_model *model,
                             const mopt_config *config,
-                            const mopt_config *training, int32_t ranks)
+                            const mopt_config *training, int32_t ranks,
+                            const mopt_cancel *cancel)
 {
     search s = {
         .p = p,
@@ -307,6 +311,7 @@ int32_t moi_parallel_choose(mopt_parallel *p, const mopt_model *model,
         .cuts = moi_config_text(config, "cuts"),
         .splits = moi_config_text(config, "splits"),
         .parts = moi_config_int(training, "parts"),
+        .cancel = cancel,
     };
     int32_t rc = MOPT_ENOMEM;
 

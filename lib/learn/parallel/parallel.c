@@ -88,7 +88,8 @@ static int32_t look_at(mopt_parallel *p, const mopt_model *model,
 
 static int32_t plan(mopt_context *ctx, const mopt_model *model,
                     const mopt_config *config, const mopt_config *training,
-                    int32_t ranks, mopt_parallel **out)
+                    int32_t ranks, const mopt_cancel *cancel,
+                    mopt_parallel **out)
 {
     mopt_parallel *p = moi_calloc(ctx, 1, sizeof *p);
     int32_t rc;
@@ -98,7 +99,7 @@ static int32_t plan(mopt_context *ctx, const mopt_model *model,
     p->ctx = moi_context_hold(ctx);
     rc = look_at(p, model, config, training);
     if (!rc)
-        rc = moi_parallel_choose(p, model, config, training, ranks);
+        rc = moi_parallel_choose(p, model, config, training, ranks, cancel);
     if (!rc)
         *out = p;
     else
@@ -109,7 +110,7 @@ static int32_t plan(mopt_context *ctx, const mopt_model *model,
 int32_t mopt_parallel_create(mopt_context *ctx, const mopt_model *model,
                              const mopt_config *config,
                              const mopt_config *training, int32_t ranks,
-                             mopt_parallel **out)
+                             mopt_cancel *cancel, mopt_parallel **out)
 {
     mopt_config *usual = NULL, *usual_training = NULL;
     int32_t rc = check_create(ctx, model, config, training, ranks, out);
@@ -120,7 +121,7 @@ int32_t mopt_parallel_create(mopt_context *ctx, const mopt_model *model,
         rc = mopt_config_create(ctx, "train", &usual_training);
     if (!rc)
         rc = plan(ctx, model, config ? config : usual,
-                  training ? training : usual_training, ranks, out);
+                  training ? training : usual_training, ranks, cancel, out);
     mopt_config_free(usual);
     mopt_config_free(usual_training);
     return rc;

@@ -82,7 +82,8 @@ const char *moi_split_name(int32_t split);
  * open. */
 int32_t moi_parallel_choose(mopt_parallel *p, const mopt_model *model,
                             const mopt_config *config,
-                            const mopt_config *training, int32_t ranks);
+                            const mopt_config *training, int32_t ranks,
+                            const mopt_cancel *cancel);
 
 /* What ranks that train by a plan must have the same of it. */
 uint64_t moi_parallel_digest(const mopt_parallel *p);

@@ -532,7 +532,7 @@ mopt_model_load = bind(
 mopt_parallel_create = bind(
     "mopt_parallel_create", c_int32, POINTER(mopt_context),
     POINTER(mopt_model), POINTER(mopt_config), POINTER(mopt_config), c_int32,
-    POINTER(POINTER(mopt_parallel)))
+    POINTER(mopt_cancel), POINTER(POINTER(mopt_parallel)))
 mopt_parallel_free = bind("mopt_parallel_free", None, POINTER(mopt_parallel))
 mopt_parallel_json = bind(
     "mopt_parallel_json", c_int32, POINTER(mopt_parallel), POINTER(c_char),

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any, Mapping
 
 from . import _bindings as c
-from ._call import Handle, create, json_out, pointer_of
-from .core import Config, Context, as_config, context_of
+from ._call import Handle, json_out, long_call, pointer_of
+from .core import Cancel, Config, Context, Token, as_config, context_of
 from .model import Model
 
 
@@ -24,13 +25,18 @@ class Parallel(Handle):
 
     def __init__(self, model: Model, ranks: int, *,
                  training: Mapping[str, Any] | Config | None = None,
+                 cancel: Cancel | None = None,
                  context: Context | None = None, **settings: Any) -> None:
         config = as_config("parallel", settings, context)
         options = as_config("train", training or {}, context)
-        super().__init__(create(
-            c.mopt_parallel_create, c.mopt_parallel, context_of(context),
-            pointer_of(model, Model, "model"), config.pointer,
-            options.pointer, ranks))
+        token = Token(cancel, context)
+        out = ctypes.POINTER(c.mopt_parallel)()
+        long_call(c.mopt_parallel_create, context_of(context),
+                  pointer_of(model, Model, "model"), config.pointer,
+                  options.pointer, ranks, token.pointer, ctypes.byref(out),
+                  cancel=token.pointer,
+                  keep=(model, config, options, token.handle, out))
+        super().__init__(out)
 
     @classmethod
     def _wrap(cls, pointer: Any) -> Parallel:

@@ -85,7 +85,7 @@ static int32_t make_trainer(const lesson *l, mopt_context *own, mopt_group *g,
     if (l->plan != NULL) {
         config = school_config(own, "parallel", l->plan);
         kit_ok(mopt_parallel_create(own, model, config, settings,
-                                    mopt_group_size(g), &plan));
+                                    mopt_group_size(g), NULL, &plan));
         rc = mopt_trainer_create_parallel(own, model, train, NULL, settings,
                                           plan, g, out);
     } else {

@@ -96,7 +96,7 @@ static mopt_trainer *make_trainer(const lesson *l, mopt_group *g,
     if (l->plan != NULL) {
         config = school_config(ctx, "parallel", l->plan);
         kit_ok(mopt_parallel_create(ctx, model, config, settings,
-                                    mopt_group_size(g), &plan));
+                                    mopt_group_size(g), NULL, &plan));
         starve(l, g);
         *rc = mopt_trainer_create_parallel(ctx, model, data, validation,
                                            settings, plan, g, &trainer);
@@ -305,7 +305,7 @@ static int32_t use_other_parts(void *user, mopt_group *g)
     mopt_parallel *plan = NULL;
     mopt_trainer *trainer = NULL;
     kit_ok(mopt_parallel_create(ctx, model, NULL,
-                                *differ && rank == 1 ? other : config, 2,
+                                *differ && rank == 1 ? other : config, 2, NULL,
                                 &plan));
     int32_t rc = mopt_trainer_create_parallel(ctx, model, train, NULL, NULL,
                                               plan, g, &trainer);
@@ -688,8 +688,8 @@ static int32_t is_refused(void *user, mopt_group *g)
     mopt_parallel *plan = NULL, *good = NULL;
     mopt_trainer *trainer = NULL;
     kit_ok(mopt_parallel_create(ctx, how == OTHER_LAYERS ? thin : model, NULL,
-                                NULL, how == OTHER_RANKS ? 2 : 3, &plan));
-    kit_ok(mopt_parallel_create(ctx, model, NULL, NULL, 3, &good));
+                                NULL, how == OTHER_RANKS ? 2 : 3, NULL, &plan));
+    kit_ok(mopt_parallel_create(ctx, model, NULL, NULL, 3, NULL, &good));
     int32_t rc = mopt_trainer_create_parallel(
         ctx, model, train, NULL, config, how == NO_PLAN ? NULL : plan, g,
         &trainer);

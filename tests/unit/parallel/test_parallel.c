@@ -40,7 +40,7 @@ static int32_t plan(const char *said, const char *training, int32_t ranks,
     rc = mopt_config_set_json(config, said);
     kit_ok(mopt_config_set_json(train, training));
     if (!rc)
-        rc = mopt_parallel_create(ctx, model, config, train, ranks, out);
+        rc = mopt_parallel_create(ctx, model, config, train, ranks, NULL, out);
     mopt_config_free(config);
     mopt_config_free(train);
     return rc;
@@ -143,15 +143,16 @@ START_TEST(arguments)
     mopt_config *other = NULL;
 
     kit_ok(mopt_model_build(ctx, 3, &bare));
-    kit_fails(mopt_parallel_create(ctx, bare, NULL, NULL, 2, &p), MOPT_ESTATE);
-    kit_fails(mopt_parallel_create(ctx, model, NULL, NULL, 0, &p),
+    kit_fails(mopt_parallel_create(ctx, bare, NULL, NULL, 2, NULL, &p),
+              MOPT_ESTATE);
+    kit_fails(mopt_parallel_create(ctx, model, NULL, NULL, 0, NULL, &p),
               MOPT_EINVAL);
     kit_says("1 to 65536");
     kit_ok(mopt_config_create(ctx, "data", &other));
-    kit_fails(mopt_parallel_create(ctx, model, other, NULL, 2, &p),
+    kit_fails(mopt_parallel_create(ctx, model, other, NULL, 2, NULL, &p),
               MOPT_EINVAL);
     kit_says("wanted is 'parallel'");
-    kit_fails(mopt_parallel_create(ctx, model, NULL, other, 2, &p),
+    kit_fails(mopt_parallel_create(ctx, model, NULL, other, 2, NULL, &p),
               MOPT_EINVAL);
     kit_says("wanted is 'train'");
     mopt_config_free(other);
@@ -166,11 +167,35 @@ START_TEST(without_memory)
 
     for (int64_t at = 0; rc == MOPT_ENOMEM; at++) {
         kit_fail_allocation(at, 0);
-        rc = mopt_parallel_create(ctx, model, NULL, NULL, 4, &p);
+        rc = mopt_parallel_create(ctx, model, NULL, NULL, 4, NULL, &p);
         kit_fail_allocation(-1, 0);
     }
     kit_ok(rc);
     mopt_parallel_free(p);
+}
+END_TEST
+
+/* With a thousand layers and as many ways to put ranks together this would take
+ * a minute. */
+START_TEST(a_token_ends_it)
+{
+    mopt_parallel *p = NULL;
+    mopt_cancel *cancel = NULL;
+    mopt_model *deep = NULL;
+
+    kit_ok(mopt_model_create(ctx, "{\"layers\": [{\"repeat\": 1000, "
+                             "\"layers\": [{\"type\": \"dense\", \"units\": "
+                             "64}]}]}", 64, 3, &deep));
+    kit_ok(mopt_cancel_create(ctx, &cancel));
+    mopt_cancel_request(cancel);
+    kit_fails(mopt_parallel_create(ctx, deep, NULL, NULL, 55440, cancel, &p),
+              MOPT_ECANCELED);
+    ck_assert_ptr_null(p);
+    mopt_cancel_reset(cancel);
+    kit_ok(mopt_parallel_create(ctx, model, NULL, NULL, 4, cancel, &p));
+    mopt_parallel_free(p);
+    mopt_cancel_free(cancel);
+    mopt_model_free(deep);
 }
 END_TEST
 
@@ -421,6 +446,7 @@ Suite *kit_suite(void)
     TCase *tcase = tcase_create("parallel");
 
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_token_ends_it);
     tcase_add_test(tcase, what_was_said);
     tcase_add_loop_test(tcase, what_was_said_wrongly, 0,
                         (int)(sizeof wrong / sizeof wrong[0]));

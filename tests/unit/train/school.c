@@ -209,7 +209,7 @@ mopt_parallel *school_plan(mopt_context *ctx, const char *layers,
     mopt_parallel *plan = NULL;
 
     kit_ok(mopt_model_create(ctx, layers, inputs, SCHOOL_CLASSES, &model));
-    kit_ok(mopt_parallel_create(ctx, model, how, settings, ranks, &plan));
+    kit_ok(mopt_parallel_create(ctx, model, how, settings, ranks, NULL, &plan));
     mopt_config_free(how);
     mopt_config_free(settings);
     mopt_model_free(model);
