@@ -127,7 +127,6 @@ static int32_t divide(moi_crew *crew, const mopt_config *study)
 {
     int32_t rank = mopt_group_rank(crew->all);
     int64_t per = ranks_per_trial(crew, study);
-    double timeout = moi_config_float(study, "timeout");
     if (per == 0)
         per = crew->recipe.slots.count > 0 ? 1 : mopt_group_size(crew->all);
     int32_t rc = check_teams(crew, study, per);
@@ -142,7 +141,6 @@ static int32_t divide(moi_crew *crew, const mopt_config *study)
         crew->leads = NULL;
     }
     crew->recipe.group = per > 1 ? crew->team : NULL;
-    crew->end = timeout > 0 ? moi_clock_seconds() + timeout : INFINITY;
     return rc;
 }
 
@@ -409,7 +407,7 @@ int32_t moi_crew_again(moi_job *job, int32_t *rc)
         return 0;
     do {
         /* Who asks finds the dead; later nobody asks. */
-        timely = moi_clock_seconds() < crew->end;
+        timely = moi_clock_seconds() < job->end;
         *rc = timely ? MOPT_OK : moi_study_census(job->study);
         if (*rc == MOPT_OK)
             *rc = moi_study_rest(job->study, &live, &due);

@@ -23,7 +23,6 @@ typedef struct moi_crew {
     /* Under the job's lock while trials are trained. */
     char lost[256];    /* how the team lost a rank, or "" */
     double pause;      /* seconds until the next look at what others do */
-    double end;        /* on the clock: no trial begins later */
     int32_t apart;     /* not all leads conclude: none waits for another */
     uint8_t *told;     /* by number: trials whose end the events told */
     int64_t told_count, told_capacity;

@@ -20,6 +20,8 @@ typedef struct moi_job {
     moi_parts parts;
     mopt_study *study;
     mopt_cancel *cancel; /* may be NULL */
+    double end;          /* of the search, on the clock: no trial begins later,
+                            however often the study is asked */
     double rescue_seconds; /* between two checkpoints of a trial; 0: none */
     char digest[17];     /* of what makes values comparable, in hex */
     moi_starts starts;

@@ -13,6 +13,7 @@
 #include "learn/nn/model.h"
 #include "recipe/result.h"
 #include "recipe/run.h"
+#include "search/study/optimize.h"
 
 /* A trial at work. */
 typedef struct trial_work {
@@ -254,9 +255,11 @@ static int32_t on_trial(void *user, mopt_trial *trial)
 int32_t moi_job_search(moi_job *job)
 {
     int32_t rc = mopt_study_on_trial(job->study, on_trial, job, NULL);
+    job->end = moi_study_end(job->study);
     do {
         if (rc == MOPT_OK)
-            rc = mopt_study_optimize(job->study, objective, job, job->cancel);
+            rc = moi_study_optimize(job->study, objective, job, job->cancel,
+                                    job->end);
     } while (moi_starts_again(job, &rc) || moi_crew_again(job, &rc));
     return rc;
 }

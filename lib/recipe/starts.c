@@ -42,19 +42,6 @@ const moi_schema moi_warm_start_schema = {
 
 /* --- Life --------------------------------------------------------------- */
 
-/* "timeout" is counted anew each time that a search asks anew. */
-static int32_t read_end(moi_job *job)
-{
-    mopt_config *study = NULL;
-    int32_t rc = moi_recipe_study(job->recipe, &study);
-    if (rc != MOPT_OK)
-        return rc;
-    double timeout = moi_config_float(study, "timeout");
-    job->starts.end = timeout > 0 ? moi_clock_seconds() + timeout : INFINITY;
-    mopt_config_free(study);
-    return rc;
-}
-
 int32_t moi_starts_begin(moi_job *job)
 {
     moi_starts *starts = &job->starts;
@@ -73,8 +60,7 @@ int32_t moi_starts_begin(moi_job *job)
     starts->round = moi_config_int(config, "round");
     starts->keep = moi_config_int(config, "keep");
     mopt_config_free(config);
-    rc = read_end(job);
-    return rc == MOPT_OK ? moi_keep_place(job, &starts->place) : rc;
+    return moi_keep_place(job, &starts->place);
 }
 
 static void end_start(moi_start *start)
@@ -286,7 +272,7 @@ int32_t moi_starts_again(moi_job *job, int32_t *rc)
     starts->again = 0;
     if (again)
         *rc = MOPT_OK;
-    if (again && moi_clock_seconds() < starts->end)
+    if (again && moi_clock_seconds() < job->end)
         return 1;
     if (starts->on && *rc == MOPT_OK)
         *rc = settle_all(job);

@@ -35,7 +35,6 @@ typedef struct moi_starts {
     int64_t settled;      /* trials 0 .. settled-1 are finished */
     int64_t busy;         /* trials at work here, and not waiting */
     int32_t again;        /* the search is to ask anew */
-    double end;           /* on the clock; it does not after that */
     moi_start *list;
     int64_t count, capacity;
 } moi_starts;

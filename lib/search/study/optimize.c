@@ -4,6 +4,8 @@
  * Workers draw trials until the study has enough of them. The caller is one of
  * the workers; with more than one, all of them run as tasks of the context's
  * pool do, so that what they call does not take the pool itself. */
+#include "search/study/optimize.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -223,16 +225,18 @@ static int32_t run_workers(run *self, int32_t workers)
     return MOPT_OK;
 }
 
-int32_t mopt_study_optimize(mopt_study *study, mopt_objective_fn objective,
-                            void *user, mopt_cancel *cancel)
+double moi_study_end(const mopt_study *study)
+{
+    return study->timeout > 0 ? moi_clock_seconds() + study->timeout
+                              : INFINITY;
+}
+
+int32_t moi_study_optimize(mopt_study *study, mopt_objective_fn objective,
+                           void *user, mopt_cancel *cancel, double end)
 {
     run self = {0};
     int32_t rc = MOPT_OK;
 
-    if (!study)
-        return moi_fail_null("mopt_study_optimize", "study");
-    if (!objective)
-        return moi_fail_null("mopt_study_optimize", "objective");
     if (!study->can_sample)
         return moi_fail(MOPT_ESTATE, "the study '%s' was opened without a "
                         "space", study->name);
@@ -240,8 +244,7 @@ int32_t mopt_study_optimize(mopt_study *study, mopt_objective_fn objective,
     self.objective = objective;
     self.user = user;
     self.cancel = cancel;
-    self.end = study->timeout > 0 ? moi_clock_seconds() + study->timeout
-                                  : INFINITY;
+    self.end = end;
     atomic_init(&self.over, 0);
     pthread_mutex_init(&self.lock, NULL);
     if (study->workers > 1)
@@ -254,4 +257,15 @@ int32_t mopt_study_optimize(mopt_study *study, mopt_objective_fn objective,
     if (self.outcome < 0)
         return moi_fail(self.outcome, "%s", self.message);
     return self.outcome;
+}
+
+int32_t mopt_study_optimize(mopt_study *study, mopt_objective_fn objective,
+                            void *user, mopt_cancel *cancel)
+{
+    if (!study)
+        return moi_fail_null("mopt_study_optimize", "study");
+    if (!objective)
+        return moi_fail_null("mopt_study_optimize", "objective");
+    return moi_study_optimize(study, objective, user, cancel,
+                              moi_study_end(study));
 }

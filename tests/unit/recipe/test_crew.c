@@ -168,6 +168,66 @@ START_TEST(ranks_take_trials_of_their_own)
 }
 END_TEST
 
+/* Trials of others that are given back late. */
+typedef struct hoard {
+    mopt_trial *trials[4];
+    int64_t ended;
+} hoard;
+
+/* The first trial ends, and after a while the hoard is there to be had; each
+ * of it takes a while, too. */
+static int32_t give_back_late(void *user, int32_t event, const char *text)
+{
+    hoard *h = user;
+    (void)text;
+    if (event != MOPT_EVENT_TRIAL)
+        return 0;
+    usleep(h->ended++ == 0 ? 600000 : 300000);
+    for (int i = 0; i < 4; i++) {
+        mopt_trial_free(h->trials[i]);
+        h->trials[i] = NULL;
+    }
+    return 0;
+}
+
+static int32_t search_late(void *user, mopt_group *group)
+{
+    mopt_recipe *recipe = make(user, 0);
+    mopt_space *space = NULL;
+    mopt_config *config = NULL;
+    mopt_study *study = NULL;
+    mopt_result *result = NULL;
+    hoard h = {.ended = 0};
+    kit_ok(mopt_recipe_space(recipe, &space));
+    kit_ok(mopt_config_create(ctx, "study", &config));
+    kit_ok(mopt_config_set_text(config, "storage", ((crew *)user)->path));
+    kit_ok(mopt_study_create(ctx, space, config, &study));
+    for (int i = 0; i < 4; i++)
+        kit_ok(mopt_study_ask(study, &h.trials[i]));
+    kit_ok(mopt_recipe_set_group(recipe, group));
+    kit_ok(mopt_recipe_run(recipe, give_back_late, &h, NULL, &result));
+    /* From 0.6 seconds on two can begin within the first one. */
+    ck_assert_int_ge(h.ended, 2);
+    ck_assert_int_le(h.ended, 3);
+    mopt_result_free(result);
+    mopt_study_free(study);
+    mopt_config_free(config);
+    mopt_space_free(space);
+    mopt_recipe_free(recipe);
+    return MOPT_OK;
+}
+
+START_TEST(a_search_that_asks_again_has_one_timeout)
+{
+    crew c = {.storage = "late.db", .odd = -1,
+              .set = {{"search.resume", "true"},
+                      {"search.trials", "5"},
+                      {"search.timeout", "1"}}};
+    place_crew(&c);
+    kit_ok(mopt_group_run(ctx, 1, 30, search_late, &c));
+}
+END_TEST
+
 static atomic_int warnings;
 
 static void count_warnings(void *user, int32_t level, const char *component,
@@ -648,6 +708,7 @@ Suite *kit_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, ranks_take_trials_of_their_own);
+    tcase_add_test(tc, a_search_that_asks_again_has_one_timeout);
     tcase_add_test(tc, the_winners_weights_travel);
     tcase_add_test(tc, teams_take_trials_of_their_own);
     tcase_add_test(tc, one_team_may_have_a_study);
