@@ -31,6 +31,7 @@ typedef struct crew {
     atomic_int others;     /* trials that ended on other ranks */
     int32_t kills;         /* in the middle of trial 2 */
     int32_t fails;         /* rank 2, at its first epoch, and then stays */
+    atomic_int failed;     /* it did: the others leave it a trial till then */
     atomic_int over;       /* ranks whose run has ended */
     mopt_model *model;     /* rank 0's */
 } crew;
@@ -68,7 +69,11 @@ static int32_t listen(void *user, int32_t event, const char *text)
     while (event == MOPT_EVENT_EPOCH && l->rank == 0 && l->of->waits &&
            atomic_load(&l->of->others) < 7)
         usleep(1000);
+    while (event == MOPT_EVENT_EPOCH && l->of->fails && l->rank != 2 &&
+           !atomic_load(&l->of->failed))
+        usleep(1000);
     if (l->of->fails && l->rank == 2 && event == MOPT_EVENT_EPOCH) {
+        atomic_store(&l->of->failed, 1);
         json_decref(json);
         return 99;
     }
