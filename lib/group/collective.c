@@ -459,24 +459,49 @@ int32_t moi_group_agree(mopt_group *g, const char *what, uint64_t digest,
                     (int)differ, (int)g->size, (int)first);
 }
 
-int32_t moi_group_settle(mopt_group *g, int32_t status)
+/* How it went for every rank; the caller frees it, also on an error. */
+static int32_t *gather_outcomes(mopt_group *g, int32_t status, int32_t *rc)
 {
     int32_t *all = moi_alloc(g->ctx, g->size, sizeof(*all));
-    int32_t first = 0, theirs = MOPT_OK;
-    int32_t rc = all != NULL ? mopt_group_all_gather(g, &status, sizeof(status),
-                                                     all, NULL)
-                             : MOPT_ENOMEM;
+    *rc = all != NULL ? mopt_group_all_gather(g, &status, sizeof(status), all,
+                                              NULL)
+                      : MOPT_ENOMEM;
+    if (*rc != MOPT_OK)
+        give_up(g, *rc);
+    return all;
+}
+
+int32_t moi_group_settle(mopt_group *g, int32_t status)
+{
+    int32_t first = 0, theirs = MOPT_OK, rc;
+    int32_t *all = gather_outcomes(g, status, &rc);
     for (int32_t i = g->size - 1; rc == MOPT_OK && i >= 0; i--)
         if (all[i] != MOPT_OK) {
             first = i;
             theirs = all[i];
         }
     moi_free(g->ctx, all);
-    if (rc != MOPT_OK)
-        give_up(g, rc);
     if (status != MOPT_OK || rc != MOPT_OK)
         return status != MOPT_OK ? status : rc;
     return theirs == MOPT_OK ? MOPT_OK
                              : moi_fail(MOPT_EPEER, "rank %d gave up with %s",
                                         (int)first, mopt_status_name(theirs));
+}
+
+/* Ranks with MOPT_EPEER only heard of the cause. */
+int32_t moi_group_unite(mopt_group *g, int32_t status)
+{
+    int32_t first = 0, cause = MOPT_OK, rc;
+    int32_t *all = gather_outcomes(g, status, &rc);
+    for (int32_t i = g->size - 1; rc == MOPT_OK && i >= 0; i--)
+        if (all[i] != MOPT_OK && (all[i] != MOPT_EPEER || cause == MOPT_OK)) {
+            first = i;
+            cause = all[i];
+        }
+    moi_free(g->ctx, all);
+    if (rc != MOPT_OK)
+        return status != MOPT_OK ? status : rc;
+    return cause == status || cause > 0
+               ? cause : moi_fail(cause, "rank %d gave up with %s", (int)first,
+                                  mopt_status_name(cause));
 }

@@ -89,4 +89,8 @@ int32_t moi_group_agree(mopt_group *g, const char *what, uint64_t digest,
  * comes first. The group goes on. */
 int32_t moi_group_settle(mopt_group *g, int32_t status);
 
+/* The same, but all come to one status: that of the first rank which has one
+ * of its own. What then follows is the same for all. */
+int32_t moi_group_unite(mopt_group *g, int32_t status);
+
 #endif

@@ -182,6 +182,8 @@ int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
         rc = mopt_trainer_on_epoch(course->trainer, on_epoch, user, NULL);
     if (rc == MOPT_OK)
         rc = moi_course_fit(course, attempt->subject.cancel);
+    if (attempt->recipe->group != NULL)
+        rc = moi_group_unite(attempt->recipe->group, rc);
     if (rc != MOPT_OK || course->trainer == NULL)
         return rc;
     /* The course may outlive what it told of its epochs. */
@@ -212,31 +214,24 @@ static int32_t measure(moi_attempt *attempt, double *values, double *excess)
     return rc;
 }
 
-/* What rank 0 found counts: a clock must not send the ranks different ways, nor
- * an error that only it had. */
+/* What rank 0 found counts: a clock must not send the ranks different ways. */
 typedef struct verdict {
-    int64_t status;
     double values[MOI_GOALS_MAX], excess[MOI_LIMITS_MAX];
 } verdict;
 
-static int32_t share(mopt_group *group, verdict *found)
-{
-    int32_t own = (int32_t)found->status;
-    int32_t rc = mopt_group_broadcast(group, 0, found, sizeof(*found), NULL);
-    if (rc != MOPT_OK || found->status == MOPT_OK || found->status == own)
-        return rc != MOPT_OK ? rc : own;
-    return moi_fail((int32_t)found->status, "rank 0 could not measure");
-}
-
-int32_t moi_attempt_values(moi_attempt *attempt, double *values,
-                           double *excess)
+int32_t moi_attempt_values(moi_attempt *attempt, int32_t status,
+                           double *values, double *excess)
 {
     const moi_aims *aims = attempt->aims;
+    mopt_group *group = attempt->recipe->group;
     verdict found = {0};
-    found.status = measure(attempt, found.values, found.excess);
-    int32_t rc = attempt->recipe->group != NULL
-                     ? share(attempt->recipe->group, &found)
-                     : (int32_t)found.status;
+    int32_t rc = status;
+    if (rc == MOPT_OK)
+        rc = measure(attempt, found.values, found.excess);
+    if (group != NULL)
+        rc = moi_group_unite(group, rc);
+    if (rc == MOPT_OK && group != NULL)
+        rc = mopt_group_broadcast(group, 0, &found, sizeof(found), NULL);
     for (int64_t i = 0; i < aims->goal_count; i++)
         values[i] = found.values[i];
     for (int64_t i = 0; i < aims->limit_count; i++)

@@ -40,7 +40,8 @@ int32_t moi_attempt_rescue(moi_attempt *attempt, const char *path,
  * value. */
 const moi_limit *moi_attempt_broken(moi_attempt *attempt, double *value);
 
-/* Train, telling on_epoch. Returns what mopt_trainer_fit does. */
+/* Train, telling on_epoch. Returns what mopt_trainer_fit does; with a group the
+ * same for all ranks. */
 int32_t moi_attempt_train(moi_attempt *attempt, mopt_trainer_fn on_epoch,
                           void *user);
 
@@ -49,8 +50,9 @@ int32_t moi_recipe_plan_parts(const mopt_recipe *recipe, moi_parts *parts,
                               int32_t ranks, mopt_cancel *cancel,
                               mopt_parallel **out);
 
-/* The trained model's values: values[objectives], excess[constraints]. */
-int32_t moi_attempt_values(moi_attempt *attempt, double *values,
-                           double *excess);
+/* The trained model's values: values[objectives], excess[constraints]; or the
+ * status that this rank comes here with, of which all ranks of a group hear. */
+int32_t moi_attempt_values(moi_attempt *attempt, int32_t status,
+                           double *values, double *excess);
 
 #endif

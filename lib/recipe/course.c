@@ -90,6 +90,7 @@ static int32_t begin_spread(moi_course *course, const mopt_recipe *recipe,
                                  moi_dataset_rows(data->train),
                                  mopt_group_size(recipe->group), cancel,
                                  &plan);
+    rc = moi_group_unite(recipe->group, rc);
     if (rc == MOPT_OK)
         rc = mopt_trainer_create_parallel(recipe->ctx, model, data->train,
                                           data->validation, training, plan,
@@ -125,10 +126,11 @@ int32_t moi_course_begin(moi_course *course, const mopt_recipe *recipe,
 {
     int32_t rc = begin(course, recipe, parts, data, params, training, model,
                        cancel);
-    if (rc == MOPT_OK && recipe->group != NULL && course->trainer != NULL &&
-        course->spread == NULL)
-        rc = mopt_trainer_set_group(course->trainer, recipe->group);
-    return rc;
+    if (recipe->group == NULL)
+        return rc;
+    rc = moi_group_unite(recipe->group, rc);
+    return rc == MOPT_OK && course->trainer != NULL && course->spread == NULL
+               ? mopt_trainer_set_group(course->trainer, recipe->group) : rc;
 }
 
 int32_t moi_course_fit(moi_course *course, mopt_cancel *cancel)

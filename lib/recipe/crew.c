@@ -264,6 +264,13 @@ int32_t moi_crew_lead(moi_job *job, const moi_attempt *attempt)
     return rc;
 }
 
+int32_t moi_crew_agree(moi_job *job, int32_t rc)
+{
+    moi_crew *crew = &job->crew;
+    return crew->all != NULL && crew->team == NULL
+               ? moi_group_unite(crew->all, rc) : rc;
+}
+
 int32_t moi_crew_judge(moi_job *job, int32_t rc)
 {
     moi_crew *crew = &job->crew;
@@ -332,7 +339,7 @@ static void train_along(moi_job *job, const json_t *doc)
     else
         rc = moi_attempt_train(&attempt, moi_crew_on_epoch, NULL);
     if (rc == MOPT_OK)
-        moi_attempt_values(&attempt, values, excess);
+        moi_attempt_values(&attempt, MOPT_OK, values, excess);
     moi_attempt_end(&attempt);
 }
 

@@ -62,6 +62,10 @@ int32_t moi_crew_tell_news(struct moi_job *job);
 /* Before a lead trains: those who follow train the same. */
 int32_t moi_crew_lead(struct moi_job *job, const moi_attempt *attempt);
 
+/* Ranks that train each trial together, each with a study of its own, must tell
+ * it the same: rc, or what another rank came to. rc where a study is shared. */
+int32_t moi_crew_agree(struct moi_job *job, int32_t rc);
+
 /* A training ended with rc. A lost rank is no fault of the trial, which
  * MOPT_ECANCELED gives back; the search ends with what was lost. */
 int32_t moi_crew_judge(struct moi_job *job, int32_t rc);

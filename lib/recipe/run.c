@@ -266,7 +266,11 @@ int32_t mopt_recipe_run(const mopt_recipe *recipe, mopt_event_fn on_event,
     if (out == NULL)
         return moi_fail_null("mopt_recipe_run", "out");
     *out = NULL;
-    return moi_cases_are_several(recipe)
-               ? moi_cases_run(recipe, on_event, user, cancel, out)
-               : moi_recipe_run_once(recipe, on_event, user, cancel, out);
+    int32_t rc = moi_cases_are_several(recipe)
+                     ? moi_cases_run(recipe, on_event, user, cancel, out)
+                     : moi_recipe_run_once(recipe, on_event, user, cancel,
+                                           out);
+    if (rc == MOPT_ENOMEM && recipe->group != NULL)
+        mopt_group_abort(recipe->group, rc); /* others may wait for this one */
+    return rc;
 }

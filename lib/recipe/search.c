@@ -137,12 +137,12 @@ static int32_t reject(trial_work *work, const moi_limit *limit, double value)
     return rc == MOPT_OK ? MOPT_PRUNED : rc;
 }
 
-static int32_t tell_values(trial_work *work, double *values)
+static int32_t tell_values(trial_work *work, int32_t status, double *values)
 {
     moi_job *job = work->job;
     double excess[MOI_LIMITS_MAX];
     moi_rank rank = {.number = mopt_trial_number(work->trial)};
-    int32_t rc = moi_attempt_values(&work->attempt, values, excess);
+    int32_t rc = moi_attempt_values(&work->attempt, status, values, excess);
     if (rc == MOPT_OK && job->aims.limit_count > 0)
         rc = mopt_trial_set_constraints(work->trial, excess,
                                         job->aims.limit_count);
@@ -189,22 +189,38 @@ static int32_t finish(trial_work *work, double *values)
         rc = mopt_trainer_get(work->attempt.course.trainer, "epoch", &epoch);
     if (rc == MOPT_OK)
         rc = report_past(work, epoch);
-    return rc == MOPT_OK ? tell_values(work, values) : rc;
+    return tell_values(work, rc, values);
+}
+
+/* Up to where other ranks take part. */
+static int32_t prepare(trial_work *work)
+{
+    moi_job *job = work->job;
+    moi_attempt *attempt = &work->attempt;
+    json_t *whole = NULL;
+    double value = 0;
+    int32_t rc = moi_json_from_trial(job->ctx, work->trial, &whole);
+    if (rc == MOPT_OK)
+        rc = moi_attempt_begin(attempt, job->recipe, &job->aims, &job->parts,
+                               json_object_get(whole, "params"), job->cancel);
+    json_decref(whole);
+    if (rc != MOPT_OK)
+        return rc;
+    const moi_limit *broken = moi_attempt_broken(attempt, &value);
+    if (broken != NULL)
+        return reject(work, broken, value);
+    rc = moi_starts_give(job, work->trial, attempt);
+    return rc == MOPT_OK ? prepare_rescue(work) : rc;
 }
 
 static int32_t train(trial_work *work, double *values)
 {
     moi_attempt *attempt = &work->attempt;
-    double value = 0;
-    const moi_limit *broken = moi_attempt_broken(attempt, &value);
-    if (broken != NULL)
-        return reject(work, broken, value);
-    work->epochs = moi_config_int(attempt->config, "epochs");
-    int32_t rc = moi_starts_give(work->job, work->trial, attempt);
-    if (rc == MOPT_OK)
-        rc = prepare_rescue(work);
-    if (rc == MOPT_OK)
+    int32_t rc = moi_crew_agree(work->job, prepare(work));
+    if (rc == MOPT_OK) {
+        work->epochs = moi_config_int(attempt->config, "epochs");
         rc = moi_crew_lead(work->job, attempt);
+    }
     if (rc == MOPT_OK)
         rc = moi_attempt_train(attempt, on_epoch, work);
     if (work->verdict != 0)
@@ -219,19 +235,12 @@ static int32_t objective(void *user, mopt_trial *trial, double *values)
 {
     moi_job *job = user;
     trial_work work = {.job = job, .trial = trial};
-    json_t *whole = NULL;
     if (atomic_load(&job->stop) != 0)
         return MOPT_ECANCELED;
     moi_starts_count(job, 1);
-    int32_t rc = moi_json_from_trial(job->ctx, trial, &whole);
-    if (rc == MOPT_OK)
-        rc = moi_attempt_begin(&work.attempt, job->recipe, &job->aims,
-                               &job->parts, json_object_get(whole, "params"),
-                               job->cancel);
-    if (rc == MOPT_OK)
-        rc = moi_crew_judge(job, train(&work, values));
+    int32_t rc = moi_crew_agree(job, train(&work, values));
+    rc = moi_crew_judge(job, rc);
     moi_attempt_end(&work.attempt);
-    json_decref(whole);
     moi_starts_count(job, -1);
     return rc;
 }
@@ -292,7 +301,7 @@ int32_t moi_job_retrain(moi_job *job, const json_t *params, int64_t number,
     if (rc == MOPT_OK)
         rc = moi_attempt_train(&attempt, moi_crew_on_epoch, NULL);
     if (rc == MOPT_OK)
-        rc = moi_attempt_values(&attempt, values, excess);
+        rc = moi_attempt_values(&attempt, MOPT_OK, values, excess);
     if (rc == MOPT_OK && values[0] != expected &&
         job->aims.goals[0].measure->known == MOI_KNOWN_VALIDATION)
         moi_log(job->ctx, MOPT_LOG_WARN, "recipe",

@@ -693,6 +693,65 @@ START_TEST(a_rank_that_cannot_begin_ends_all)
 }
 END_TEST
 
+typedef struct hunger {
+    crew *of;
+    int64_t at; /* the allocation that fails, of any rank; -1: none */
+    atomic_int ended, failed; /* ranks whose run has */
+} hunger;
+
+/* Nobody leaves before all runs have ended: a rank that waits for another would
+ * do so for long. */
+static int32_t run_hungry(void *user, mopt_group *group)
+{
+    hunger *h = user;
+    mopt_recipe *recipe = make(h->of, mopt_group_rank(group));
+    mopt_result *result = NULL;
+    kit_ok(mopt_recipe_set_group(recipe, group));
+    kit_ok(mopt_group_barrier(group, NULL));
+    if (mopt_group_rank(group) == 0)
+        kit_fail_allocation(h->at, 0);
+    mopt_group_barrier(group, NULL); /* who is through may have failed */
+    if (mopt_recipe_run(recipe, NULL, NULL, NULL, &result) != MOPT_OK)
+        atomic_fetch_add(&h->failed, 1);
+    atomic_fetch_add(&h->ended, 1);
+    while (atomic_load(&h->ended) < mopt_group_size(group))
+        usleep(1000);
+    mopt_result_free(result);
+    mopt_recipe_free(recipe);
+    return MOPT_OK;
+}
+
+/* How many of two ranks failed. */
+static int32_t count_failed(int64_t at, const char *storage)
+{
+    crew c = {.storage = storage, .odd = -1,
+              .set = {{"search.trials", "2"}, {"train.epochs", "2"},
+                      {"search.ranks_per_trial", "2"}}};
+    hunger h = {.of = &c, .at = at};
+    place_crew(&c);
+    kit_ok(mopt_group_run(ctx, 2, 600, run_hungry, &h));
+    kit_fail_allocation(-1, 0);
+    if (storage != NULL)
+        unlink(c.path);
+    return atomic_load(&h.failed);
+}
+
+/* Ranks that train each trial together, each with a study of its own; and a
+ * team. */
+static const char *const hungry[] = {NULL, "hungry.db"};
+static const int64_t strides[] = {37, 211};
+
+START_TEST(no_rank_waits_for_one_without_memory)
+{
+    int64_t before = kit_allocations(), failures = 0;
+    ck_assert_int_eq(count_failed(-1, hungry[_i]), 0);
+    int64_t all = kit_allocations() - before;
+    for (int64_t at = 0; at < all; at += strides[_i])
+        failures += count_failed(at, hungry[_i]) > 0;
+    ck_assert_int_gt(failures, 3);
+}
+END_TEST
+
 START_TEST(a_study_that_cannot_be_opened_ends_all)
 {
     crew c = {.storage = "once.db", .odd = -1};
@@ -733,6 +792,7 @@ Suite *kit_suite(void)
     tcase_add_test(tc, one_trial_is_trained_by_all);
     tcase_add_test(tc, ranks_that_differ_are_told);
     tcase_add_test(tc, a_rank_that_cannot_begin_ends_all);
+    tcase_add_loop_test(tc, no_rank_waits_for_one_without_memory, 0, 2);
     tcase_add_test(tc, a_study_that_cannot_be_opened_ends_all);
     suite_add_tcase(s, tc);
     return s;
