@@ -23,11 +23,7 @@ static mopt_context *ctx;
 static void setup(void)
 {
     ctx = kit_begin();
-    for (int i = 0; i < ROWS; i++) {
-        y[i] = i % 3;
-        for (int k = 0; k < FEATURES; k++)
-            x[i][k] = (float)((i * 7 + k * 13) % 31) / 31;
-    }
+    school_fill(ROWS, FEATURES, x[0], y);
 }
 
 static void teardown(void)
@@ -79,8 +75,7 @@ static int32_t work(void *user, mopt_group *group)
     kit_ok(mopt_dataset_from_memory(own, ROWS, FEATURES, x, MOPT_F32, 0, y,
                                     MOPT_I32, 1, 3, NULL, NULL, &data));
     kit_ok(mopt_model_create(own, j->layers, FEATURES, 3, &model));
-    kit_ok(mopt_config_create(own, "train", &training));
-    kit_ok(mopt_config_set_json(training, j->training));
+    training = school_config(own, "train", j->training);
     if (group)
         kit_ok(mopt_trainer_create_parallel(own, model, data, NULL, training,
                                             j->plan, group, &trainer));

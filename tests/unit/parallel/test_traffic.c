@@ -25,11 +25,7 @@ static mopt_context *ctx;
 static void setup(void)
 {
     ctx = kit_begin();
-    for (int i = 0; i < ROWS; i++) {
-        y[i] = i % 3;
-        for (int k = 0; k < FEATURES; k++)
-            x[i][k] = (float)((i * 7 + k * 13) % 31) / 31;
-    }
+    school_fill(ROWS, FEATURES, x[0], y);
 }
 
 static void teardown(void)
@@ -101,8 +97,7 @@ static mopt_trainer *make_trainer(const job *j, mopt_group *group,
     mopt_trainer *trainer = NULL;
 
     kit_ok(mopt_model_create(ctx, j->layers, FEATURES, 3, &model));
-    kit_ok(mopt_config_create(ctx, "train", &training));
-    kit_ok(mopt_config_set_json(training, j->training));
+    training = school_config(ctx, "train", j->training);
     kit_ok(mopt_trainer_create_parallel(ctx, model, data, NULL, training,
                                         j->plan, group, &trainer));
     mopt_config_free(training);

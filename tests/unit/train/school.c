@@ -44,6 +44,15 @@ mopt_dataset *school_clouds(mopt_context *ctx, int64_t rows, double noise,
     return wrap(ctx, rows, x, y, MOPT_I32, 1, free, block);
 }
 
+void school_fill(int64_t rows, int64_t features, float *x, int32_t *y)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        y[i] = (int32_t)(i % SCHOOL_CLASSES);
+        for (int64_t k = 0; k < features; k++)
+            x[i * features + k] = (float)((i * 7 + k * 13) % 31) / 31;
+    }
+}
+
 mopt_dataset *school_numbers(mopt_context *ctx, int64_t rows, int64_t seed)
 {
     size_t points = (size_t)rows * SCHOOL_FEATURES * sizeof(float);
@@ -101,13 +110,20 @@ mopt_trainer *school_trainer(mopt_context *ctx, mopt_model *model,
 
 /* ---- tests of ranks ---- */
 
-mopt_context *school_open(mopt_dataset **train, mopt_dataset **validation)
+mopt_context *school_open_with(int64_t rows, int64_t measured, double noise,
+                               mopt_dataset **train,
+                               mopt_dataset **validation)
 {
     mopt_context *ctx = kit_begin();
 
-    *train = school_clouds(ctx, SCHOOL_CLASS_ROWS, 1.5, 1);
-    *validation = school_clouds(ctx, 60, 1.5, 2);
+    *train = school_clouds(ctx, rows, noise, 1);
+    *validation = school_clouds(ctx, measured, noise, 2);
     return ctx;
+}
+
+mopt_context *school_open(mopt_dataset **train, mopt_dataset **validation)
+{
+    return school_open_with(SCHOOL_CLASS_ROWS, 60, 1.5, train, validation);
 }
 
 void school_close(mopt_context *ctx, mopt_dataset *train,

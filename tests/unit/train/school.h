@@ -18,6 +18,9 @@
 mopt_dataset *school_clouds(mopt_context *ctx, int64_t rows, double noise,
                             int64_t seed);
 
+/* Small numbers in a pattern, x[rows][features], and classes by turns. */
+void school_fill(int64_t rows, int64_t features, float *x, int32_t *y);
+
 /* A smooth function of the features in two numbers. */
 mopt_dataset *school_numbers(mopt_context *ctx, int64_t rows, int64_t seed);
 
@@ -32,8 +35,11 @@ mopt_trainer *school_trainer(mopt_context *ctx, mopt_model *model,
                              const mopt_dataset *train,
                              const mopt_dataset *validation, const char *json);
 
-/* What the tests of ranks begin and end with: clouds to learn from, and others
- * to measure on. */
+/* What tests begin and end with: clouds of so many rows to learn from, others
+ * to measure on; and those of the tests of ranks. */
+mopt_context *school_open_with(int64_t rows, int64_t measured, double noise,
+                               mopt_dataset **train,
+                               mopt_dataset **validation);
 #define SCHOOL_CLASS_ROWS 150
 mopt_context *school_open(mopt_dataset **train, mopt_dataset **validation);
 void school_close(mopt_context *ctx, mopt_dataset *train,

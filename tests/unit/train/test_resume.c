@@ -21,16 +21,12 @@ static float before[SCHOOL_WEIGHTS], after[SCHOOL_WEIGHTS];
 
 static void setup(void)
 {
-    ctx = kit_begin();
-    train = school_clouds(ctx, 50, 1, 1);
-    validation = school_clouds(ctx, 30, 1, 2);
+    ctx = school_open_with(50, 30, 1, &train, &validation);
 }
 
 static void teardown(void)
 {
-    mopt_dataset_free(train);
-    mopt_dataset_free(validation);
-    kit_end(ctx);
+    school_close(ctx, train, validation);
 }
 
 /* ---- the same bits ---- */

@@ -17,19 +17,15 @@ static float before[SCHOOL_WEIGHTS], after[SCHOOL_WEIGHTS];
 
 static void setup(void)
 {
-    ctx = kit_begin();
     /* Few rows and much noise: validation gets worse before long. */
-    train = school_clouds(ctx, 24, 1.5, 1);
-    validation = school_clouds(ctx, 40, 1.5, 2);
+    ctx = school_open_with(24, 40, 1.5, &train, &validation);
     model = school_model(ctx, SCHOOL_CLASSES, 0);
 }
 
 static void teardown(void)
 {
     mopt_model_free(model);
-    mopt_dataset_free(train);
-    mopt_dataset_free(validation);
-    kit_end(ctx);
+    school_close(ctx, train, validation);
 }
 
 /* The validation loss of the model as it is now. */

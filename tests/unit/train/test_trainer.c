@@ -14,18 +14,14 @@ static float before[SCHOOL_WEIGHTS], after[SCHOOL_WEIGHTS];
 
 static void setup(void)
 {
-    ctx = kit_begin();
-    train = school_clouds(ctx, SCHOOL_ROWS, 0.5, 1);
-    validation = school_clouds(ctx, 40, 0.5, 2);
+    ctx = school_open_with(SCHOOL_ROWS, 40, 0.5, &train, &validation);
     model = school_model(ctx, SCHOOL_CLASSES, 0);
 }
 
 static void teardown(void)
 {
     mopt_model_free(model);
-    mopt_dataset_free(train);
-    mopt_dataset_free(validation);
-    kit_end(ctx);
+    school_close(ctx, train, validation);
 }
 
 /* ---- learning ---- */
