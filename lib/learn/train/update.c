@@ -49,7 +49,7 @@ int32_t moi_update_slice(mopt_trainer *t, const moi_slice *slice, double rate,
     for (int32_t k = 0; k < t->rule.states; k++)
         state[k] = t->state[k] + at - slice->shift;
     atomic_store(&t->touched, 1);
-    if (t->anchors)
+    if (t->anchors && !t->origin) /* a line search has done so */
         moi_anchor_pull(t, slice, g);
     /* Up to the next tensor there are zeros: no remainders to walk through. */
     if (slice->first + count == p->count)

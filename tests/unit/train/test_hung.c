@@ -103,6 +103,69 @@ START_TEST(units_stay_within_max_norm)
 }
 END_TEST
 
+/* ---- anchors ---- */
+
+#define STRENGTH 2.0
+#define WEIGHTS 256 /* room for all, with what is between tensors */
+
+/* What is made small: the loss, and the way from the origin. */
+static double goal_of(const moi_real *origin)
+{
+    const moi_real *w = moi_model_weights(model);
+    double way = 0;
+
+    for (int64_t p = 0; p < moi_model_param_count(model); p++) {
+        int64_t at = moi_model_param(model, p)->offset;
+
+        for (int64_t i = 0; i < moi_model_param(model, p)->count; i++)
+            way += pow((double)(w[at + i] - origin[at + i]), 2);
+    }
+    return school_loss(model, train) + STRENGTH / 2 * way;
+}
+
+/* Where a training with all weights anchored ends; by a search, no step leads
+ * up. */
+static double anchored(const char *json, int steps, int searches)
+{
+    moi_real origin[WEIGHTS];
+    mopt_trainer *t;
+    double last;
+
+    kit_ok(mopt_model_init(model, 5));
+    ck_assert_int_le(moi_model_size(model), WEIGHTS);
+    memcpy(origin, moi_model_weights(model),
+           (size_t)moi_model_size(model) * sizeof *origin);
+    t = school_trainer(ctx, model, train, NULL, json);
+    for (int64_t p = 0; p < moi_model_param_count(model); p++)
+        kit_ok(moi_trainer_anchor(t, p, STRENGTH, origin));
+    last = goal_of(origin);
+    for (int step = 0; step < steps; step++) {
+        double before = last;
+        int32_t rc = mopt_trainer_step(t, NULL);
+
+        ck_assert(rc == MOPT_OK || rc == MOPT_EXHAUSTED);
+        last = goal_of(origin);
+        ck_assert(!searches || last <= before + 1e-12);
+    }
+    mopt_trainer_free(t);
+    return last;
+}
+
+/* A line search looks at the same goal as all others do, and comes as far as
+ * steps that are small enough. */
+START_TEST(a_line_search_knows_of_anchors)
+{
+    double small = anchored("{\"epochs\": 1000, \"shuffle\": false, "
+                            "\"batch_size\": 101, \"optimizer\": {\"type\": "
+                            "\"sgd\", \"learning_rate\": 0.05}}", 1000, 0);
+    double searched = anchored("{\"epochs\": 1000, \"optimizer\": {\"type\": "
+                               "\"gd\", \"learning_rate\": 8, "
+                               "\"line_search\": true}}", 200, 1);
+
+    ck_assert_double_eq_tol(searched, small, 1e-6);
+}
+END_TEST
+
 /* ---- thawing ---- */
 
 static double change_of(const mopt_model *now, const mopt_model *then,
@@ -379,6 +442,7 @@ Suite *kit_suite(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_loop_test(c, units_stay_within_max_norm, 0, 3);
+    tcase_add_test(c, a_line_search_knows_of_anchors);
     tcase_add_test(c, tensors_thaw);
     tcase_add_loop_test(c, taps_are_differences, 0, 2);
     tcase_add_loop_test(c, an_annex_learns, 0, 2);
