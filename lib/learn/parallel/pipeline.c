@@ -23,6 +23,7 @@ struct moi_pipeline {
     moi_plan **plans; /* [places] */
     int64_t places;
     moi_pass_op *ops; /* [2 * most] */
+    int32_t status;   /* MOPT_ECANCELED: something of this run was left out */
 };
 
 /* A run at one of its operations. */
@@ -213,11 +214,13 @@ static int32_t backward(const state *s, int64_t n, const moi_pass *pass)
                                    &part, 1);
 }
 
-/* Pieces of a layer talk in the middle of it: then nothing is left out. */
+/* Pieces of a layer talk in the middle of it: then nothing is left out. What
+ * was left out once is missing, even if the token is reset. */
 static int32_t is_idle(const state *s)
 {
-    return s->p->mesh->tensor == 1 && s->run->cancel != NULL &&
-           moi_cancel_check(s->run->cancel) != MOPT_OK;
+    if (s->p->mesh->tensor == 1 && s->p->status == MOPT_OK)
+        s->p->status = moi_cancel_check(s->run->cancel);
+    return s->p->status != MOPT_OK;
 }
 
 static int32_t work(const state *s, int64_t n)
@@ -249,14 +252,18 @@ static int32_t go(moi_pipeline *p, const moi_run *run, int64_t count)
 int32_t moi_pipeline_train(moi_pipeline *p, const moi_run *run)
 {
     const moi_mesh *m = p->mesh;
+    int32_t rc;
     moi_passes_list(m->schedule, m->stages, m->stage, run->count, p->ops);
-    return go(p, run, 2 * run->count);
+    p->status = MOPT_OK;
+    rc = go(p, run, 2 * run->count);
+    return rc != MOPT_OK ? rc : p->status;
 }
 
 int32_t moi_pipeline_forward(moi_pipeline *p, const moi_run *run)
 {
     int32_t rc = MOPT_OK;
     moi_run piece = *run;
+    p->status = MOPT_OK;
     /* As many at a time as there is room for operations. */
     for (int64_t at = 0; at < run->count && rc == MOPT_OK; at += p->most) {
         piece.first = run->first + at;
@@ -265,5 +272,5 @@ int32_t moi_pipeline_forward(moi_pipeline *p, const moi_run *run)
             p->ops[i] = (moi_pass_op){0, i};
         rc = go(p, &piece, piece.count);
     }
-    return rc;
+    return rc != MOPT_OK ? rc : p->status;
 }

@@ -32,7 +32,8 @@ typedef struct moi_run {
     int64_t rows;         /* of all parts */
     int64_t first, count; /* this rank's parts */
     const mopt_cancel *cancel; /* once requested, nothing is worked out any
-                                  more, and the run goes on to its end */
+                                  more, and the run goes on to its end, which
+                                  is MOPT_ECANCELED */
     moi_pass pass;        /* row is filled in */
 
     /* First stage: the rows of a part into x. */

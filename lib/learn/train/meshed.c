@@ -221,7 +221,9 @@ int32_t moi_meshed_predict(mopt_trainer *t, int64_t count)
 
     run.count = (count + t->team->rows - 1) / t->team->rows;
     rc = moi_pipeline_forward(t->pipeline, &run);
-    return rc ? rc : moi_team_settle(t, moi_cancel_check(t->cancel));
+    if (!rc)
+        rc = moi_cancel_check(t->cancel);
+    return rc && rc != MOPT_ECANCELED ? rc : moi_team_settle(t, rc);
 }
 
 int32_t moi_meshed_tell(mopt_trainer *t, double *row)

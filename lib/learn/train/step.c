@@ -448,7 +448,9 @@ static int32_t work_mesh(batch *b)
     run.first = team->first;
     run.count = team->count;
     rc = moi_pipeline_train(t->pipeline, &run);
-    return rc ? rc : moi_team_agree(t, moi_cancel_check(t->cancel), &b->loss);
+    if (!rc)
+        rc = moi_cancel_check(t->cancel);
+    return rc && rc != MOPT_ECANCELED ? rc : moi_team_agree(t, rc, &b->loss);
 }
 
 /* Work the batch out, chunk by chunk. A loss that is no number ends it: the
