@@ -117,7 +117,8 @@ static int32_t read_layer(reader *r, const json_t *item, const moi_path *path)
 }
 
 /* {"repeat": n, "layers": [...]}. Each round adds a layer or more, and a model
- * has so many at most: that bounds the work. */
+ * has so many at most: that bounds the work. A round that adds none, since
+ * groups in it are repeated 0 times, is the last. */
 static int32_t read_group(reader *r, const json_t *item, const moi_path *path)
 {
     char excerpt[MOI_EXCERPT_SIZE];
@@ -144,8 +145,12 @@ static int32_t read_group(reader *r, const json_t *item, const moi_path *path)
         return moi_fail_path(MOPT_EINVAL, &inner,
                              "must be a list of one layer or more");
     int32_t rc = MOPT_OK;
-    for (int64_t i = 0; i < (int64_t)times && rc == MOPT_OK; i++)
+    int64_t before = -1;
+    for (int64_t i = 0; i < (int64_t)times && rc == MOPT_OK &&
+                        r->model->count > before; i++) {
+        before = r->model->count;
         rc = read_layers(r, layers, &inner);
+    }
     return rc;
 }
 

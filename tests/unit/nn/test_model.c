@@ -173,6 +173,24 @@ START_TEST(units_left_out)
 }
 END_TEST
 
+/* 4,096 to the tenth rounds, none of which adds a layer. */
+START_TEST(groups_of_nothing_take_no_time)
+{
+    mopt_context *ctx = kit_begin();
+    mopt_model *model = NULL;
+    strcpy(text, "{\"layers\": [");
+    for (int i = 0; i < 10; i++)
+        strcat(text, "{\"repeat\": 4096, \"layers\": [");
+    strcat(text, "{\"repeat\": 0, \"layers\": [" DENSE "]}");
+    for (int i = 0; i < 10; i++)
+        strcat(text, "]}");
+    strcat(text, "]}");
+    kit_fails(mopt_model_create(ctx, text, 5, 3, &model), MOPT_EINVAL);
+    kit_says("comes to no layer at all");
+    kit_end(ctx);
+}
+END_TEST
+
 /* ---- call by call ---- */
 
 START_TEST(calls_make_what_json_makes)
@@ -452,6 +470,7 @@ Suite *kit_suite(void)
     Suite *suite = suite_create("nn_model");
     TCase *tests = tcase_create("model");
     tcase_add_test(tests, a_tree_is_expanded);
+    tcase_add_test(tests, groups_of_nothing_take_no_time);
     tcase_add_loop_test(tests, wrong_trees_are_refused, 0,
                         (int)(sizeof wrong / sizeof wrong[0]));
     tcase_add_test(tests, units_left_out);
