@@ -23,33 +23,82 @@ full | quick) ;;
 *) echo "usage: sh tests/run.sh [quick]" >&2; exit 2 ;;
 esac
 
+now() { date +%s; }
+start=$(now)
+
 . docs/setup.sh
 setup_packages build test || exit 1
 mkdir -p "$build"
 
 say() { printf '\n== %s\n' "$*"; }
 
-# one NAME: a step without tests of its own counts as one test.
-one() {
-    name=$1; shift
-    log=$build/$name.log
-    if "$@" >"$log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $name ($*)"
-        tail -n 40 "$log"
-    fi
-}
-
-# configure FOLDER CC OPTION...: a build folder, made once, and its build;
-# warnings are errors.
+# configure FOLDER CC OPTION...: a build folder, made once; warnings are errors.
 configure() {
     folder=$build/$1 compiler=$2; shift 2
     if [ ! -f "$folder/build.ninja" ]; then
         CC=$compiler meson setup "$folder" --werror "$@" || return 1
     fi
-    ninja -C "$folder"
+    ninja -C "$folder" build.ninja
+}
+
+# compile FOLDER SUITE...: what the tests of these suites run, and no more.
+compile() {
+    folder=$build/$1; shift
+    targets=$(python3 - "$folder" "$@" <<'PY'
+import json, os, sys
+folder, suites = sys.argv[1], {"modelopt:" + name for name in sys.argv[2:]}
+def read(kind):
+    with open(f"{folder}/meson-info/intro-{kind}.json", encoding="utf-8") as f:
+        return json.load(f)
+needed = {target for test in read("tests") if suites & set(test["suite"])
+          for target in test["depends"]}
+for target in read("targets"):
+    if target["id"] in needed:
+        print(*(os.path.relpath(name, folder) for name in target["filename"]))
+PY
+    ) && [ -n "$targets" ] && nice ninja -C "$folder" $targets
+}
+
+# make_build NAME: the whole of it with each compiler, warnings of optimisers
+# among them. For the others what their tests run is enough; and for sanitizers
+# -O1, which compiles in half the time of -O2 and leaves no less to check.
+checked='-Dbuildtype=debugoptimized -Dpython=false'
+make_build() {
+    case $1 in
+    gcc | clang)
+        configure "$1" "$1" -Dbench=true && nice ninja -C "$build/$1" ;;
+    asan)
+        configure asan gcc $checked -Doptimization=1 \
+            -Db_sanitize=address,undefined -Db_lundef=false &&
+            compile asan unit fault ;;
+    tsan)
+        configure tsan gcc $checked -Doptimization=1 -Db_sanitize=thread \
+            -Db_lundef=false && compile tsan threads ;;
+    valgrind) configure valgrind gcc $checked && compile valgrind memcheck ;;
+    esac
+}
+
+# make_builds NAME...: one after the other; a line "NAME STATUS SECONDS" each.
+make_builds() {
+    for name in "$@"; do
+        begun=$(now) status=0
+        make_build "$name" >"$build/build-$name.log" 2>&1 || status=1
+        echo "$name $status $(($(now) - begun))"
+    done
+}
+
+# built NAME: the next of those lines, from descriptor 3. A build counts as one
+# test.
+built() {
+    waited=$(now)
+    if read -r name status seconds <&3 && [ "$name $status" = "$1 0" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: build-$1"
+        tail -n 40 "$build/build-$1.log"
+    fi
+    echo "   built in ${seconds:-?} s, $(($(now) - waited)) s of them awaited"
 }
 
 # count FOLDER: add what meson wrote of its last run to the sums.
@@ -75,12 +124,12 @@ PY
     ) || result="0 1 0"
     set -- $result
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
-    echo "   $1 tests passed, $2 failed, $3 were skipped"
+    echo "   $1 tests passed, $2 failed, $3 were skipped: $(($(now) - begun)) s"
 }
 
 # suite FOLDER MESON-TEST-ARGUMENT...
 suite() {
-    folder=$build/$1; shift
+    folder=$build/$1 begun=$(now); shift
     rm -f "$folder"/meson-logs/testlog*.json
     meson test -C "$folder" --no-rebuild --quiet "$@" >"$folder/suite.log" 2>&1
     for log in "$folder"/meson-logs/testlog*.json; do
@@ -106,16 +155,35 @@ oracles() {
         "$python" -c "import ${module%%:*}" 2>/dev/null ||
             "$python" -m pip install -q "${module##*:}" || true
     done
-    export MODELOPT_ORACLE_PYTHON="$python"
 }
 
+# Oracles are fetched while the first build is made, and the other builds are
+# made while tests run: many of these wait for servers and for each other.
 if [ "${MODELOPT_ORACLES:-no}" = yes ]; then
-    say "Oracles for comparison"
-    oracles >"$build/oracles.log" 2>&1 || tail -n 3 "$build/oracles.log"
+    oracles >"$build/oracles.log" 2>&1 &
+    oracles=$!
 fi
+names=gcc
+[ "$mode" = quick ] || names='gcc clang asan tsan valgrind'
+rm -f "$build/made"
+mkfifo "$build/made" || exit 1
+make_builds $names >"$build/made" &
+exec 3<"$build/made"
+rm -f "$build/made"
 
 say "Build with gcc"
-one build-gcc configure gcc gcc -Dbench=true
+built gcc
+if [ "${MODELOPT_ORACLES:-no}" = yes ]; then
+    say "Oracles for comparison"
+    waited=$(now)
+    if wait "$oracles"; then
+        export MODELOPT_ORACLE_PYTHON="$build/oracles/bin/python"
+    else
+        tail -n 3 "$build/oracles.log"
+    fi
+    echo "   $(($(now) - waited)) s awaited"
+fi
+
 say "The suite on the backend openblas"
 suite gcc
 
@@ -125,25 +193,22 @@ if [ "$mode" = full ]; then
         --no-suite store
 
     say "Build with clang, and the unit tests"
-    one build-clang configure clang clang -Dbench=true
+    built clang
     suite clang --suite unit
 
     say "Address and undefined behaviour sanitizers"
-    one build-asan configure asan gcc -Dbuildtype=debugoptimized \
-        -Db_sanitize=address,undefined -Db_lundef=false -Dpython=false
+    built asan
     suite asan --suite unit --suite fault -t 4
 
     say "Thread sanitizer"
-    one build-tsan configure tsan gcc -Dbuildtype=debugoptimized \
-        -Db_sanitize=thread -Db_lundef=false -Dpython=false
+    built tsan
     suite tsan --suite threads -t 6
 
     say "Valgrind"
-    one build-valgrind configure valgrind gcc -Dbuildtype=debugoptimized \
-        -Dpython=false
+    built valgrind
     suite valgrind --setup valgrind --suite memcheck
 fi
 
-echo
+printf '\n%s s in all\n' "$(($(now) - start))"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -6,6 +6,10 @@
 #ifndef MOI_BACKEND_REAL_H
 #define MOI_BACKEND_REAL_H
 
+#ifdef MOI_ONCE
+#error "lib/meson.build compiles this file once for both number types"
+#endif
+
 #ifdef MOI_DOUBLE
 typedef double moi_real;
 #else
