@@ -404,12 +404,13 @@ END_TEST
 /* ---- going on together ---- */
 
 /* Ways of training, which differ in what files hold; after so many epochs. */
+#define WAY "{\"epochs\": %d, \"batch_size\": 50, "
+#define ALONE WAY "\"local_steps\": 2"
 static const char *const ways[] = {
-    "{\"epochs\": %d, \"batch_size\": 50, \"parts\": 3}",
-    "{\"epochs\": %d, \"batch_size\": 50, \"compression\": \"bf16\"}",
-    "{\"epochs\": %d, \"batch_size\": 50, \"local_steps\": 2}",
-    "{\"epochs\": %d, \"batch_size\": 50, \"local_steps\": 2, "
-    "\"asynchronous\": true}",
+    WAY "\"parts\": 3}",
+    WAY "\"compression\": \"bf16\"}",
+    ALONE "}",
+    ALONE ", \"asynchronous\": true}",
 };
 
 static mopt_trainer *join_group(mopt_group *g, mopt_model *model,
