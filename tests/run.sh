@@ -198,11 +198,11 @@ if [ "$mode" = full ]; then
 
     say "Address and undefined behaviour sanitizers"
     built asan
-    suite asan --suite unit --suite fault -t 4
+    CK_TIMEOUT_MULTIPLIER=4 suite asan --suite unit --suite fault -t 4
 
     say "Thread sanitizer"
     built tsan
-    suite tsan --suite threads -t 6
+    CK_TIMEOUT_MULTIPLIER=6 suite tsan --suite threads -t 6
 
     say "Valgrind"
     built valgrind
