@@ -157,10 +157,15 @@ void *moi_commons_block(const moi_commons *c, int32_t rank)
 }
 
 /* A transport may carry messages past what the processor has in hand. */
-int32_t moi_commons_meet(const moi_commons *c)
+void moi_commons_fence(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
+}
+
+int32_t moi_commons_meet(const moi_commons *c)
+{
+    moi_commons_fence();
     int32_t rc = mopt_group_barrier(c->group, NULL);
-    atomic_thread_fence(memory_order_seq_cst);
+    moi_commons_fence();
     return rc;
 }

@@ -28,4 +28,7 @@ void *moi_commons_block(const moi_commons *c, int32_t rank);
 /* What any rank wrote before it came here, all see when they have come. */
 int32_t moi_commons_meet(const moi_commons *c);
 
+/* The same by messages that ranks exchange anyway: before them, and after. */
+void moi_commons_fence(void);
+
 #endif

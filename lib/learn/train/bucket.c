@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "learn/train/near.h"
 #include "learn/train/trainer.h"
 
 static int64_t place_of(const mopt_trainer *t, int64_t block)
@@ -303,43 +302,31 @@ int32_t moi_buckets_hand(mopt_trainer *t, int64_t first, int64_t count)
 /* Change this rank's piece, which is in the cache when others get it. An update
  * that fails is told when all have come by: they wait for this rank's
  * weights. */
-static void change(mopt_trainer *t, int64_t bucket)
+static void change(mopt_trainer *t, const moi_bucket *b)
 {
     moi_team *team = t->team;
-    const moi_bucket *b = &team->buckets[bucket];
-    int32_t rank = team->owner, status = MOPT_OK;
+    int32_t rank = team->owner, status;
 
     moi_bucket_mark(t, b);
-    if (team->nearby)
-        status = moi_near_gradients(t, bucket, moi_step_gradient(t));
-    if (!status)
-        status = moi_update_blocks(t, b->blocks[rank], b->blocks[rank + 1],
-                                   team->rate, 1);
-    if (team->nearby)
-        moi_near_put(t, bucket);
-    else
-        moi_bucket_put(t, b);
-    if (status && !team->status) {
-        team->status = status;
-        mopt_last_error(team->why, sizeof team->why, NULL);
-    }
+    status = moi_update_blocks(t, b->blocks[rank], b->blocks[rank + 1],
+                               team->rate, 1);
+    if (status)
+        moi_team_fail(team, status);
+    moi_bucket_put(t, b);
 }
 
-/* Ranks of one host wait for each other twice, however many buckets there are;
- * if they are near, before and after this. */
+/* Ranks of one host wait for each other twice, however many buckets there
+ * are. */
 int32_t moi_buckets_carry(mopt_trainer *t, int64_t first, int64_t count)
 {
     moi_team *team = t->team;
-    int32_t rc = team->nearby ? MOPT_OK
-                              : moi_reduction_meet(team->reduction);
+    int32_t rc = moi_reduction_meet(team->reduction);
 
     for (int64_t i = first; !rc && i < first + count; i++) {
-        if (!team->nearby)
-            rc = moi_reduction_scatter(team->reduction, team->buckets[i].cuts,
-                                       NULL);
+        rc = moi_reduction_scatter(team->reduction, team->buckets[i].cuts,
+                                   NULL);
         if (!rc && team->eager)
-            change(t, i);
+            change(t, &team->buckets[i]);
     }
-    return rc || !team->eager || team->nearby
-               ? rc : moi_buckets_hand(t, first, count);
+    return rc || !team->eager ? rc : moi_buckets_hand(t, first, count);
 }

@@ -47,8 +47,6 @@ static void settle(mopt_trainer *t)
 
 int32_t moi_trainer_break(mopt_trainer *t, int32_t code)
 {
-    if (t->team && t->team->near && !t->team->known)
-        moi_near_leave(t->team->near);
     memcpy(moi_model_weights(t->model), t->kept,
            (size_t)t->size * sizeof *t->kept);
     moi_annex_restore(t);

@@ -2,7 +2,6 @@
  * lib/learn/train/near.c: see near.h. */
 #include "learn/train/near.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -213,8 +212,8 @@ static int32_t work(void *user, int32_t lane, int64_t piece)
                          : MOPT_OK;
 }
 
-int32_t moi_near_gradients(const mopt_trainer *t, int64_t bucket,
-                           moi_real *grads)
+/* Of this rank's weights of a bucket. */
+static int32_t make_gradients(const mopt_trainer *t, int64_t bucket)
 {
     const moi_team *team = t->team;
     const moi_near *near = team->near;
@@ -222,14 +221,14 @@ int32_t moi_near_gradients(const mopt_trainer *t, int64_t bucket,
     job j = {
         .near = near, .spans = near->spans + near->ends[bucket],
         .lanes = moi_step_lanes(t),
-        .part = {.rows = team->batch, .grads = grads,
+        .part = {.rows = team->batch, .grads = moi_step_gradient(t),
                  .chain = team->parts > 1 ? team->rows : 0},
     };
 
     return moi_share(t->ctx, j.lanes, count * j.lanes, work, &j);
 }
 
-void moi_near_put(const mopt_trainer *t, int64_t bucket)
+static void write_to_others(const mopt_trainer *t, int64_t bucket)
 {
     const moi_team *team = t->team;
     const int64_t *cuts = team->buckets[bucket].cuts + team->owner;
@@ -241,8 +240,19 @@ void moi_near_put(const mopt_trainer *t, int64_t bucket)
                    (size_t)(cuts[1] - cuts[0]) * sizeof *own);
 }
 
-/* A transport may carry messages past what the processor has in hand. */
-void moi_near_fence(void)
+/* Gradients, weights: each is in the cache when the next one wants it. */
+void moi_near_carry(mopt_trainer *t)
 {
-    atomic_thread_fence(memory_order_seq_cst);
+    moi_team *team = t->team;
+
+    for (int64_t k = 0; k < team->bucket_count; k++) {
+        const int64_t *blocks = team->buckets[k].blocks + team->owner;
+        int32_t rc = make_gradients(t, k);
+
+        if (!rc)
+            rc = moi_update_blocks(t, blocks[0], blocks[1], team->rate, 1);
+        if (rc)
+            moi_team_fail(team, rc);
+        write_to_others(t, k);
+    }
 }

@@ -28,20 +28,12 @@ void moi_near_free(moi_near *near);
 /* All ranks' rows of a batch, at their places in it. */
 moi_plan *moi_near_plan(const moi_near *near);
 
-/* Once all rows of the batch have gone back: the gradients of this rank's
- * weights of a bucket, into a block as the model's. */
-int32_t moi_near_gradients(const struct mopt_trainer *t, int64_t bucket,
-                           moi_real *grads);
-
-/* These weights, once they are changed, for the others. */
-void moi_near_put(const struct mopt_trainer *t, int64_t bucket);
-
-/* What a rank has written, others see who hear of it by a message later:
- * before the message, and after. */
-void moi_near_fence(void);
+/* Once all rows of the batch have gone back: change this rank's weights, and
+ * those that the others have of it. What fails, moi_team_fail is told. */
+void moi_near_carry(struct mopt_trainer *t);
 
 /* The model goes where nobody else writes: others may still be at a step that
- * this rank has given up. No other step follows. */
+ * this rank gives up because the group is broken. */
 void moi_near_leave(moi_near *near);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "group/commons.h"
 #include "group/pairs.h"
 #include "learn/parallel/cost.h"
 #include "learn/parallel/parts.h"
@@ -253,8 +254,7 @@ static int32_t open_lane(mopt_trainer *t, moi_team *team)
         return rc;
     return moi_reduction_create(team->lane, team->most, t->size,
                                 team->squeeze ? team->whole : team->widest,
-                                adds,
-                                moi_squeeze_codec(team->squeeze),
+                                adds, moi_squeeze_codec(team->squeeze),
                                 &team->reduction);
 }
 
@@ -414,16 +414,21 @@ static int32_t fail_other(const mopt_trainer *t, int32_t rank, int32_t status)
 }
 
 /* Some words of each rank go to all; and before them, what it wrote where
- * others see it. */
-static int32_t tell(const moi_team *team, const double *own, int64_t words)
+ * others see it. Where that fails, others may have heard, and go on. */
+static int32_t tell(mopt_trainer *t, const double *own, int64_t words)
 {
+    moi_team *team = t->team;
     int32_t rc;
 
-    moi_near_fence();
+    moi_commons_fence();
     rc = mopt_group_all_gather(team->all, own,
                                words * (int64_t)sizeof *own, team->heard,
                                NULL);
-    moi_near_fence();
+    moi_commons_fence();
+    if (rc && team->near) {
+        moi_near_leave(team->near);
+        t->touched = 1;
+    }
     return rc;
 }
 
@@ -437,10 +442,8 @@ int32_t moi_team_agree(mopt_trainer *t, int32_t status, double *loss)
     own[1] = t->set.max_seconds > 0 &&
              moi_trainer_seconds(t) >= t->set.max_seconds;
     own[2] = moi_checkpoint_late(t);
-    rc = tell(team, team->said, team->words);
+    rc = tell(t, team->said, team->words);
     team->known = !rc;
-    if (rc && team->nearby) /* others may go on, and write weights here */
-        t->touched = 1;
     if (status || rc)
         return status ? status : rc;
     for (int32_t i = 0; i < mopt_group_size(team->all); i++) {
@@ -462,6 +465,10 @@ static int32_t carry_rest(mopt_trainer *t)
 {
     moi_team *team = t->team;
 
+    if (team->nearby) {
+        moi_near_carry(t);
+        return MOPT_OK;
+    }
     if (!team->courier)
         return moi_buckets_carry(t, 0, team->bucket_count);
     moi_courier_release(team->courier, team->bucket_count);
@@ -486,6 +493,14 @@ int32_t moi_team_add_up(mopt_trainer *t)
         return rc;
     return moi_team_settle(t, status ? moi_fail(status, "%s", team->why)
                                      : status);
+}
+
+void moi_team_fail(moi_team *team, int32_t status)
+{
+    if (team->status)
+        return;
+    team->status = status;
+    mopt_last_error(team->why, sizeof team->why, NULL);
 }
 
 void moi_team_recall(moi_team *team, int32_t status)
@@ -557,7 +572,7 @@ int32_t moi_team_settle(mopt_trainer *t, int32_t status)
     moi_team *team = t->team;
     int32_t size = mopt_group_size(team->all), found = MOPT_OK;
     double own = status;
-    int32_t rc = tell(team, &own, 1);
+    int32_t rc = tell(t, &own, 1);
 
     for (int32_t i = size - 1; i >= 0 && !rc; i--)
         if (team->heard[i] != 0)
@@ -572,8 +587,7 @@ int32_t moi_team_vote(mopt_trainer *t, int32_t yes)
 {
     moi_team *team = t->team;
     double own = yes;
-    int32_t all = mopt_group_all_gather(team->all, &own, sizeof own,
-                                        team->heard, NULL) == MOPT_OK;
+    int32_t all = tell(t, &own, 1) == MOPT_OK;
 
     for (int32_t i = 0; i < mopt_group_size(team->all); i++)
         all = all && team->heard[i] != 0;

@@ -112,6 +112,9 @@ int32_t moi_team_agree(struct mopt_trainer *t, int32_t status, double *loss);
  * a line search, or with an annex, everywhere. */
 int32_t moi_team_add_up(struct mopt_trainer *t);
 
+/* Changing weights has failed: all are told when they have come by. */
+void moi_team_fail(moi_team *team, int32_t status);
+
 /* A step has failed with a status that the others cannot know of: nothing is
  * on its way any more. */
 void moi_team_recall(moi_team *team, int32_t status);

@@ -148,6 +148,18 @@ mopt_model *school_wide_model(mopt_context *ctx, double dropout)
     return model;
 }
 
+void school_freeze(mopt_context *ctx, mopt_trainer *trainer,
+                   const char *pattern)
+{
+    mopt_config *group;
+
+    if (pattern == NULL)
+        return;
+    group = school_config(ctx, "group", "{\"frozen\": true}");
+    kit_ok(mopt_trainer_add_group(trainer, pattern, group));
+    mopt_config_free(group);
+}
+
 static int32_t stop(void *user, mopt_trainer *trainer)
 {
     (void)user;

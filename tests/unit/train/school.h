@@ -48,6 +48,10 @@ void school_close(mopt_context *ctx, mopt_dataset *train,
 /* 5-400-401-3, 170,000 weights: several buckets; dropout as above. */
 mopt_model *school_wide_model(mopt_context *ctx, double dropout);
 
+/* Tensors of these names stay as they are; NULL: none. */
+void school_freeze(mopt_context *ctx, mopt_trainer *trainer,
+                   const char *pattern);
+
 /* Go on from a file, train, and with a file to save to do so after an epoch;
  * resume, save and cancel may be NULL. */
 int32_t school_learn(mopt_trainer *trainer, const char *resume,

@@ -42,24 +42,6 @@ typedef struct lesson {
     double loss;
 } lesson;
 
-static int32_t freeze(const lesson *l, mopt_trainer *trainer)
-{
-    mopt_config *group = NULL;
-    if (l->frozen == NULL)
-        return MOPT_OK;
-    group = school_config(ctx, "group", "{\"frozen\": true}");
-    int32_t rc = mopt_trainer_add_group(trainer, l->frozen, group);
-    mopt_config_free(group);
-    return rc;
-}
-
-static int32_t learn(const lesson *l, mopt_trainer *trainer)
-{
-    int32_t rc = freeze(l, trainer);
-    return rc == MOPT_OK ? school_learn(trainer, l->resume, l->save, NULL)
-                         : rc;
-}
-
 static int32_t attend(void *user, mopt_group *g)
 {
     lesson *l = user;
@@ -67,8 +49,9 @@ static int32_t attend(void *user, mopt_group *g)
     mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
                                            l->settings);
     int32_t rc = mopt_trainer_set_group(trainer, g);
+    school_freeze(ctx, trainer, l->frozen);
     if (rc == MOPT_OK)
-        rc = learn(l, trainer);
+        rc = school_learn(trainer, l->resume, l->save, NULL);
     if (rc == MOPT_OK && mopt_group_rank(g) == 0) {
         l->weights = school_digest(model);
         rc = mopt_trainer_get(trainer, "loss", &l->loss);

@@ -38,15 +38,6 @@ static int32_t is_near(const mopt_trainer *t)
     return t->team->near != NULL;
 }
 
-static void freeze(const lesson *l, mopt_trainer *trainer)
-{
-    mopt_config *config =
-        school_config(ctx, "group", "{\"frozen\": true}");
-    if (l->frozen != NULL)
-        kit_ok(mopt_trainer_add_group(trainer, l->frozen, config));
-    mopt_config_free(config);
-}
-
 static int32_t attend(void *user, mopt_group *g)
 {
     lesson *l = user;
@@ -55,7 +46,7 @@ static int32_t attend(void *user, mopt_group *g)
     mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
                                            l->settings);
     g->sees = l->sees;
-    freeze(l, trainer);
+    school_freeze(ctx, trainer, l->frozen);
     int32_t rc = mopt_trainer_set_group(trainer, g);
     if (rc == MOPT_OK)
         ck_assert_int_eq(is_near(trainer),
@@ -195,6 +186,8 @@ static int32_t go_too_far(void *user, mopt_group *g)
     kit_ok(mopt_trainer_resume(trainer, path));
     kit_ok(mopt_trainer_step(trainer, NULL));
     ck_assert(is_near(trainer));
+    ck_assert_uint_ne(school_digest(model), weights);
+    kit_ok(moi_group_agree(g, "weights", school_digest(model), NULL));
     mopt_trainer_free(trainer);
     mopt_model_free(model);
     return MOPT_OK;
