@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * tests/unit/train/test_buckets.c: ranks that train a model of several buckets:
  * the same bits for any number of them. */
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/context.h"
+#include "learn/train/trainer.h"
 #include "school.h"
 
 static mopt_context *ctx;
@@ -20,19 +19,6 @@ static void teardown(void)
     school_close(ctx, train, validation);
 }
 
-/* 370,000 weights, most of them in one tensor: buckets end inside of it. */
-static mopt_model *wide_model(void)
-{
-    mopt_model *model = NULL;
-    kit_ok(mopt_model_build(ctx, SCHOOL_FEATURES, &model));
-    kit_ok(mopt_model_add_dense(model, 601, "relu"));
-    kit_ok(mopt_model_add_dropout(model, 0.2));
-    kit_ok(mopt_model_add_dense(model, 600, "tanh"));
-    kit_ok(mopt_model_add_dense(model, SCHOOL_CLASSES, "none"));
-    kit_ok(mopt_model_init(model, 5));
-    return model;
-}
-
 typedef struct lesson {
     const char *settings;
     const char *frozen; /* tensors that stay as they are; or NULL */
@@ -45,11 +31,13 @@ typedef struct lesson {
 static int32_t attend(void *user, mopt_group *g)
 {
     lesson *l = user;
-    mopt_model *model = wide_model();
+    mopt_model *model = school_wide_model(ctx, 0.2);
     mopt_trainer *trainer = school_trainer(ctx, model, train, validation,
                                            l->settings);
     int32_t rc = mopt_trainer_set_group(trainer, g);
     school_freeze(ctx, trainer, l->frozen);
+    if (rc == MOPT_OK)
+        ck_assert_int_gt(trainer->team->bucket_count, 1);
     if (rc == MOPT_OK)
         rc = school_learn(trainer, l->resume, l->save, NULL);
     if (rc == MOPT_OK && mopt_group_rank(g) == 0) {
@@ -73,9 +61,10 @@ static const lesson lessons[] = {
     {.settings = BASE "\"optimizer\": \"adam\", \"threads\": 2}"},
     {.settings = PLAIN "\"optimizer\": \"adam\", \"overlap\": \"never\"}"},
     {.settings = BASE "\"optimizer\": \"adam\", \"chunk\": 20}"},
-    {.settings = BASE "\"optimizer\": {\"type\": \"sgd\", \"momentum\": "
-                      "0.9}, \"clip_norm\": 0.5}"},
-    {.settings = BASE "\"optimizer\": \"adamw\", \"max_norm\": 1}",
+    {.settings = BASE "\"clip_norm\": 0.5, \"optimizer\": {\"type\": \"sgd\", "
+                      "\"learning_rate\": 0.1, \"momentum\": 0.9}}"},
+    {.settings = BASE "\"max_norm\": 1, \"optimizer\": {\"type\": \"adamw\", "
+                      "\"learning_rate\": 0.005}}",
      .frozen = "layers.2.*"},
 };
 

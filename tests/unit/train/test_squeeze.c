@@ -156,7 +156,7 @@ static void hold(lesson *l, int32_t size)
     kit_ok(mopt_group_run(ctx, size, 60, attend, l));
 }
 
-#define PLAIN "{\"epochs\": 3, \"batch_size\": 64, \"parts\": 4, "
+#define PLAIN "{\"epochs\": 2, \"batch_size\": 64, \"parts\": 4, "
 #define BASE PLAIN "\"overlap\": \"always\", "
 #define SGD "\"optimizer\": {\"type\": \"sgd\", \"momentum\": 0.9}, "
 static const char *const settings[] = {
@@ -196,7 +196,7 @@ END_TEST
 /* What came out is about as good as without. */
 START_TEST(the_loss_stays_near)
 {
-#define LONG "{\"epochs\": 20, \"batch_size\": 50, \"optimizer\": \"sgd\", "
+#define LONG "{\"epochs\": 8, \"batch_size\": 50, \"optimizer\": \"sgd\", "
     lesson plain = {.settings = LONG "\"parts\": 2}"};
     lesson halves = {.settings = LONG "\"compression\": \"bf16\"}"};
     lesson largest = {.settings = LONG "\"compression\": \"topk\", "
