@@ -27,6 +27,8 @@ typedef struct word {
 
 enum { BRINGS, IS_DONE, HAS_FAILED };
 
+#define PARTING 1.0 /* seconds that a last word is offered */
+
 /* A rank that comes to the holder, and the thread that waits for it. */
 typedef struct guest {
     moi_holder *h;
@@ -43,7 +45,7 @@ struct moi_holder {
     int64_t n;
     moi_real rate, keep;
     guest *guests; /* [size]; elsewhere only the one that is the holder */
-    int32_t begun;
+    int32_t begun; /* somebody may wait for this rank */
 
     /* At the first rank: */
     mopt_cancel *stop;
@@ -306,10 +308,22 @@ static void free_guests(moi_holder *h)
     moi_free(h->ctx, h->guests);
 }
 
+/* A guest that leaves in the middle says so; nobody may listen any more. */
+static void excuse(moi_holder *h)
+{
+    mopt_group *line = h->guests[0].line;
+
+    if (line->timeout > PARTING)
+        line->timeout = PARTING;
+    moi_holder_quit(h, MOPT_STOPPED);
+}
+
 void moi_holder_free(moi_holder *h)
 {
     if (!h)
         return;
+    if (h->begun && h->rank > 0)
+        excuse(h);
     if (h->begun && h->rank == 0) {
         mopt_cancel_request(h->stop);
         pthread_mutex_lock(&h->lock);
@@ -335,14 +349,16 @@ int32_t moi_holder_open(moi_holder *h, const moi_real *w, const moi_real *m)
     size_t bytes = (size_t)h->n * sizeof *w;
     int32_t rc = MOPT_OK;
 
-    if (h->begun || h->rank > 0)
+    if (h->begun)
+        return MOPT_OK;
+    h->begun = 1;
+    if (h->rank > 0)
         return MOPT_OK;
     memcpy(h->w, w, bytes);
     memcpy(h->m, m, bytes);
     memset(h->sum, 0, bytes);
     h->brought = 0;
     h->there = h->size;
-    h->begun = 1;
     for (int32_t i = 1; !rc && i < h->size; i++)
         rc = start(&h->guests[i]);
     return rc;
@@ -385,6 +401,7 @@ int32_t moi_holder_close(moi_holder *h, moi_real *w)
         join_all(h);
         return MOPT_OK;
     }
+    h->begun = 0;
     rc = mopt_group_send(line, 0, &said, sizeof said, NULL);
     do {
         if (!rc)
@@ -399,6 +416,8 @@ void moi_holder_quit(moi_holder *h, int32_t status)
 
     if (h->size == 1)
         return;
+    if (h->rank > 0)
+        h->begun = 0;
     if (h->rank == 0)
         mopt_group_abort(h->guests[1].line, status);
     else
