@@ -10,10 +10,11 @@
  * The plan, its costs, the order of passes in a stage, the deal of parts to
  * ranks and what of the tree of sums each has are the library's own. A rank is
  * two actors, as in training: one takes parts through the layers, the other
- * carries buckets of gradients to the other data ranks. An actor works, longer
- * where actors share cores; or sends and receives: a message begins when both
- * ends are ready, and takes what the machine's link takes, of which "link_work"
- * keeps a core busy at both ends. */
+ * carries buckets of gradients to the other data ranks, or has nothing to do
+ * where ranks of one host read them in its memory ("host_ranks"). An actor
+ * works, longer where actors share cores; or sends and receives: a message
+ * begins when both ends are ready, and takes what the machine's link takes, of
+ * which "link_work" keeps a core busy at both ends. */
 #include <math.h>
 #include <modelopt/modelopt.h>
 #include <stdio.h>
@@ -130,6 +131,17 @@ static void put_agreement(program *prog, const mopt_parallel *p, double bytes)
 
 /* ---- passes ---- */
 
+static int32_t is_shared(const mopt_parallel *p)
+{
+    return moi_parallel_meets(p) != MOI_MEET_MESSAGES;
+}
+
+/* Buckets of the second actor. */
+static int64_t count_carried(const mopt_parallel *p, int32_t stage)
+{
+    return is_shared(p) ? 0 : moi_stage_buckets(p, stage);
+}
+
 /* Rows of a rank's parts first .. first + count - 1; the last of a batch may
  * have fewer. */
 static int64_t rows_of(const mopt_parallel *p, int64_t first, int64_t count)
@@ -165,7 +177,7 @@ static void put_backward(program *prog, const mopt_parallel *p, int32_t stage,
     double bucket = moi_stage_weights(p, stage) /
                     (double)moi_stage_buckets(p, stage);
     double there = 0, ready = 0;
-    int32_t eager = p->overlap && moi_parallel_whole(p);
+    int32_t eager = p->overlap && moi_parallel_whole(p) && !is_shared(p);
 
     if (stage + 1 < p->stages)
         put_hand(prog, TO_NEXT, 0, moi_stage_handed(p, stage, rows));
@@ -221,11 +233,45 @@ static void put_alone(program *prog, const mopt_parallel *p, int64_t first,
         int32_t last = at + parts == count;
 
         put_forward(prog, p, 0, rows);
-        if (last)
+        if (last && moi_parallel_meets(p) != MOI_MEET_ROWS)
             put_agreement(prog, p, 8 * ((double)p->parts + 3));
         put_backward(prog, p, 0, rows, parts,
                      last ? (double)moi_part_sums(p, count) : 0, last);
     }
+}
+
+/* Arrays of a data rank: nodes of the tree of sums that it has all parts of. */
+static int64_t count_nodes(const mopt_parallel *p, int32_t d)
+{
+    int64_t at = moi_pairs_deal(p->parts, p->data, d), count = 0;
+    int64_t limit = moi_pairs_deal(p->parts, p->data, d + 1);
+
+    for (; at < limit; count++)
+        at += moi_pairs_node(p->parts, at, limit);
+    return count;
+}
+
+/* Ranks of a host, once all rows have gone back. */
+static void put_shared(program *prog, const mopt_parallel *p, int32_t stage,
+                       int32_t d)
+{
+    int32_t by_rows = moi_parallel_meets(p) == MOI_MEET_ROWS;
+    double sums = (double)(p->all_nodes - count_nodes(p, d));
+    double own = (double)moi_stage_buckets(p, stage) *
+                 moi_bucket_piece(p, stage, d);
+    double first = by_rows
+        ? moi_machine_seconds(&p->machine, moi_share_gradients(p))
+        : sums * moi_machine_seconds(&p->machine, moi_stage_sum(own));
+    double spread = moi_machine_seconds(&p->machine, moi_share_spread(p, own));
+
+    put_agreement(prog, p, 8);
+    put_work(prog, first + moi_machine_seconds(&p->machine,
+                                               moi_stage_update(p, own)));
+    if (by_rows)
+        put_work(prog, spread);
+    put_agreement(prog, p, 8);
+    if (!by_rows)
+        put_work(prog, spread);
 }
 
 /* What the first actor of a rank does; the second has its buckets then. */
@@ -239,7 +285,9 @@ static program make_program(const mopt_parallel *p, int32_t stage, int32_t d)
         put_alone(&prog, p, first, count);
     else
         put_pipeline(&prog, p, stage, first, count);
-    for (int64_t i = 0; i < moi_stage_buckets(p, stage); i++)
+    if (is_shared(p))
+        put_shared(&prog, p, stage, d);
+    for (int64_t i = 0; i < count_carried(p, stage); i++)
         put(&prog, (op){.what = READY}); /* those that are not yet */
     put(&prog, (op){.what = END});
     return prog;
@@ -541,11 +589,10 @@ static int64_t count_all(const world *w)
 static int32_t carry(world *w, actor *a)
 {
     const mopt_parallel *p = w->p;
-    int64_t buckets = moi_stage_buckets(p, a->stage);
     double piece = moi_bucket_piece(p, a->stage, a->d);
     size_t rounds = (size_t)p->data - 1;
 
-    if (a->bucket == buckets) {
+    if (a->bucket == count_carried(p, a->stage)) {
         a->done = 1;
         return 0;
     }
@@ -591,8 +638,7 @@ static void go_on(world *w, actor *a)
 {
     if (a->courier) {
         carry(w, a);
-        if (a->done)
-            w->finished = w->now;
+        w->finished = w->now;
         return;
     }
     for (;;) {
@@ -608,6 +654,7 @@ static void go_on(world *w, actor *a)
             talk(w, a, o);
         else
             a->done = 1;
+        w->finished = w->now;
         return;
     }
 }
@@ -648,11 +695,7 @@ static void set_up(world *w)
     for (size_t i = 0; i < machines; i++)
         w->rates[i] = 1;
     for (int32_t d = 0; d < p->data; d++) {
-        int64_t at = moi_pairs_deal(p->parts, p->data, d);
-        int64_t limit = moi_pairs_deal(p->parts, p->data, d + 1);
-
-        for (; at < limit; w->nodes[d]++)
-            at += moi_pairs_node(p->parts, at, limit);
+        w->nodes[d] = count_nodes(p, d);
         for (int32_t s = 0; s < p->stages; s++)
             w->programs[s * p->data + d] = make_program(p, s, d);
     }
@@ -668,7 +711,7 @@ static void set_up(world *w)
     }
 }
 
-/* Seconds of it; the second agreement ends it. */
+/* Seconds of it; the second agreement, unless among its ops, ends it. */
 static double simulate(const mopt_parallel *p, int32_t cores)
 {
     world w = {.p = p, .ranks = p->data * p->tensor * p->stages,
@@ -686,7 +729,7 @@ static double simulate(const mopt_parallel *p, int32_t cores)
     for (int32_t i = 0; i < 2 * w.ranks; i++)
         if (!w.actors[i].done)
             fail("an actor waits for ever");
-    for (int64_t have = 1; have < w.ranks; have *= 2)
+    for (int64_t have = 1; have < w.ranks && !is_shared(p); have *= 2)
         rounds++;
     return w.finished + rounds * p->machine.latency;
 }

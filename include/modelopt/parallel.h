@@ -31,6 +31,8 @@ typedef struct mopt_parallel mopt_parallel;
  *  The estimate takes a core for each rank, and a machine as "speed",
  *  "memory_speed", "update_speed", "overhead", "link_latency",
  *  "link_bandwidth" and "link_work" tell it; bench/costs.py measures these.
+ *  Where "host_ranks" says that one host has all ranks, as processes, those
+ *  with the same weights read and write each other's memory, and send nothing.
  *
  *  @param model    its layers are looked at; it needs no weights. Not kept.
  *  @param config   kind "parallel"; NULL for the defaults. Read, not kept.
@@ -66,8 +68,8 @@ MOPT_API void mopt_parallel_free(mopt_parallel *parallel);
  *  "sums" (of the gradients of parts), "gradients" (over data ranks, and
  *  weights back), "update", "agreement" (small messages of all ranks);
  *  "memory", bytes that the fullest rank holds, without data and validation;
- *  "sent", bytes a step, of the rank that sends the most; "alone": "seconds"
- *  and "memory" of one rank without others.
+ *  "sent", bytes a step in messages, of the rank that sends the most; "alone":
+ *  "seconds" and "memory" of one rank without others.
  *
  *  "stages", for each "first" and "layers" (its layers), "splits" (how each of
  *  them is split over the tensor ranks: "none", "columns", "rows"), "weights"

@@ -348,6 +348,7 @@ static mopt_group *make_part(mopt_group *group)
     atomic_fetch_add(&g->link->refs, 1);
     g->members = members;
     g->timeout = group->timeout;
+    g->sees = group->sees;
     return g;
 }
 

@@ -6,6 +6,7 @@
  * once or twice to pack them: that is why small parts are slow. */
 #include "learn/parallel/cost.h"
 
+#include "backend/dense.h"
 #include "group/pairs.h"
 #include "learn/nn/model.h"
 #include "learn/parallel/parallel.h"
@@ -140,7 +141,7 @@ moi_load moi_layer_backward(const moi_layer_cost *cost, int32_t split,
 
     if (cost->dx)
         sum = add(sum, product(cost, split, tensor, rows, 1));
-    return cost->matrix > 0
+    return cost->matrix > 0 && products > 0
                ? add(sum, product(cost, split, tensor, rows, products))
                : sum;
 }
@@ -162,8 +163,29 @@ int32_t moi_parallel_whole(const mopt_parallel *p)
     return p->tensor == 1 && p->stages == 1;
 }
 
+/* Here it follows from sizes what moi_near_create asks of layers. */
+static int32_t shares_rows(const mopt_parallel *p)
+{
+    int64_t rows = moi_part_rows(p);
+
+    return p->eager && moi_parallel_whole(p) &&
+           moi_part_count(p) * rows <= p->chunk &&
+           moi_dense_adds(p->ctx, p->batch, rows);
+}
+
+int32_t moi_parallel_meets(const mopt_parallel *p)
+{
+    int64_t ranks = (int64_t)p->data * p->tensor * p->stages;
+
+    if (p->data == 1 || ranks > p->host)
+        return MOI_MEET_MESSAGES;
+    return shares_rows(p) ? MOI_MEET_ROWS : MOI_MEET_SUMS;
+}
+
 static int64_t stripe_of(const mopt_parallel *p, int64_t *bunch)
 {
+    if (moi_parallel_meets(p) == MOI_MEET_ROWS)
+        return *bunch = moi_part_count(p);
     return moi_parts_stripe(moi_parallel_whole(p) ? moi_part_count(p) : 1,
                             moi_part_rows(p), p->chunk, bunch);
 }
@@ -179,13 +201,17 @@ int64_t moi_part_products(const mopt_parallel *p, int64_t parts)
 {
     int64_t bunch;
 
+    if (moi_parallel_meets(p) == MOI_MEET_ROWS)
+        return 0;
     stripe_of(p, &bunch);
     return (parts + bunch - 1) / bunch;
 }
 
 int64_t moi_part_sums(const mopt_parallel *p, int64_t parts)
 {
-    return (moi_part_products(p, parts) + 1) / 2 - 1;
+    int64_t products = moi_part_products(p, parts);
+
+    return products > 0 ? (products + 1) / 2 - 1 : 0;
 }
 
 /* ---- joints ---- */
@@ -277,6 +303,8 @@ double moi_stage_backward(const mopt_parallel *p, int32_t stage, int64_t rows,
         *tensor += moi_joint_seconds(p, joint);
         *sent += count_sent(p, joint);
     }
+    if (products == 0)
+        sum = add(sum, moi_share_gradients(p));
     return moi_machine_seconds(&p->machine, sum);
 }
 
@@ -297,6 +325,31 @@ double moi_stage_weights(const mopt_parallel *p, int32_t stage)
     return sum;
 }
 
+moi_load moi_share_gradients(const mopt_parallel *p)
+{
+    double part = 1.0 / p->data, rows = (double)p->batch;
+    moi_load sum = {.calls = 0};
+
+    for (int64_t i = 0; i < p->layers; i++) {
+        const moi_layer_cost *c = &p->cost[i];
+
+        if (c->matrix > 0)
+            sum = add(sum, (moi_load){
+                .flops = part * (double)c->flops * rows,
+                .bytes = REAL * (2 * part * (double)c->matrix +
+                                 rows * (part * (double)c->in +
+                                         (double)c->out)),
+                .calls = 1,
+            });
+    }
+    return sum;
+}
+
+moi_load moi_share_spread(const mopt_parallel *p, double weights)
+{
+    return (moi_load){.streamed = 2 * REAL * weights * (p->data - 1)};
+}
+
 moi_load moi_stage_sum(double weights)
 {
     return (moi_load){.streamed = 3 * REAL * weights};
@@ -306,8 +359,10 @@ moi_load moi_stage_sum(double weights)
  * changed into weights right behind the product that made them. */
 moi_load moi_stage_update(const mopt_parallel *p, double weights)
 {
-    double gradients = p->parts == 1 && moi_parallel_whole(p) && p->data == 1
-                           ? 0 : 2;
+    int32_t fused = p->data == 1
+                        ? p->parts == 1 && moi_parallel_whole(p)
+                        : moi_parallel_meets(p) == MOI_MEET_ROWS;
+    double gradients = fused ? 0 : 2;
 
     return (moi_load){.streamed = (2 + gradients + 2.0 * p->states) * REAL *
                                   weights};
@@ -365,21 +420,36 @@ double moi_bucket_most(const mopt_parallel *p, int32_t stage)
 
 /* Every rank sends each other one that one's piece of its sums, and its own
  * piece of the weights; rounds take as long as the largest. */
-static double reduce(const mopt_parallel *p, int32_t stage, double *sent)
+static double exchange(const mopt_parallel *p, int32_t stage, double *sent)
 {
     double buckets = (double)moi_stage_buckets(p, stage);
-    double rounds = buckets * (p->data - 1), weights;
+    double rounds = buckets * (p->data - 1);
     double most = moi_bucket_most(p, stage);
+
+    *sent += REAL * ((double)p->nodes * (moi_stage_weights(p, stage) -
+                                         buckets * most) +
+                     rounds * most);
+    return rounds * (double)(p->nodes + 1) *
+           moi_machine_send(&p->machine, REAL * most);
+}
+
+/* Gradients of all data ranks become one, and weights the same. */
+static double reduce(const mopt_parallel *p, int32_t stage, double *sent)
+{
+    int32_t meets = moi_parallel_meets(p);
+    double own = (double)moi_stage_buckets(p, stage) *
+                 moi_bucket_most(p, stage);
+    double seconds = 0;
 
     if (p->data == 1)
         return 0;
-    weights = moi_stage_weights(p, stage);
-    *sent += REAL * ((double)p->nodes * (weights - buckets * most) +
-                     rounds * most);
-    return rounds * (double)(p->nodes + 1) *
-               moi_machine_send(&p->machine, REAL * most) +
-           (double)(p->all_nodes - p->nodes) * buckets *
-               moi_machine_seconds(&p->machine, moi_stage_sum(most));
+    if (meets != MOI_MEET_ROWS)
+        seconds = (double)(p->all_nodes - p->nodes) *
+                  moi_machine_seconds(&p->machine, moi_stage_sum(own));
+    return seconds + (meets == MOI_MEET_MESSAGES
+                          ? exchange(p, stage, sent)
+                          : moi_machine_seconds(&p->machine,
+                                                moi_share_spread(p, own)));
 }
 
 /* What of that is on its way while the last parts go back through lower layers:
@@ -390,7 +460,8 @@ static double hide(const mopt_parallel *p, int32_t stage, double seconds)
     double early = 1 - 1.0 / (double)moi_stage_buckets(p, stage);
     double tensor = 0, sent = 0, back;
 
-    if (!p->overlap || !moi_parallel_whole(p))
+    if (!p->overlap || !moi_parallel_whole(p) ||
+        moi_parallel_meets(p) != MOI_MEET_MESSAGES)
         return 0;
     back = moi_stage_backward(p, stage, rows, parts, &tensor, &sent) + tensor;
     seconds *= 1 - p->machine.work;

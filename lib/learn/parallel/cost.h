@@ -98,7 +98,7 @@ moi_joint_cost moi_joint_backward(const struct mopt_parallel *p,
                                   int64_t layer, int64_t rows);
 
 /* Some rows through a layer by such a rank: forward; back, and the gradients of
- * its weights, in so many products. */
+ * its weights, in so many products (0: they are made later). */
 moi_load moi_layer_forward(const moi_layer_cost *cost, int32_t split,
                            int32_t tensor, int64_t rows);
 moi_load moi_layer_backward(const moi_layer_cost *cost, int32_t split,
@@ -116,6 +116,21 @@ double moi_stage_backward(const struct mopt_parallel *p, int32_t stage,
 /* Bytes of what a stage hands on to the next, or back. */
 double moi_stage_handed(const struct mopt_parallel *p, int32_t stage,
                         int64_t rows);
+
+/* How data ranks come to the same weights: by messages; or, where one host has
+ * all ranks, each reads sums of the others and their new weights there, or
+ * makes the gradients of its share of the weights, over the rows of all, and
+ * writes new weights to the others (near.h). */
+#define MOI_MEET_MESSAGES 0
+#define MOI_MEET_SUMS 1
+#define MOI_MEET_ROWS 2
+
+int32_t moi_parallel_meets(const struct mopt_parallel *p);
+
+/* By rows: those gradients. By rows and by sums: so many weights of a rank to
+ * all others, or of all others to a rank. */
+moi_load moi_share_gradients(const struct mopt_parallel *p);
+moi_load moi_share_spread(const struct mopt_parallel *p, double weights);
 
 /* Weights of a rank; adding two arrays of gradients; changing a rank's share
  * of the weights. */
@@ -141,9 +156,9 @@ int32_t moi_parallel_whole(const struct mopt_parallel *p);
 
 /* Rows of a part, the parts of the data rank that has the most, and how many of
  * them go through the layers together: one, where the model is shared. And the
- * products in which gradients of so many neighbours are made; and how often two
- * arrays of gradients are added up then, where the second of two neighbours
- * comes on top of the first as it is made. */
+ * products in which gradients of so many neighbours are made, 0 where all ranks
+ * share these; and how often two arrays of gradients are added up then, where
+ * the second of two neighbours comes on top of the first as it is made. */
 int64_t moi_part_rows(const struct mopt_parallel *p);
 int64_t moi_part_count(const struct mopt_parallel *p);
 int64_t moi_part_together(const struct mopt_parallel *p);

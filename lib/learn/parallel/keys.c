@@ -40,6 +40,9 @@ static const moi_key keys[] = {
           "part of a message's time that a core works on it: 1 where memory is "
           "copied, 0 where a network does it"),
     RATE("link_bandwidth", 4e9, "bytes a second between ranks"),
+    {"host_ranks", MOPT_TYPE_INT, MOI_KEY_FIXED, 1, 1, MOI_RANKS_MAX, NULL,
+     NULL, NULL, "processes of a host: where it has all ranks, they read "
+                 "gradients and weights in its memory and send none"},
     MOI_KEYS_END,
 };
 

@@ -54,6 +54,15 @@ static int32_t overlaps(const moi_machine *machine, const char *said)
            (strcmp(said, "auto") == 0 && machine->bandwidth < MOI_LINK_SLOW);
 }
 
+/* Does nothing have to be known of all gradients, or done to them, first? */
+static int32_t is_eager(const moi_optimizer *rule, const mopt_config *training)
+{
+    return !rule->search && moi_config_float(training, "clip_norm") <= 0 &&
+           moi_config_int(training, "local_steps") == 0 &&
+           strcmp(moi_config_text(training, "compression"), "none") == 0 &&
+           strcmp(moi_config_text(training, "overlap"), "always") != 0;
+}
+
 /* What the costs follow from. */
 static int32_t look_at(mopt_parallel *p, const mopt_model *model,
                        const mopt_config *config, const mopt_config *training)
@@ -75,6 +84,8 @@ static int32_t look_at(mopt_parallel *p, const mopt_model *model,
                       : MOI_ONE_F_ONE_B;
     moi_machine_read(&p->machine, config);
     p->overlap = overlaps(&p->machine, moi_config_text(training, "overlap"));
+    p->host = (int32_t)moi_config_int(config, "host_ranks");
+    p->eager = is_eager(&rule, training);
     p->layers = moi_model_layer_count(model);
     p->cuts = moi_calloc(p->ctx, p->layers + 1, sizeof *p->cuts);
     p->split = moi_calloc(p->ctx, p->layers, sizeof *p->split);

@@ -49,6 +49,8 @@ struct mopt_parallel {
 
     moi_layer_cost *cost; /* [layers] */
     int32_t overlap;      /* gradients travel while others are worked out */
+    int32_t host;         /* ranks of a host, which share its memory */
+    int32_t eager;        /* weights change as soon as gradients are there */
     int32_t states;       /* numbers that the optimizer keeps a weight */
     moi_machine machine;
     double limit; /* bytes that a rank may hold, 0: any */

@@ -54,15 +54,17 @@ static json_t *tell_seconds(const moi_seconds *s)
     return tell_figures(list, MOI_COUNT(list));
 }
 
-static json_t *tell_machine(const moi_machine *m)
+static json_t *tell_machine(const mopt_parallel *p)
 {
+    const moi_machine *m = &p->machine;
     const figure list[] = {{"speed", m->speed},
                            {"memory_speed", m->memory},
                            {"update_speed", m->update},
                            {"overhead", m->overhead},
                            {"link_latency", m->latency},
                            {"link_bandwidth", m->bandwidth},
-                           {"link_work", m->work}};
+                           {"link_work", m->work},
+                           {"host_ranks", p->host}};
 
     return tell_figures(list, MOI_COUNT(list));
 }
@@ -168,6 +170,6 @@ json_t *moi_parallel_tell(const mopt_parallel *p)
     rc |= moi_json_add(told, "alone", tell_alone(p));
     rc |= moi_json_add(told, "stages", tell_stages(p));
     rc |= moi_json_add(told, "alternatives", tell_choices(p));
-    rc |= moi_json_add(told, "machine", tell_machine(&p->machine));
+    rc |= moi_json_add(told, "machine", tell_machine(p));
     return finish(told, rc);
 }

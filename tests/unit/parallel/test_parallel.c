@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/dense.h"
 #include "kit.h"
 #include "learn/parallel/parallel.h"
 
@@ -124,6 +125,7 @@ static const struct {
     {"{\"link_latency\": -1}", 2, "link_latency"},
     {"{\"link_work\": 1.5}", 2, "link_work"},
     {"{\"link_bandwidth\": 0}", 2, "link_bandwidth"},
+    {"{\"host_ranks\": 0}", 2, "host_ranks"},
 };
 
 START_TEST(what_was_said_wrongly)
@@ -419,6 +421,44 @@ START_TEST(costs_add_up)
 }
 END_TEST
 
+/* What ranks of a host, and the training, let them do without messages. */
+static const struct {
+    const char *said, *training;
+    int32_t meets;
+} meetings[] = {
+    {"{\"data\": 4}", "{}", MOI_MEET_MESSAGES},
+    {"{\"data\": 4, \"host_ranks\": 3}", "{}", MOI_MEET_MESSAGES},
+    {"{\"data\": 4, \"host_ranks\": 4}", "{}", MOI_MEET_ROWS},
+    {"{\"data\": 4, \"host_ranks\": 4}", "{\"clip_norm\": 1}",
+     MOI_MEET_SUMS},
+    {"{\"data\": 4, \"host_ranks\": 4}", "{\"compression\": \"bf16\"}",
+     MOI_MEET_SUMS},
+    {"{\"data\": 4, \"host_ranks\": 4}", "{\"overlap\": \"always\"}",
+     MOI_MEET_SUMS},
+    {"{\"data\": 4, \"host_ranks\": 4}", "{\"parts\": 64}", MOI_MEET_SUMS},
+    {"{\"data\": 4, \"host_ranks\": 4}",
+     "{\"batch_size\": 1024, \"parts\": 8}", MOI_MEET_SUMS},
+    {"{\"data\": 4, \"host_ranks\": 4}", "{\"chunk\": 7}", MOI_MEET_SUMS},
+    {"{\"data\": 2, \"tensor\": 2, \"host_ranks\": 4}", "{}",
+     MOI_MEET_SUMS},
+    {"{\"pipeline\": 4, \"host_ranks\": 4}", "{}", MOI_MEET_MESSAGES},
+};
+
+START_TEST(ranks_of_a_host)
+{
+    int32_t meets = meetings[_i].meets;
+    mopt_parallel *p = NULL;
+
+    if (meets == MOI_MEET_ROWS && !moi_dense_adds(ctx, 64, 0))
+        meets = MOI_MEET_SUMS;
+    kit_ok(plan(meetings[_i].said, meetings[_i].training, 4, &p));
+    ck_assert_int_eq(moi_parallel_meets(p), meets);
+    if (p->data == 4)
+        ck_assert_int_eq(p->estimate.sent == 0, meets != MOI_MEET_MESSAGES);
+    mopt_parallel_free(p);
+}
+END_TEST
+
 START_TEST(as_json)
 {
     static const char *const keys[] = {
@@ -462,6 +502,8 @@ Suite *kit_suite(void)
     tcase_add_test(tcase, what_does_not_fit);
     tcase_add_test(tcase, a_limit_makes_ranks_share);
     tcase_add_test(tcase, costs_add_up);
+    tcase_add_loop_test(tcase, ranks_of_a_host, 0,
+                        (int)(sizeof meetings / sizeof meetings[0]));
     tcase_add_test(tcase, as_json);
     suite_add_tcase(suite, tcase);
     return suite;

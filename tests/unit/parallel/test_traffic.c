@@ -124,6 +124,7 @@ static int32_t work(void *user, mopt_group *under)
                            mopt_group_size(under), 20, NULL, &group));
     kit_ok(mopt_dataset_from_memory(ctx, ROWS, FEATURES, x, MOPT_F32, 0, y,
                                     MOPT_I32, 1, 3, NULL, NULL, &data));
+    group->sees = j->plan->host >= j->ranks;
     trainer = make_trainer(j, group, data);
     kit_ok(mopt_trainer_step(trainer, NULL));
     before = atomic_load(&sent.bytes);
@@ -144,23 +145,33 @@ static int32_t work(void *user, mopt_group *under)
     "{\"layers\": [" WIDE ", " WIDE ", " WIDE ", {\"type\": \"dense\"}]}"
 #define TRAINING \
     "{\"batch_size\": 64, \"threads\": 1, \"epochs\": 9, \"parts\": 8}"
-#define MESH(data, tensor, pipeline) \
+#define CLIPPED \
+    "{\"batch_size\": 64, \"threads\": 1, \"epochs\": 9, \"parts\": 8, " \
+    "\"clip_norm\": 1}"
+#define HOST(data, tensor, pipeline, ranks) \
     "{\"data\": " #data ", \"tensor\": " #tensor ", \"pipeline\": " \
-    #pipeline "}"
+    #pipeline ", \"host_ranks\": " #ranks "}"
+#define MESH(data, tensor, pipeline) HOST(data, tensor, pipeline, 1)
 
 static const struct {
     const char *mesh;
     int32_t ranks;
+    const char *training;
 } cases[] = {
-    {MESH(2, 1, 1), 2}, {MESH(4, 1, 1), 4}, {MESH(1, 2, 1), 2},
-    {MESH(1, 4, 1), 4}, {MESH(1, 1, 2), 2}, {MESH(1, 1, 4), 4},
-    {MESH(2, 2, 1), 4}, {MESH(2, 1, 2), 4}, {MESH(1, 2, 2), 4},
+    {MESH(2, 1, 1), 2, TRAINING}, {MESH(4, 1, 1), 4, TRAINING},
+    {MESH(1, 2, 1), 2, TRAINING}, {MESH(1, 4, 1), 4, TRAINING},
+    {MESH(1, 1, 2), 2, TRAINING}, {MESH(1, 1, 4), 4, TRAINING},
+    {MESH(2, 2, 1), 4, TRAINING}, {MESH(2, 1, 2), 4, TRAINING},
+    {MESH(1, 2, 2), 4, TRAINING},
+    {HOST(2, 1, 1, 2), 2, TRAINING}, {HOST(2, 1, 1, 2), 2, CLIPPED},
+    {HOST(4, 1, 1, 3), 4, TRAINING}, {HOST(2, 2, 1, 4), 4, TRAINING},
+    {HOST(2, 1, 2, 9), 4, TRAINING},
 };
 
 START_TEST(as_the_transport_counts)
 {
-    job j = {.layers = NET, .training = TRAINING, .mesh = cases[_i].mesh,
-             .ranks = cases[_i].ranks};
+    job j = {.layers = NET, .training = cases[_i].training,
+             .mesh = cases[_i].mesh, .ranks = cases[_i].ranks};
     double most = 0;
 
     j.plan = school_plan(ctx, j.layers, FEATURES, j.mesh, j.training, j.ranks);
