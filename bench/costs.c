@@ -9,7 +9,8 @@
  * NET is "784-512-512-10", relu between; MESH "data,tensor,pipeline". With
  * RANKS that many threads of this process, under mpirun MPI ranks, else one.
  * Prints JSON lines; bench/costs.py fits and tells. Every rank has one thread;
- * times are the shortest of several rounds, as others may use the machine. */
+ * times are the shortest of several rounds, as others may use the machine, and
+ * of steps also their median. */
 #include <dlfcn.h>
 #include <modelopt/modelopt.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static void check(int32_t rc)
 
 typedef struct job {
     const char *net, *mesh; /* mesh NULL: alone */
-    int batch, parts;
+    int batch, parts, chunk; /* chunk 0: as many rows as usual */
     const char *kind;
 } job;
 
@@ -103,8 +104,9 @@ static mopt_config *make_config(const job *j)
     char said[256];
 
     snprintf(said, sizeof said,
-             "{\"batch_size\": %d, \"parts\": %d, \"epochs\": 1000000, "
-             "\"threads\": 1}", j->batch, j->parts);
+             "{\"batch_size\": %d, \"parts\": %d, \"chunk\": %d, "
+             "\"epochs\": 1000000, \"threads\": 1}",
+             j->batch, j->parts, j->chunk);
     check(mopt_config_create(ctx, "train", &config));
     check(mopt_config_set_json(config, said));
     return config;
@@ -115,10 +117,19 @@ static int leads(mopt_group *group)
     return group == NULL || mopt_group_rank(group) == 0;
 }
 
-/* Steps until a round is long enough, the same number at all ranks. */
-static double time_steps(mopt_trainer *trainer, mopt_group *group)
+static int compare(const void *a, const void *b)
 {
-    double best = 1e30, start = seconds_now(group);
+    const double *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* Steps until a round is long enough, the same number at all ranks. Rounds in
+ * ascending order. */
+static void time_steps(mopt_trainer *trainer, mopt_group *group,
+                       double seconds[ROUNDS])
+{
+    double start = seconds_now(group);
     int32_t steps = 1;
 
     for (int i = 0; i < 3; i++)
@@ -130,10 +141,9 @@ static double time_steps(mopt_trainer *trainer, mopt_group *group)
         start = seconds_now(group);
         for (int32_t i = 0; i < steps; i++)
             check(mopt_trainer_step(trainer, NULL));
-        if ((seconds_now(group) - start) / steps < best)
-            best = (seconds_now(group) - start) / steps;
+        seconds[round] = (seconds_now(group) - start) / steps;
     }
-    return best;
+    qsort(seconds, ROUNDS, sizeof *seconds, compare);
 }
 
 static mopt_parallel *make_plan(const job *j, const mopt_model *model,
@@ -187,14 +197,18 @@ static int32_t run_job(void *user, mopt_group *group)
     mopt_model *model = make_model(widths, count);
     mopt_config *config = make_config(j);
     mopt_trainer *trainer = make_trainer(j, model, data, config, group);
-    double seconds = time_steps(trainer, group);
+    double seconds[ROUNDS];
 
+    time_steps(trainer, group, seconds);
     if (leads(group))
         printf("{\"bench\": \"costs\", \"what\": \"step\", \"kind\": \"%s\", "
                "\"ranks\": %d, \"mesh\": \"%s\", \"net\": \"%s\", "
-               "\"batch\": %d, \"parts\": %d, \"seconds\": %.9f}\n",
+               "\"batch\": %d, \"parts\": %d, \"chunk\": %d, "
+               "\"seconds\": %.9f, "
+               "\"median\": %.9f}\n",
                j->kind, group == NULL ? 1 : (int)mopt_group_size(group),
-               j->mesh ? j->mesh : "", j->net, j->batch, j->parts, seconds);
+               j->mesh ? j->mesh : "", j->net, j->batch, j->parts, j->chunk,
+               seconds[0], seconds[ROUNDS / 2]);
     mopt_trainer_free(trainer);
     mopt_config_free(config);
     mopt_model_free(model);
@@ -206,13 +220,17 @@ static void run_many(void)
 {
     static const char *const nets[] = {
         "784-512-512-10", "784-128-10", "256-256-256-256-256-10",
-        "100-128-64-10", "512-1024-1024-10"};
-    static const int sizes[][2] = {{16, 1}, {32, 1}, {64, 1}, {128, 1},
-                                   {256, 1}, {64, 4}, {256, 8}, {512, 16}};
+        "100-128-64-10", "512-1024-1024-10", "512-1024-1024-1024-10"};
+    /* Parts that go through the layers by themselves, too: as in pipelines. */
+    static const int sizes[][3] = {
+        {16, 1, 0}, {32, 1, 0}, {64, 1, 0}, {128, 1, 0}, {256, 1, 0},
+        {64, 4, 0}, {256, 8, 0}, {512, 16, 0},
+        {128, 8, 16}, {256, 8, 32}, {256, 4, 64}};
 
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
-            job j = {nets[i], NULL, sizes[k][0], sizes[k][1], "alone"};
+            job j = {nets[i], NULL, sizes[k][0], sizes[k][1], sizes[k][2],
+                     "alone"};
 
             run_job(&j, NULL);
             fflush(stdout);
@@ -319,7 +337,7 @@ int main(int count, char **words)
         run_many();
     } else if (strcmp(verb, "step") == 0 && count >= 5) {
         job j = {words[2], count > 5 ? words[5] : NULL, atoi(words[3]),
-                 atoi(words[4]), ""};
+                 atoi(words[4]), 0, ""};
 
         run(run_job, &j, &j.kind, count > 6 ? words[6] : NULL);
     } else if (strcmp(verb, "link") == 0) {

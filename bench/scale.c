@@ -159,7 +159,7 @@ static void put_forward(program *prog, const mopt_parallel *p, int32_t stage,
         put_hand(prog, TO_PREVIOUS, 0, moi_stage_handed(p, stage - 1, rows));
     for (int64_t i = p->cuts[stage]; i < p->cuts[stage + 1]; i++) {
         put_work(prog, moi_machine_seconds(
-                           &p->machine,
+                           &p->pace,
                            moi_layer_forward(&p->cost[i], p->split[i],
                                              p->tensor, rows)));
         put_joint(prog, p, moi_joint_forward(p, stage, i, rows));
@@ -182,11 +182,11 @@ static void put_backward(program *prog, const mopt_parallel *p, int32_t stage,
     if (stage + 1 < p->stages)
         put_hand(prog, TO_NEXT, 0, moi_stage_handed(p, stage, rows));
     put_work(prog, sums * moi_machine_seconds(
-                              &p->machine,
+                              &p->pace,
                               moi_stage_sum(moi_stage_weights(p, stage))));
     for (int64_t i = p->cuts[stage + 1] - 1; i >= p->cuts[stage]; i--) {
         put_work(prog, moi_machine_seconds(
-                           &p->machine,
+                           &p->pace,
                            moi_layer_backward(&p->cost[i], p->split[i],
                                               p->tensor, rows,
                                               moi_part_products(p, parts))));
@@ -260,12 +260,12 @@ static void put_shared(program *prog, const mopt_parallel *p, int32_t stage,
     double own = (double)moi_stage_buckets(p, stage) *
                  moi_bucket_piece(p, stage, d);
     double first = by_rows
-        ? moi_machine_seconds(&p->machine, moi_share_gradients(p))
-        : sums * moi_machine_seconds(&p->machine, moi_stage_sum(own));
-    double spread = moi_machine_seconds(&p->machine, moi_share_spread(p, own));
+        ? moi_machine_seconds(&p->pace, moi_share_gradients(p))
+        : sums * moi_machine_seconds(&p->pace, moi_stage_sum(own));
+    double spread = moi_machine_seconds(&p->pace, moi_share_spread(p, own));
 
     put_agreement(prog, p, 8);
-    put_work(prog, first + moi_machine_seconds(&p->machine,
+    put_work(prog, first + moi_machine_seconds(&p->pace,
                                                moi_stage_update(p, own)));
     if (by_rows)
         put_work(prog, spread);
@@ -607,10 +607,10 @@ static int32_t carry(world *w, actor *a)
         double adds = p->data > 1 ? (double)(count_all(w) - w->nodes[a->d])
                                   : 0;
 
-        begin_work(w, a, moi_machine_seconds(&p->machine,
+        begin_work(w, a, moi_machine_seconds(&p->pace,
                                              moi_stage_update(p, piece)) +
                              adds * moi_machine_seconds(
-                                        &p->machine, moi_stage_sum(piece)));
+                                        &p->pace, moi_stage_sum(piece)));
     } else if (a->at <= 2 * rounds + 1) {
         trade(w, a, (int32_t)(a->at - rounds - 1), 0);
     } else {

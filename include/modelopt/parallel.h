@@ -29,8 +29,9 @@ typedef struct mopt_parallel mopt_parallel;
  *  within "memory_limit". The same arguments give the same plan everywhere.
  *
  *  The estimate takes a core for each rank, and a machine as "speed",
- *  "memory_speed", "update_speed", "overhead", "link_latency",
- *  "link_bandwidth" and "link_work" tell it; bench/costs.py measures these.
+ *  "memory_speed", "update_speed", "cache", "far_speed", "overhead",
+ *  "link_latency", "link_bandwidth" and "link_work" tell it; bench/costs.py
+ *  measures these.
  *  Where "host_ranks" says that one host has all ranks, as processes, those
  *  with the same weights read and write each other's memory, and send nothing.
  *

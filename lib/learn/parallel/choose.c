@@ -35,6 +35,16 @@ typedef struct search {
 #define BY_SECONDS 0
 #define BY_WEIGHTS 1
 
+/* As if stages had as many each. */
+static double usual_weights(const mopt_parallel *p)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < p->layers; i++)
+        sum += (double)(p->cost[i].matrix + p->cost[i].vector);
+    return sum / p->tensor / p->stages;
+}
+
 /* A layer's split counts as if stages did not cut pairs of layers apart. */
 static void weigh(search *s, int32_t by, int32_t all)
 {
@@ -42,6 +52,7 @@ static void weigh(search *s, int32_t by, int32_t all)
     int32_t stages = p->stages;
     int64_t parts = moi_part_together(p), rows = parts * moi_part_rows(p);
 
+    moi_machine_pace(p, usual_weights(p));
     p->stages = 1;
     p->cuts[0] = 0;
     p->cuts[1] = p->layers;
@@ -57,8 +68,8 @@ static void weigh(search *s, int32_t by, int32_t all)
         s->weight[i] = by == BY_WEIGHTS
                            ? moi_layer_weights(&p->cost[i], p->split[i],
                                                p->tensor)
-                           : moi_machine_seconds(&p->machine, there) +
-                                 moi_machine_seconds(&p->machine, back);
+                           : moi_machine_seconds(&p->pace, there) +
+                                 moi_machine_seconds(&p->pace, back);
     }
 }
 

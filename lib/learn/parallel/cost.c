@@ -6,6 +6,8 @@
  * once or twice to pack them: that is why small parts are slow. */
 #include "learn/parallel/cost.h"
 
+#include <math.h>
+
 #include "backend/dense.h"
 #include "group/pairs.h"
 #include "learn/nn/model.h"
@@ -23,6 +25,8 @@ void moi_machine_read(moi_machine *machine, const mopt_config *config)
         .speed = moi_config_float(config, "speed"),
         .memory = moi_config_float(config, "memory_speed"),
         .update = moi_config_float(config, "update_speed"),
+        .cache = moi_config_float(config, "cache"),
+        .far = moi_config_float(config, "far_speed"),
         .overhead = moi_config_float(config, "overhead"),
         .latency = moi_config_float(config, "link_latency"),
         .bandwidth = moi_config_float(config, "link_bandwidth"),
@@ -214,6 +218,35 @@ int64_t moi_part_sums(const mopt_parallel *p, int64_t parts)
     return products > 0 ? (products + 1) / 2 - 1 : 0;
 }
 
+/* ---- the cache ---- */
+
+/* Arrays of gradients that a rank passes over: one for each level of its piece
+ * of the tree of sums, and the one in the making. */
+static double passed_arrays(const mopt_parallel *p)
+{
+    int64_t products = moi_part_products(p, moi_part_count(p));
+    double arrays = products > 0 ? 1 : 1.0 / p->data;
+
+    for (int64_t n = 1; n < products; n *= 2)
+        arrays++;
+    return arrays;
+}
+
+/* Weights, gradients and states are passed over again and again: of what is
+ * more than the cache has, the part that is too much is somewhere else each
+ * time. Passes differ in order, so that it is not all of it. Products wait for
+ * that, as they jump; what runs through memory from end to end does not. */
+void moi_machine_pace(mopt_parallel *p, double weights)
+{
+    const moi_machine *m = &p->machine;
+    double held = REAL * weights *
+                  (1 + passed_arrays(p) + (double)p->states / p->data);
+    double missed = m->cache > 0 && held > m->cache ? 1 - m->cache / held : 0;
+
+    p->pace = *m;
+    p->pace.memory = 1 / (1 / m->memory + missed / m->far);
+}
+
 /* ---- joints ---- */
 
 moi_joint_cost moi_joint_sum(const mopt_parallel *p, double bytes)
@@ -221,7 +254,7 @@ moi_joint_cost moi_joint_sum(const mopt_parallel *p, double bytes)
     double piece = bytes / p->tensor;
     moi_load add = {.streamed = 3 * piece * (p->tensor - 1)};
 
-    return (moi_joint_cost){piece, 1, moi_machine_seconds(&p->machine, add)};
+    return (moi_joint_cost){piece, 1, moi_machine_seconds(&p->pace, add)};
 }
 
 static double count_sent(const mopt_parallel *p, moi_joint_cost c)
@@ -286,7 +319,7 @@ double moi_stage_forward(const mopt_parallel *p, int32_t stage, int64_t rows,
         *tensor += moi_joint_seconds(p, joint);
         *sent += count_sent(p, joint);
     }
-    return moi_machine_seconds(&p->machine, sum);
+    return moi_machine_seconds(&p->pace, sum);
 }
 
 double moi_stage_backward(const mopt_parallel *p, int32_t stage, int64_t rows,
@@ -305,7 +338,7 @@ double moi_stage_backward(const mopt_parallel *p, int32_t stage, int64_t rows,
     }
     if (products == 0)
         sum = add(sum, moi_share_gradients(p));
-    return moi_machine_seconds(&p->machine, sum);
+    return moi_machine_seconds(&p->pace, sum);
 }
 
 double moi_stage_handed(const mopt_parallel *p, int32_t stage, int64_t rows)
@@ -445,10 +478,10 @@ static double reduce(const mopt_parallel *p, int32_t stage, double *sent)
         return 0;
     if (meets != MOI_MEET_ROWS)
         seconds = (double)(p->all_nodes - p->nodes) *
-                  moi_machine_seconds(&p->machine, moi_stage_sum(own));
+                  moi_machine_seconds(&p->pace, moi_stage_sum(own));
     return seconds + (meets == MOI_MEET_MESSAGES
                           ? exchange(p, stage, sent)
-                          : moi_machine_seconds(&p->machine,
+                          : moi_machine_seconds(&p->pace,
                                                 moi_share_spread(p, own)));
 }
 
@@ -563,12 +596,12 @@ static stage_times time_stage(const mopt_parallel *p, int32_t stage)
     t.handing = links;
     t.sent *= count_turns(p);
     t.sums = (double)moi_part_sums(p, moi_part_count(p)) *
-             moi_machine_seconds(&p->machine, moi_stage_sum(weights));
+             moi_machine_seconds(&p->pace, moi_stage_sum(weights));
     t.gradients = reduce(p, stage, &t.sent);
     t.gradients -= hide(p, stage, t.gradients);
     t.update = (double)moi_stage_buckets(p, stage) *
                moi_machine_seconds(
-                   &p->machine,
+                   &p->pace,
                    moi_stage_update(p, moi_bucket_most(p, stage)));
     return t;
 }
@@ -594,10 +627,13 @@ static double total(const moi_seconds *s)
  * parts at the pace of the slowest stage. */
 void moi_estimate_make(mopt_parallel *p, moi_estimate *e)
 {
-    double turns = count_turns(p), pace = 0, through = 0, after = 0;
+    double turns = count_turns(p), pace = 0, through = 0, after = 0, most = 0;
     moi_seconds *s = &e->part;
 
     *e = (moi_estimate){.memory = 0};
+    for (int32_t i = 0; i < p->stages; i++)
+        most = fmax(most, moi_stage_weights(p, i));
+    moi_machine_pace(p, most);
     count_nodes(p);
     for (int32_t i = 0; i < p->stages; i++) {
         stage_times t = time_stage(p, i);

@@ -24,6 +24,8 @@ typedef struct moi_machine {
     double speed;     /* flop/s */
     double memory;    /* bytes/s of operands, read and written */
     double update;    /* bytes/s of weights, gradients, states */
+    double cache;     /* bytes of these near a core, 0: any */
+    double far;       /* bytes/s of operands that are not there, besides */
     double overhead;  /* s a call */
     double latency;   /* s a message */
     double bandwidth; /* bytes/s of a rank's link, each way */
@@ -68,9 +70,12 @@ typedef struct moi_estimate {
 } moi_estimate;
 
 void moi_machine_read(moi_machine *machine, const mopt_config *config);
+
+/* The machine's pace for a mesh and parts, of a rank with so many weights: more
+ * or less of what it passes over is in the cache. */
+void moi_machine_pace(struct mopt_parallel *p, double weights);
 double moi_machine_seconds(const moi_machine *machine, moi_load load);
 double moi_machine_send(const moi_machine *machine, double bytes);
-
 
 void moi_layer_cost_read(moi_layer_cost *cost, const mopt_model *model,
                          int64_t layer);

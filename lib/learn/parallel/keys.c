@@ -32,6 +32,11 @@ static const moi_key keys[] = {
                                "or written"),
     RATE("update_speed", 6e10, "bytes a second of weights, gradients and "
                                "states, passed over"),
+    FIXED("cache", MOPT_TYPE_FLOAT, 0, 1e18, NULL, NULL,
+          "bytes of weights, gradients and states that a core has near, 0: "
+          "all"),
+    RATE("far_speed", 2e10, "bytes a second of operands that are too much for "
+                            "that"),
     FIXED("overhead", MOPT_TYPE_FLOAT, 0, 1e3, NULL, NULL,
           "seconds a product takes besides"),
     FIXED("link_latency", MOPT_TYPE_FLOAT, 1e-5, 1e3, NULL, NULL,

@@ -52,7 +52,8 @@ struct mopt_parallel {
     int32_t host;         /* ranks of a host, which share its memory */
     int32_t eager;        /* weights change as soon as gradients are there */
     int32_t states;       /* numbers that the optimizer keeps a weight */
-    moi_machine machine;
+    moi_machine machine, pace; /* as said; and for what a rank has of the
+                                  weights */
     double limit; /* bytes that a rank may hold, 0: any */
     moi_estimate estimate, alone; /* alone: of one rank with all of it */
     moi_choice *choices; /* by seconds */

@@ -168,10 +168,10 @@ static double seconds(const mopt_parallel *p, int64_t layer, int32_t split)
     const moi_layer_cost *cost = &p->cost[layer];
     int64_t parts = moi_part_together(p), rows = parts * moi_part_rows(p);
 
-    return moi_machine_seconds(&p->machine,
+    return moi_machine_seconds(&p->pace,
                                moi_layer_forward(cost, split, p->tensor,
                                                  rows)) +
-           moi_machine_seconds(&p->machine,
+           moi_machine_seconds(&p->pace,
                                moi_layer_backward(cost, split, p->tensor,
                                                   rows,
                                                   moi_part_products(p, parts)));

@@ -60,6 +60,8 @@ static json_t *tell_machine(const mopt_parallel *p)
     const figure list[] = {{"speed", m->speed},
                            {"memory_speed", m->memory},
                            {"update_speed", m->update},
+                           {"cache", m->cache},
+                           {"far_speed", m->far},
                            {"overhead", m->overhead},
                            {"link_latency", m->latency},
                            {"link_bandwidth", m->bandwidth},

@@ -121,6 +121,8 @@ static const struct {
     {"{\"speed\": 0}", 2, "speed"},
     {"{\"memory_speed\": 0}", 2, "memory_speed"},
     {"{\"update_speed\": 0}", 2, "update_speed"},
+    {"{\"cache\": -1}", 2, "cache"},
+    {"{\"far_speed\": 0}", 2, "far_speed"},
     {"{\"overhead\": -1}", 2, "overhead"},
     {"{\"link_latency\": -1}", 2, "link_latency"},
     {"{\"link_work\": 1.5}", 2, "link_work"},
@@ -459,6 +461,35 @@ START_TEST(ranks_of_a_host)
 }
 END_TEST
 
+/* Operands wait for what of the weights, and of what goes with them, is beyond
+ * the cache. */
+START_TEST(what_the_cache_has_not)
+{
+#define CACHE(bytes) \
+    "{\"memory_speed\": 1e9, \"cache\": " #bytes ", \"far_speed\": 1e9}"
+    mopt_parallel *p = NULL;
+    double held, weights;
+
+    kit_ok(plan(CACHE(0), "{\"optimizer\": \"adam\"}", 1, &p));
+    weights = moi_stage_weights(p, 0);
+    held = 4 * weights * 4; /* weights, gradients, and two states */
+    ck_assert_double_eq_tol(p->pace.memory, 1e9, 1);
+    mopt_parallel_free(p);
+    kit_ok(plan(CACHE(1e9), "{\"optimizer\": \"adam\"}", 1, &p));
+    ck_assert_double_eq_tol(p->pace.memory, 1e9, 1);
+    mopt_parallel_free(p);
+    kit_ok(plan(CACHE(20000), "{\"optimizer\": \"adam\"}", 1, &p));
+    ck_assert_double_eq_tol(p->pace.memory, 1e9 / (2 - 20000 / held), 1);
+    ck_assert_double_eq(p->pace.update, p->machine.update);
+    mopt_parallel_free(p);
+    kit_ok(plan(CACHE(20000), "{\"optimizer\": \"adam\", \"chunk\": 8, "
+                              "\"batch_size\": 32, \"parts\": 4}", 1, &p));
+    held += 4 * weights * 2; /* two levels of the tree of sums */
+    ck_assert_double_eq_tol(p->pace.memory, 1e9 / (2 - 20000 / held), 1);
+    mopt_parallel_free(p);
+}
+END_TEST
+
 START_TEST(as_json)
 {
     static const char *const keys[] = {
@@ -504,6 +535,7 @@ Suite *kit_suite(void)
     tcase_add_test(tcase, costs_add_up);
     tcase_add_loop_test(tcase, ranks_of_a_host, 0,
                         (int)(sizeof meetings / sizeof meetings[0]));
+    tcase_add_test(tcase, what_the_cache_has_not);
     tcase_add_test(tcase, as_json);
     suite_add_tcase(suite, tcase);
     return suite;
