@@ -204,8 +204,7 @@ static int32_t run_job(void *user, mopt_group *group)
         printf("{\"bench\": \"costs\", \"what\": \"step\", \"kind\": \"%s\", "
                "\"ranks\": %d, \"mesh\": \"%s\", \"net\": \"%s\", "
                "\"batch\": %d, \"parts\": %d, \"chunk\": %d, "
-               "\"seconds\": %.9f, "
-               "\"median\": %.9f}\n",
+               "\"seconds\": %.9f, \"median\": %.9f}\n",
                j->kind, group == NULL ? 1 : (int)mopt_group_size(group),
                j->mesh ? j->mesh : "", j->net, j->batch, j->parts, j->chunk,
                seconds[0], seconds[ROUNDS / 2]);

@@ -31,9 +31,9 @@ typedef struct mopt_parallel mopt_parallel;
  *  The estimate takes a core for each rank, and a machine as "speed",
  *  "memory_speed", "update_speed", "cache", "far_speed", "overhead",
  *  "link_latency", "link_bandwidth" and "link_work" tell it; bench/costs.py
- *  measures these.
- *  Where "host_ranks" says that one host has all ranks, as processes, those
- *  with the same weights read and write each other's memory, and send nothing.
+ *  measures these. Where "host_ranks" says that one host has all ranks, as
+ *  processes, those with the same weights read and write each other's memory,
+ *  and send nothing.
  *
  *  @param model    its layers are looked at; it needs no weights. Not kept.
  *  @param config   kind "parallel"; NULL for the defaults. Read, not kept.

@@ -35,7 +35,7 @@ typedef struct search {
 #define BY_SECONDS 0
 #define BY_WEIGHTS 1
 
-/* As if stages had as many each. */
+/* Of a rank, as if stages had as many each. */
 static double usual_weights(const mopt_parallel *p)
 {
     double sum = 0;
@@ -52,7 +52,6 @@ static void weigh(search *s, int32_t by, int32_t all)
     int32_t stages = p->stages;
     int64_t parts = moi_part_together(p), rows = parts * moi_part_rows(p);
 
-    moi_machine_pace(p, usual_weights(p));
     p->stages = 1;
     p->cuts[0] = 0;
     p->cuts[1] = p->layers;
@@ -78,6 +77,7 @@ static int32_t set_up(search *s, int32_t by, int32_t all)
     mopt_parallel *p = s->p;
     int32_t rc = MOPT_OK;
 
+    moi_machine_pace(p, usual_weights(p));
     if (*s->cuts) {
         rc = moi_cuts_read(p, s->cuts);
     } else {
