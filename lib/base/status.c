@@ -11,13 +11,10 @@
 
 #include "base/text.h"
 
-/* Room for a path, a value and a sentence; longer messages are cut. */
-#define MESSAGE_SIZE 1024
-
 static _Thread_local struct {
     int32_t code;
     uint64_t told; /* how many there were */
-    char message[MESSAGE_SIZE];
+    char message[MOI_MESSAGE_SIZE];
 } last;
 
 static const struct {
@@ -85,6 +82,18 @@ const char *moi_last_text(void)
     return last.message;
 }
 
+void moi_told_keep(moi_told *told)
+{
+    told->code = last.code;
+    memcpy(told->message, last.message, sizeof told->message);
+}
+
+void moi_told_restore(const moi_told *told)
+{
+    last.code = told->code;
+    memcpy(last.message, told->message, sizeof last.message);
+}
+
 /* The end of a text that was cut must not be half a UTF-8 character. */
 static void mend_end(char *text, size_t cut)
 {
@@ -97,7 +106,7 @@ static void mend_end(char *text, size_t cut)
 int32_t moi_fail(int32_t code, const char *format, ...)
 {
     /* The old message may be among the arguments. */
-    char message[MESSAGE_SIZE];
+    char message[MOI_MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(message, sizeof message, format, arguments);

@@ -20,6 +20,9 @@ int32_t moi_fail(int32_t code, const char *format, ...) MOI_PRINTF(2, 3);
  * way out by those who know the place. Returns code. */
 int32_t moi_fail_at(int32_t code, const char *format, ...) MOI_PRINTF(2, 3);
 
+/* Bytes for a message: a path, a value and a sentence; longer ones are cut. */
+#define MOI_MESSAGE_SIZE 1024
+
 /* Bytes for the text of a place, such as a JSON path. */
 #define MOI_PATH_SIZE 256
 
@@ -32,5 +35,15 @@ uint64_t moi_errors_told(void);
 
 /* The message of the last error, for handles that keep a copy. */
 const char *moi_last_text(void);
+
+/* The last error, and the same again after calls whose own errors are nobody's
+ * affair. */
+typedef struct moi_told {
+    int32_t code;
+    char message[MOI_MESSAGE_SIZE];
+} moi_told;
+
+void moi_told_keep(moi_told *told);
+void moi_told_restore(const moi_told *told);
 
 #endif

@@ -231,10 +231,11 @@ static int32_t thread_exchange(void *user, int32_t to, const void *out,
     if (rc == MOPT_OK)
         return await_reading(e->hub, &e->hub->seats[to], &n, &p, to);
     /* The first error stays the message: what follows only clears up. */
-    char said[256];
-    mopt_last_error(said, sizeof(said), NULL);
+    moi_told told;
+    moi_told_keep(&told);
     await_reading(e->hub, &e->hub->seats[to], &n, &over, to);
-    return moi_fail(rc, "%s", said);
+    moi_told_restore(&told);
+    return rc;
 }
 
 static void wake_all(hub *h)

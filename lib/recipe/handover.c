@@ -22,18 +22,16 @@ typedef struct standing {
 static standing *gather(moi_job *job, standing own)
 {
     mopt_group *leads = job->crew.leads;
-    int32_t code = mopt_last_code();
-    char said[512];
-    snprintf(said, sizeof(said), "%s", moi_last_text());
+    moi_told told;
+    moi_told_keep(&told);
     standing *all = moi_alloc(job->ctx, mopt_group_size(leads), sizeof(*all));
-    if (all == NULL)
-        return NULL;
-    if (mopt_group_all_gather(leads, &own, sizeof(own), all, NULL) == MOPT_OK)
+    if (all != NULL &&
+        mopt_group_all_gather(leads, &own, sizeof(own), all, NULL) == MOPT_OK)
         return all;
     moi_log(job->ctx, MOPT_LOG_WARN, "recipe",
             "not all ranks came to the end of the search: %s",
             moi_last_text());
-    moi_fail(code, "%s", said);
+    moi_told_restore(&told);
     moi_free(job->ctx, all);
     return NULL;
 }

@@ -220,16 +220,23 @@ int64_t moi_part_sums(const mopt_parallel *p, int64_t parts)
 
 /* ---- the cache ---- */
 
+/* Of a tree of sums with so many leaves. */
+static double count_levels(int64_t leaves)
+{
+    double levels = 0;
+
+    for (int64_t n = 1; n < leaves; n *= 2)
+        levels++;
+    return levels;
+}
+
 /* Arrays of gradients that a rank passes over: one for each level of its piece
  * of the tree of sums, and the one in the making. */
 static double passed_arrays(const mopt_parallel *p)
 {
     int64_t products = moi_part_products(p, moi_part_count(p));
-    double arrays = products > 0 ? 1 : 1.0 / p->data;
 
-    for (int64_t n = 1; n < products; n *= 2)
-        arrays++;
-    return arrays;
+    return count_levels(products) + (products > 0 ? 1 : 1.0 / p->data);
 }
 
 /* Weights, gradients and states are passed over again and again: of what is
@@ -523,11 +530,8 @@ static double part_bytes(const mopt_parallel *p, int32_t stage, int64_t rows)
  * piece of the tree, and those that come from other ranks. */
 static double count_arrays(const mopt_parallel *p, int32_t stage)
 {
-    int64_t parts = moi_part_count(p);
-    double levels = 0;
+    double levels = count_levels(moi_part_count(p));
 
-    for (int64_t n = 1; n < parts; n *= 2)
-        levels++;
     if (p->data == 1)
         return levels > 1 ? levels : 1;
     return (levels > 1 ? levels + 1 : 1) +

@@ -189,17 +189,15 @@ static void save_cut(mopt_trainer *t)
 static void keep_place(mopt_trainer *t, int32_t status)
 {
     int32_t cut = status == MOPT_ECANCELED || status == MOPT_STOPPED;
-    int32_t code = mopt_last_code();
-    char said[512];
+    moi_told told;
 
     if (!t->set.checkpoint[0] || t->saved_step == t->now.step ||
         (t->local && moi_local_open(t->local)))
         return;
-    snprintf(said, sizeof said, "%s", moi_last_text());
+    moi_told_keep(&told);
     if (all_cut(t, cut))
         save_cut(t);
-    if (status < 0)
-        moi_fail(code, "%s", said);
+    moi_told_restore(&told);
 }
 
 int32_t mopt_trainer_fit(mopt_trainer *trainer, mopt_cancel *cancel)

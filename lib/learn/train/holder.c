@@ -312,10 +312,13 @@ static void free_guests(moi_holder *h)
 static void excuse(moi_holder *h)
 {
     mopt_group *line = h->guests[0].line;
+    moi_told told;
 
     if (line->timeout > PARTING)
         line->timeout = PARTING;
+    moi_told_keep(&told);
     moi_holder_quit(h, MOPT_STOPPED);
+    moi_told_restore(&told);
 }
 
 void moi_holder_free(moi_holder *h)

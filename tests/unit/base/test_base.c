@@ -542,6 +542,21 @@ START_TEST(status_codes_have_names)
 }
 END_TEST
 
+START_TEST(an_error_is_kept_over_others)
+{
+    char text[1024];
+    moi_told told;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    moi_fail(MOPT_EPEER, "%s", text);
+    moi_told_keep(&told);
+    moi_fail(MOPT_EIO, "another");
+    moi_told_restore(&told);
+    ck_assert_int_eq(mopt_last_code(), MOPT_EPEER);
+    ck_assert_str_eq(moi_last_text(), text);
+}
+END_TEST
+
 START_TEST(messages_are_cut_between_characters)
 {
     char longer[2001], got[2048];
@@ -597,6 +612,7 @@ Suite *kit_suite(void)
     tcase_add_test(context, context_without_memory);
     tcase_add_test(context, status_codes_have_names);
     tcase_add_test(context, messages_are_cut_between_characters);
+    tcase_add_test(context, an_error_is_kept_over_others);
     suite_add_tcase(suite, context);
     return suite;
 }
