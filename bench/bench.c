@@ -82,7 +82,7 @@ bench_product bench_make_product(const char *name, int32_t trans_a,
         .m = m, .n = n, .k = k,
         .a = bench_floats(m * k), .b = bench_floats(k * n),
         .c = bench_floats(m * n), .scratch = bench_floats(
-            moi_product_scratch(k)),
+            moi_product_scratch(k, m)),
     };
 }
 

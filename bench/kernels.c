@@ -47,9 +47,12 @@ int main(void)
 {
     static const int64_t article[] = {100, 128, 64, 10, 0};
     static const int64_t wide[] = {784, 512, 512, 10, 0};
+    static const int64_t large[] = {1024, 1024, 1024, 0};
     openblas_set_num_threads(1);
     for (int64_t rows = 32; rows <= 128; rows *= 2)
         stack("article", rows, article);
-    stack("784-512-512-10", 128, wide);
+    for (int64_t rows = 32; rows <= 256; rows *= 2)
+        stack("784-512-512-10", rows, wide);
+    stack("1024-1024-1024", 32, large);
     return 0;
 }

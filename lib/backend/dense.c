@@ -40,10 +40,10 @@ int64_t moi_dense_scratch(mopt_context *ctx, int64_t rows, int64_t in,
 {
     if (!ours(ctx))
         return 0;
-    int64_t depth = rows > in ? rows : in;
-    if (depth < out)
-        depth = out;
-    return moi_product_scratch(depth);
+    int64_t depth = in > out ? in : out;
+    int64_t passes = moi_product_scratch(depth, 0);
+    int64_t weight = moi_product_scratch(rows, in);
+    return passes > weight ? passes : weight;
 }
 
 /* A leading dimension is at least 1. */

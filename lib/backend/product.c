@@ -33,8 +33,11 @@ const moi_product_isa *moi_product_isa_at(int64_t index)
     return index < SETS ? &sets[index] : NULL;
 }
 
-int64_t moi_product_scratch(int64_t depth)
+/* A block is at most 8 rows higher than what has MOI_PACKED_BLOCK numbers. */
+int64_t moi_product_scratch(int64_t depth, int64_t rows)
 {
-    return (depth < MOI_PANEL_DEPTH ? depth : MOI_PANEL_DEPTH)
-        * MOI_PANEL_WIDTH;
+    const int64_t most = depth < MOI_PANEL_DEPTH ? depth : MOI_PANEL_DEPTH;
+    const int64_t block = MOI_PACKED_BLOCK + 16 * most;
+    const int64_t packed = (rows + 3) / 4 * 4 * most;
+    return most * MOI_PANEL_WIDTH + (packed < block ? packed : block);
 }

@@ -42,25 +42,31 @@ typedef struct moi_product_isa {
 /* The sets this machine runs, the best first; NULL past the last. */
 const moi_product_isa *moi_product_isa_at(int64_t index);
 
-/* Floats of scratch that products of this depth (their k) take. */
-int64_t moi_product_scratch(int64_t depth);
+/* Floats of scratch that products of this depth (their k) take, and of so many
+ * rows (their m) where A lies across. */
+int64_t moi_product_scratch(int64_t depth, int64_t rows);
 
-/* A packed panel of B: its width (4 vectors of 16) and its greatest depth,
- * 128 KiB; and the numbers of A that are used while they are in the cache, 512
- * KiB: together well inside a second-level cache of 1 MiB. */
+/* A packed panel of B: its greatest width (4 vectors of 16) and depth, 128
+ * KiB; and the numbers of A that are used while they are in the cache, 512 KiB:
+ * together well inside a second-level cache of 1 MiB. Packed ones are half as
+ * many: with panels of AVX2, they are inside of 512 KiB. */
 #define MOI_PANEL_WIDTH 64
 #define MOI_PANEL_DEPTH 512
 #define MOI_BLOCK 131072
+#define MOI_PACKED_BLOCK 65536
 
 /* Chains of a product, at most: 2^MOI_CHAIN_LEVELS. */
 #define MOI_CHAIN_LEVELS 4
 #define MOI_CHAINS (1 << MOI_CHAIN_LEVELS)
 
-/* Before a loop over registers with constant bounds: it must vanish. */
+/* Before a loop over registers with constant bounds: it must vanish; and before
+ * one over steps, whose own work is a sixth of a tile's otherwise. */
 #ifdef __clang__
 #define MOI_UNROLL _Pragma("clang loop unroll(full)")
+#define MOI_UNROLL_STEPS _Pragma("clang loop unroll_count(4)")
 #else
 #define MOI_UNROLL _Pragma("GCC unroll 24")
+#define MOI_UNROLL_STEPS _Pragma("GCC unroll 4")
 #endif
 
 void moi_product_avx512(const moi_product *product);

@@ -8,7 +8,8 @@
 #define TARGET __attribute__((target("avx2,fma")))
 #define LANES 8
 #define VECTORS 3
-#define ROWS(vectors) ((vectors) > 2 ? 4 : 6)
+#define PANEL (VECTORS * LANES)
+#define ROWS(vectors) ((vectors) > 2 ? 4 : (vectors) > 1 ? 6 : 8)
 #define PACK_TAILS 1
 #define RUN moi_product_avx2
 
@@ -103,7 +104,7 @@ TARGET static void transpose_block(const float *from, int64_t stride,
                          i < columns ? tail : none);
     transpose(r, t);
     for (int32_t i = 0; i < steps; i++)
-        store(to + i * MOI_PANEL_WIDTH, t[i]);
+        store(to + i * PANEL, t[i]);
 }
 
 TARGET static void pack_transposed(const float *from, int64_t stride,
@@ -114,7 +115,7 @@ TARGET static void pack_transposed(const float *from, int64_t stride,
         for (int64_t p = 0; p < depth; p += 8) {
             const int64_t steps = depth - p < 8 ? depth - p : 8;
             transpose_block(from + j * stride + p, stride, count, steps,
-                            to + p * MOI_PANEL_WIDTH + j);
+                            to + p * PANEL + j);
         }
     }
 }

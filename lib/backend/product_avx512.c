@@ -9,6 +9,7 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define LANES 16
 #define VECTORS 4
+#define PANEL (VECTORS * LANES)
 #define ROWS(vectors) ((vectors) > 2 ? 4 : 8)
 #define PACK_TAILS 0
 #define RUN moi_product_avx512
@@ -116,10 +117,10 @@ TARGET static void transpose_block(const float *from, int64_t stride,
     if (steps == 16) {
         MOI_UNROLL
         for (int32_t i = 0; i < 16; i++)
-            store(to + i * MOI_PANEL_WIDTH, t[i]);
+            store(to + i * PANEL, t[i]);
     } else {
         for (int32_t i = 0; i < steps; i++)
-            store(to + i * MOI_PANEL_WIDTH, t[i]);
+            store(to + i * PANEL, t[i]);
     }
 }
 
@@ -131,7 +132,7 @@ TARGET static void pack_transposed(const float *from, int64_t stride,
         for (int64_t p = 0; p < depth; p += 16) {
             const int64_t steps = depth - p < 16 ? depth - p : 16;
             transpose_block(from + j * stride + p, stride, count, steps,
-                            to + p * MOI_PANEL_WIDTH + j);
+                            to + p * PANEL + j);
         }
     }
 }

@@ -8,6 +8,7 @@
 #define TARGET
 #define LANES 4
 #define VECTORS 2
+#define PANEL (VECTORS * LANES)
 #define ROWS(vectors) 4
 #define PACK_TAILS 1
 #define RUN moi_product_baseline
@@ -83,7 +84,7 @@ static void pack_transposed(const float *from, int64_t stride, int64_t columns,
 {
     for (int64_t j = 0; j < (columns + LANES - 1) / LANES * LANES; j++) {
         for (int64_t p = 0; p < depth; p++)
-            to[p * MOI_PANEL_WIDTH + j] =
+            to[p * PANEL + j] =
                 j < columns ? from[j * stride + p] : 0;
     }
 }

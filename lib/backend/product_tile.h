@@ -4,26 +4,37 @@
  *
  * C is made panel by panel (up to VECTORS vectors of columns), a panel tile by
  * tile (ROWS(vectors) rows), whose sums stay in registers while k runs.
- * Operands are read where they lie. B is packed when it is transposed; or, by
- * the first tile of a panel on the way, when it is so large that its rows would
- * push each other out of the cache. A is read one number a row and step, which
- * every cache level delivers: it needs no packing. */
+ * Operands are read where they lie, as long as that is next to each other. B is
+ * packed when it is transposed; or, by the first tile of a panel on the way,
+ * when it is so large that its rows would push each other out of the cache. A
+ * is read one number a row and step, and packed when it is transposed and many
+ * panels read it, by four rows. */
 
-/* The file that includes this defines: TARGET, LANES, VECTORS (2 to 4),
- * ROWS(vectors) (at most 8, largest for the fewest), RUN (name of the entry),
- * the types vector and tail_mask, and on them tail_of, load, load_tail, store,
- * store_tail, splat, fused, add, at_least_0, where_positive and
- * pack_transposed; and PACK_TAILS, 1 where load_tail is slow: panels with a
- * tail are packed then, with zeros behind it. */
+/* The file that includes this defines: TARGET, LANES, VECTORS (2 to 4), PANEL
+ * (their product: columns of a panel), ROWS(vectors) (4 for a whole panel, at
+ * most 8 for fewer), RUN (name of the entry), the types vector and tail_mask,
+ * and on them tail_of, load, load_tail, store, store_tail, splat, fused, add,
+ * at_least_0, where_positive and pack_transposed; and PACK_TAILS, 1 where
+ * load_tail is slow: panels with a tail are packed then, with zeros behind
+ * it. */
 #include <stddef.h>
+#include <string.h>
 
 #include "backend/product.h"
 
 #define INLINE TARGET static inline __attribute__((always_inline))
 
+#define QUAD 4   /* rows that A is packed by */
+#define LINE 16  /* numbers of a cache line */
+#define AHEAD 16 /* rows of B that are fetched early */
+
 /* A piece of the work: rows top .. bottom-1, columns from j on, and steps
  * from .. from+depth-1 of k. */
 typedef struct piece {
+    const float *packed; /* its rows of A, or NULL: they lie where they are */
+    const float *a; /* its first row of A, packed or not: from there, strides
+                       to the next row of four, step and four */
+    int64_t row, step, quad;
     const float *b; /* its first row of B, packed or not */
     int64_t ldb;
     float *pack; /* where the first tile packs it to, or NULL */
@@ -35,11 +46,6 @@ typedef struct piece {
     int32_t whole;       /* the last vector is full */
     tail_mask tail;      /* its lanes in use */
 } piece;
-
-INLINE int32_t least(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
 
 INLINE vector get(const float *p, int32_t partial, tail_mask tail)
 {
@@ -187,18 +193,36 @@ INLINE void column_sums(const moi_product *product, const piece *part,
 }
 
 /* What a piece's first tile does beside its own work, while it has the rows of
- * B in its hands: pack them, and add them up. */
+ * B in its hands: pack them, and add them up. Each may be in another page,
+ * where the processor does not look ahead by itself. */
 INLINE void open_row(const moi_product *product, float **pack,
-                     int32_t vectors, const vector *right, vector *column)
+                     int32_t vectors, const float *ahead, const vector *right,
+                     vector *column)
 {
+    MOI_UNROLL for (int32_t v = 0; v < vectors; v += LINE / LANES)
+        __builtin_prefetch(ahead + v * LANES);
     if (*pack != NULL) {
         MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
             store(*pack + v * LANES, right[v]);
-        *pack += MOI_PANEL_WIDTH;
+        *pack += PANEL;
     }
     if (product->sums != NULL) {
         MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
             column[v] = add(column[v], right[v]);
+    }
+}
+
+/* The next tile's rows of C, which may all be in pages of their own; if this
+ * tile takes as long as that. */
+INLINE void fetch_next(const moi_product *product, const piece *part,
+                       int64_t i, int32_t rows, int32_t vectors)
+{
+    const float *c = product->c + i * product->ldc + part->j;
+    if (part->depth < LINE)
+        return;
+    MOI_UNROLL for (int32_t r = 0; r < rows; r++) {
+        MOI_UNROLL for (int32_t v = 0; v < vectors; v += LINE / LANES)
+            __builtin_prefetch(c + r * product->ldc + v * LANES, 1);
     }
 }
 
@@ -211,8 +235,7 @@ INLINE void open_row(const moi_product *product, float **pack,
 #define CUT_FIRST 3
 
 /* Rows i .. i+rows-1 of a piece. rows, vectors and kind are constants where
- * this is called, so that the loops over them vanish. Three pointers reach
- * eight rows by the addresses base, base + stride, base + 2 stride. */
+ * this is called, so that the loops over them vanish. */
 INLINE void tile(const moi_product *product, const piece *part, int64_t i,
                  int32_t rows, int32_t vectors, int32_t kind)
 {
@@ -220,37 +243,38 @@ INLINE void tile(const moi_product *product, const piece *part, int64_t i,
     vector sums_held[MOI_CHAIN_LEVELS * ROWS(1) * VECTORS];
     vector columns_held[MOI_CHAIN_LEVELS * VECTORS];
     begin(part, i, rows, vectors, kind, sum);
+    fetch_next(product, part, i + rows, rows, vectors);
     if (kind == CUT_FIRST)
         begin_sums(product, part, vectors, column);
-    const int64_t row = product->a_row, step = product->a_step;
+    const int64_t row = part->row, step = part->step, ldb = part->ldb;
     const int32_t cut = kind > CUT || (kind == CUT && !PACK_TAILS);
-    const float *a0 = product->a + i * row + part->from * step;
-    const float *a3 = a0 + 3 * row, *a6 = a0 + 6 * row;
+    const float *a0 = part->a + (i - part->top) / QUAD * part->quad +
+                      (i - part->top) % QUAD * row;
+    const float *a4 = a0 + part->quad;
     const float *b = part->b;
     float *packed = part->pack;
     int64_t rest = part->depth, chain = 0;
     do {
         int64_t p = rest < part->chain ? rest : part->chain;
         rest -= p;
-        for (; p > 0; p--) {
+        MOI_UNROLL_STEPS for (; p > 0; p--) {
             vector right[VECTORS];
             MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
                 right[v] = get(b + v * LANES, cut && v == vectors - 1,
                                part->tail);
             if (kind == CUT_FIRST)
-                open_row(product, &packed, vectors, right, column);
+                open_row(product, &packed, vectors, b + AHEAD * ldb, right,
+                         column);
             MOI_UNROLL for (int32_t r = 0; r < rows; r++) {
-                const float *at = r < 3 ? a0 + r * row
-                    : r < 6 ? a3 + (r - 3) * row : a6 + (r - 6) * row;
-                const vector left = splat(*at);
+                const vector left = splat(r < QUAD ? a0[r * row]
+                                                   : a4[(r - QUAD) * row]);
                 MOI_UNROLL for (int32_t v = 0; v < vectors; v++)
                     sum[r * vectors + v] =
                         fused(left, right[v], sum[r * vectors + v]);
             }
             a0 += step;
-            a3 += step;
-            a6 += step;
-            b += part->ldb;
+            a4 += step;
+            b += ldb;
         }
         end_chain(chain, rest == 0, rows * vectors, sums_held, sum);
         if (kind == CUT_FIRST)
@@ -268,13 +292,12 @@ INLINE void tile(const moi_product *product, const piece *part, int64_t i,
 INLINE void last_rows(const moi_product *product, const piece *part, int64_t i,
                       int32_t vectors)
 {
-    const int32_t most = ROWS(vectors) - 1;
+    if (ROWS(vectors) > QUAD && part->bottom - i >= QUAD) {
+        tile(product, part, i, QUAD, vectors, CUT_REST);
+        i += QUAD;
+    }
     switch (part->bottom - i) {
-    case 7: tile(product, part, i, least(7, most), vectors, CUT_REST); break;
-    case 6: tile(product, part, i, least(6, most), vectors, CUT_REST); break;
-    case 5: tile(product, part, i, least(5, most), vectors, CUT_REST); break;
-    case 4: tile(product, part, i, least(4, most), vectors, CUT_REST); break;
-    case 3: tile(product, part, i, least(3, most), vectors, CUT_REST); break;
+    case 3: tile(product, part, i, 3, vectors, CUT_REST); break;
     case 2: tile(product, part, i, 2, vectors, CUT_REST); break;
     case 1: tile(product, part, i, 1, vectors, CUT_REST); break;
     default: break;
@@ -293,7 +316,7 @@ INLINE void run_piece(const moi_product *product, piece *part,
         i += rows;
         if (part->pack != NULL) {
             part->b = part->pack;
-            part->ldb = MOI_PANEL_WIDTH;
+            part->ldb = PANEL;
         }
     } else if (product->sums != NULL && i == 0) {
         column_sums(product, part, vectors);
@@ -327,7 +350,55 @@ RUN_PIECE(4)
 /* Is B so large, and used by so many tiles, that packing it pays? */
 static int32_t is_large(const moi_product *product)
 {
-    return product->m >= 48 && product->k * product->ldb > 1 << 15;
+    return product->m >= 2 * QUAD && product->k * product->ldb > 1 << 13;
+}
+
+/* Does A lie across, and is read so often that packing it pays? */
+static int32_t packs_a(const moi_product *product)
+{
+    return product->a_step > 1 && product->a_row == 1 &&
+           product->n >= 8 * PANEL;
+}
+
+INLINE void copy_quad(int64_t left, const float *from, float *to)
+{
+    if (left >= QUAD)
+        memcpy(to, from, QUAD * sizeof(float));
+    for (int64_t i = 0; left < QUAD && i < left; i++)
+        to[i] = from[i];
+}
+
+/* The rows of a block, line by line. */
+TARGET static void pack_a(const moi_product *product, piece *part)
+{
+    float *to = product->scratch + moi_product_scratch(product->k, 0);
+    const int64_t rows = part->bottom - part->top, step = product->a_step;
+    const float *from = product->a + part->top + part->from * step;
+    for (int64_t line = 0; line < rows; line += LINE) {
+        for (int64_t p = 0; p < part->depth; p++) {
+            for (int64_t i = line; i < rows && i < line + LINE; i += QUAD)
+                copy_quad(rows - i, from + i + p * step,
+                          to + i * part->depth + p * QUAD);
+        }
+    }
+    part->packed = to;
+}
+
+/* Tiles of whole panels begin at multiples of four, and read packed rows. */
+static void set_a(const moi_product *product, piece *part, int32_t vectors)
+{
+    if (part->packed != NULL && vectors == VECTORS) {
+        part->a = part->packed;
+        part->row = 1;
+        part->step = QUAD;
+        part->quad = QUAD * part->depth;
+        return;
+    }
+    part->a = product->a + part->top * product->a_row +
+              part->from * product->a_step;
+    part->row = product->a_row;
+    part->step = product->a_step;
+    part->quad = QUAD * part->row;
 }
 
 static void set_start(const moi_product *product, piece *part)
@@ -347,11 +418,12 @@ TARGET static void run_panel(const moi_product *product, piece *part,
     part->tail = tail_of(columns - (vectors - 1) * LANES);
     part->pack = NULL;
     set_start(product, part);
+    set_a(product, part, vectors);
     if (product->trans_b) {
         pack_transposed(product->b + part->j * ldb + part->from, ldb, columns,
                         part->depth, product->scratch);
         part->b = product->scratch;
-        part->ldb = MOI_PANEL_WIDTH;
+        part->ldb = PANEL;
     } else {
         part->b = product->b + part->from * ldb + part->j;
         part->ldb = ldb;
@@ -386,9 +458,21 @@ TARGET static void run_rows(const moi_product *product, piece *part)
     }
 }
 
-/* Blocks of A of at most MOI_BLOCK numbers stay in the second-level cache
- * while the panels pass; but a panel is packed once for all rows. Without rows
- * or steps there may still be sums or biases to write. */
+/* Blocks of A of a certain size stay in the second-level cache while the
+ * panels pass; but if A lies well, a panel is packed once for all rows. */
+static int64_t height_of(const moi_product *product, int64_t depth)
+{
+    const int64_t m = product->m;
+    if (packs_a(product)) {
+        const int64_t most = MOI_PACKED_BLOCK / (depth + 1), count = m / most;
+        return (m / (count + 1) + 8) / 8 * 8;
+    }
+    if (!product->trans_b && !is_large(product))
+        return MOI_BLOCK / (depth + 1) / 8 * 8;
+    return m + 1;
+}
+
+/* Without rows or steps there may still be sums or biases to write. */
 TARGET void RUN(const moi_product *product)
 {
     piece part = {.from = 0};
@@ -399,14 +483,14 @@ TARGET void RUN(const moi_product *product)
         part.first = part.from == 0;
         part.last = part.from + part.depth == product->k;
         part.chain = product->chain > 0 ? product->chain : part.depth;
-        int64_t height = product->m + 1;
-        if (!product->trans_b && !is_large(product))
-            height = MOI_BLOCK / (part.depth + 1) / 24 * 24;
+        const int64_t height = height_of(product, part.depth);
         for (part.top = 0; part.top == 0 || part.top < product->m;
              part.top += height) {
             part.bottom = part.top + height;
             if (part.bottom > product->m)
                 part.bottom = product->m;
+            if (packs_a(product))
+                pack_a(product, &part);
             run_rows(product, &part);
         }
         part.from += part.depth;

@@ -81,7 +81,7 @@ static void draw(moi_rng *rng, uint64_t most_m, uint64_t most_n,
     s->b_count = (p->trans_b ? p->n : p->k) * p->ldb;
     p->ldc = p->n + below(rng, 3);
     s->c_count = p->m > 0 ? (p->m - 1) * p->ldc + p->n : 0;
-    s->scratch = moi_product_scratch(p->k);
+    s->scratch = moi_product_scratch(p->k, p->m);
     p->a = s->a = drawn(rng, s->a_count);
     p->b = s->b = drawn(rng, s->b_count);
     s->bias = drawn(rng, p->n);
@@ -178,6 +178,12 @@ START_TEST(every_set_is_right)
         drop(run(isa, &s), s.c_count);
         forget(&s);
     }
+    /* Several packed blocks of A. */
+    for (int64_t t = 0; isa != NULL && t < 8; t++) {
+        draw(&rng, 900, 700, 300, &s);
+        drop(run(isa, &s), s.c_count);
+        forget(&s);
+    }
 }
 END_TEST
 
@@ -210,7 +216,7 @@ START_TEST(rows_do_not_depend_on_each_other)
     sample s;
     moi_rng_init(&rng, 3, 0, 0, 0);
     for (int64_t t = 0; isa != NULL && t < 200; t++) {
-        draw(&rng, 90, 60, 200, &s);
+        draw(&rng, 90, t % 20 == 0 ? 700 : 60, 200, &s);
         float *whole = run(isa, &s), *parts = guarded(s.c_count);
         moi_product p = s.product;
         p.scratch = guarded(s.scratch);
