@@ -53,7 +53,7 @@ int32_t moi_cores(void)
     return count > 0 ? (int32_t)count : 1;
 }
 
-#define PATIENCE 1e-4 /* seconds: a few times what waking takes */
+#define PATIENCE 1e-3 /* seconds: a few times what waking takes */
 #define LOOKS 64      /* between two looks at the clock */
 
 static void pause_briefly(void)
@@ -65,14 +65,17 @@ static void pause_briefly(void)
 #endif
 }
 
-/* Look at a number until it is 0 (or, with zero 0, until it is not), for some
- * seconds at most; 1 if that came true. */
-static int32_t look_about(const atomic_int *number, int32_t zero,
-                          double seconds)
+double moi_patience(int32_t threads)
+{
+    return threads <= moi_cores() ? PATIENCE : 0;
+}
+
+int32_t moi_look_about(const atomic_int *number, int32_t value, int32_t equal,
+                       double seconds)
 {
     double end = seconds > 0 ? moi_clock_seconds() + seconds : 0;
     for (int32_t looks = 1;; looks++) {
-        if ((atomic_load(number) == 0) == zero)
+        if ((atomic_load(number) == value) == equal)
             return 1;
         pause_briefly();
         if (looks % LOOKS != 0 && seconds > 0)
@@ -100,7 +103,7 @@ static void draw_tasks(moi_pool *pool)
  * back. Returns with the lock held. */
 static void wait_for_work(moi_pool *pool, double *patience)
 {
-    if (!look_about(&pool->seats, 0, *patience))
+    if (!moi_look_about(&pool->seats, 0, 0, *patience))
         *patience /= 2;
     double start = moi_clock_seconds();
     pthread_mutex_lock(&pool->lock);
@@ -144,7 +147,7 @@ static moi_pool *make_pool(mopt_context *ctx)
     }
     pool->ctx = ctx;
     pool->threads = threads;
-    pool->patience = ctx->threads <= moi_cores() ? PATIENCE : 0;
+    pool->patience = moi_patience(ctx->threads);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);
@@ -207,7 +210,7 @@ static void give_back(moi_pool *pool)
     pthread_mutex_lock(&pool->lock);
     atomic_store(&pool->seats, 0);
     pthread_mutex_unlock(&pool->lock);
-    look_about(&pool->inside, 1, pool->patience);
+    moi_look_about(&pool->inside, 0, 1, pool->patience);
     pthread_mutex_lock(&pool->lock);
     while (atomic_load(&pool->inside) > 0)
         pthread_cond_wait(&pool->done, &pool->lock);

@@ -4,6 +4,7 @@
 #define MOI_BASE_THREADS_H
 
 #include <modelopt/context.h>
+#include <stdatomic.h>
 
 /* One task of a parallel piece of work. */
 typedef void (*moi_task_fn)(void *work, int64_t task);
@@ -33,6 +34,15 @@ int32_t moi_parallel_width(const mopt_context *ctx);
 
 /* Cores that this process may use, >= 1. */
 int32_t moi_cores(void);
+
+/* Seconds that one of so many threads, which wait for each other, should look
+ * about before it sleeps: 0 where there are more of them than cores. */
+double moi_patience(int32_t threads);
+
+/* Look at a number until it is a value (with equal 0: until it is not), for
+ * some seconds at most; 1 if that came true. Others get the core meanwhile. */
+int32_t moi_look_about(const atomic_int *number, int32_t value, int32_t equal,
+                       double seconds);
 
 struct moi_pool;
 void moi_pool_free(mopt_context *ctx, struct moi_pool *pool);

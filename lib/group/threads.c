@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/status.h"
+#include "base/threads.h"
 #include "group/group.h"
 
 #define MOST 4096 /* ranks: more threads than that help nobody */
@@ -33,12 +34,14 @@ typedef struct note {
 typedef struct seat {
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    atomic_int changes; /* how often that was said */
     note *first; /* in the order of sending */
 } seat;
 
 typedef struct hub {
     mopt_context *ctx;
     int32_t size;
+    double patience;      /* seconds to look about before sleeping */
     atomic_int ends;      /* that are not freed */
     _Atomic int64_t quit; /* who gave up first, and why; 0: nobody */
     atomic_int *gone;     /* [size] */
@@ -86,6 +89,29 @@ static int32_t fail_gone(const hub *h, int32_t rank)
                      : moi_fail(MOPT_EPEER, "rank %d is gone", (int)rank);
 }
 
+/* At a seat whose lock is held. */
+static void tell_change(seat *s)
+{
+    atomic_fetch_add(&s->changes, 1);
+    pthread_cond_broadcast(&s->changed);
+}
+
+/* Until something changes at a seat whose lock is held, or a time: look about,
+ * then sleep. 0 if that was in vain. */
+static int32_t sleep_at(const hub *h, seat *s, double until)
+{
+    struct timespec at = moi_clock_at(until);
+    double left = until - moi_clock_seconds();
+    int seen = atomic_load(&s->changes), rc = 0;
+    pthread_mutex_unlock(&s->lock);
+    moi_look_about(&s->changes, seen, 0,
+                   left < h->patience ? left : h->patience);
+    pthread_mutex_lock(&s->lock);
+    while (atomic_load(&s->changes) == seen && rc == 0)
+        rc = pthread_cond_timedwait(&s->changed, &s->lock, &at);
+    return rc == 0;
+}
+
 /* Wait for a change at a seat whose lock is held. */
 static int32_t wait_at(const hub *h, seat *s, const patience *p, int32_t rank)
 {
@@ -98,9 +124,7 @@ static int32_t wait_at(const hub *h, seat *s, const patience *p, int32_t rank)
     double now = moi_clock_seconds(), until = p->until;
     if (p->cancel != NULL && now + LOOK < until)
         until = now + LOOK;
-    struct timespec at = moi_clock_at(until);
-    if (pthread_cond_timedwait(&s->changed, &s->lock, &at) != ETIMEDOUT ||
-        until < p->until)
+    if (sleep_at(h, s, until) || until < p->until)
         return MOPT_OK;
     return moi_fail(MOPT_EPEER, "rank %d was silent for %s seconds", (int)rank,
                     moi_number_text(p->timeout, text));
@@ -115,7 +139,7 @@ static void hang(seat *s, note *n)
     while (*at != NULL)
         at = &(*at)->next;
     *at = n;
-    pthread_cond_broadcast(&s->changed);
+    tell_change(s);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -138,7 +162,7 @@ static int32_t await_reading(const hub *h, seat *s, note *n,
     while (n->state == HANGING && rc == MOPT_OK)
         rc = wait_at(h, s, p, to);
     while (n->state == TAKEN)
-        pthread_cond_wait(&s->changed, &s->lock);
+        sleep_at(h, s, moi_clock_seconds() + LOOK);
     if (n->state == HANGING)
         take_down(s, n);
     else
@@ -172,7 +196,7 @@ static int32_t read_note(seat *s, note *n, void *data, int64_t bytes)
         pthread_mutex_lock(&s->lock);
         n->state = READ;
     }
-    pthread_cond_broadcast(&s->changed);
+    tell_change(s);
     return fits ? MOPT_OK
                 : moi_fail(MOPT_EINVAL, "rank %d sent %lld bytes, expected "
                            "are %lld", (int)from, (long long)sent,
@@ -242,7 +266,7 @@ static void wake_all(hub *h)
 {
     for (int32_t i = 0; i < h->size; i++) {
         pthread_mutex_lock(&h->seats[i].lock);
-        pthread_cond_broadcast(&h->seats[i].changed);
+        tell_change(&h->seats[i]);
         pthread_mutex_unlock(&h->seats[i].lock);
     }
 }
@@ -290,6 +314,7 @@ static int32_t make_hub(mopt_context *ctx, int32_t size, hub **out)
         return MOPT_ENOMEM;
     h->ctx = moi_context_hold(ctx);
     h->size = size;
+    h->patience = moi_patience(size);
     h->gone = moi_calloc(ctx, size, sizeof(*h->gone));
     h->seats = moi_calloc(ctx, size, sizeof(*h->seats));
     if (h->gone == NULL || h->seats == NULL) {
