@@ -14,8 +14,8 @@
 
 #define BLOCK 1024 /* rows that are asked for at a time */
 
-/* A piece of a chunk takes a teacher some 40 ms on one core: however large it
- * is beside the student, a token is looked at between them. */
+/* A layer takes a piece of a chunk some 40 ms on one core, however large the
+ * teacher is beside the student: a token is looked at between them. */
 #define PIECE_FLOPS 4e9
 
 void moi_teacher_clear(moi_teacher *teacher)
@@ -321,7 +321,8 @@ static int32_t read_file(moi_teacher *teacher)
 
 static int64_t piece_rows(const moi_teacher *teacher, int64_t chunk)
 {
-    double rows = PIECE_FLOPS / ((double)moi_model_flops(teacher->model) + 1);
+    double rows =
+        PIECE_FLOPS / ((double)moi_model_most_flops(teacher->model) + 1);
 
     return rows < 1 ? 1 : rows < (double)chunk ? (int64_t)rows : chunk;
 }
@@ -422,9 +423,10 @@ static int32_t ask_fn(moi_teacher *teacher, const moi_sight *sight,
 
 /* Rows of a chunk from one on, as many as the plan takes. */
 static int32_t run_piece(moi_teacher *teacher, const moi_sight *sight,
-                         int64_t first, moi_real *out)
+                         int64_t first, const mopt_cancel *cancel,
+                         moi_real *out)
 {
-    static const moi_pass pass = {.training = 0};
+    const moi_pass pass = {.cancel = cancel};
     int64_t left = sight->rows - first, in = teacher->inputs;
     int64_t rows = left < teacher->piece ? left : teacher->piece;
     int32_t rc;
@@ -454,10 +456,7 @@ int32_t moi_teacher_tell(moi_teacher *teacher, const moi_sight *sight,
     }
     if (teacher->fn)
         return ask_fn(teacher, sight, out);
-    for (int64_t at = 0; !rc && at < sight->rows; at += teacher->piece) {
-        rc = run_piece(teacher, sight, at, out);
-        if (!rc)
-            rc = moi_cancel_check(cancel);
-    }
+    for (int64_t at = 0; !rc && at < sight->rows; at += teacher->piece)
+        rc = run_piece(teacher, sight, at, cancel, out);
     return rc;
 }

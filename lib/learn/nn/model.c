@@ -426,15 +426,27 @@ int64_t moi_model_weight_count(const mopt_model *model)
     return count;
 }
 
+static int64_t layer_flops(const moi_layer *layer)
+{
+    return layer->kind->flops != NULL ? layer->kind->flops(layer) : 0;
+}
+
 int64_t moi_model_flops(const mopt_model *model)
 {
     int64_t flops = 0;
-    for (int64_t i = 0; i < model->count; i++) {
-        const moi_layer *layer = &model->layers[i];
-        if (layer->kind->flops != NULL)
-            flops += layer->kind->flops(layer);
-    }
+    for (int64_t i = 0; i < model->count; i++)
+        flops += layer_flops(&model->layers[i]);
     return flops;
+}
+
+int64_t moi_model_most_flops(const mopt_model *model)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < model->count; i++) {
+        int64_t flops = layer_flops(&model->layers[i]);
+        most = flops > most ? flops : most;
+    }
+    return most;
 }
 
 /* Without a backward pass, outputs take turns in two buffers (plan.c). */

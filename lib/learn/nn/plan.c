@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "backend/dense.h"
+#include "base/cancel.h"
 #include "base/context.h"
 #include "base/memory.h"
 #include "learn/nn/model_inside.h"
@@ -503,7 +504,9 @@ int32_t moi_plan_forward_rows(const moi_plan *plan, int32_t lane,
     here.row += first;
     for (int64_t i = 0; i < plan->count && rc == MOPT_OK; i++) {
         moi_work work = from_row(plan, &plan->works[i], lane, first);
-        rc = work.layer->kind->forward(&work, weights, rows, &here);
+        rc = moi_cancel_check(pass->cancel);
+        if (rc == MOPT_OK)
+            rc = work.layer->kind->forward(&work, weights, rows, &here);
     }
     return rc;
 }
@@ -517,6 +520,9 @@ int32_t moi_plan_forward(moi_plan *plan, const moi_real *weights, int64_t rows,
 static int32_t backward_layer(const moi_work *work, const moi_real *weights,
                               int64_t rows, const moi_pass *pass)
 {
+    int32_t rc = moi_cancel_check(pass->cancel);
+    if (rc != MOPT_OK)
+        return rc;
     if (work->tap_grad != NULL)
         add_tap(work, rows);
     return work->layer->kind->backward(work, weights, rows, pass);

@@ -26,6 +26,7 @@ typedef struct moi_pass {
     uint64_t step;    /* masks are keyed by (seed, layer, step, row) */
     int64_t row;      /* of the batch that is this plan's first: a batch cut
                          into pieces has the masks of the whole */
+    const mopt_cancel *cancel; /* looked at before each layer, or NULL */
 } moi_pass;
 
 int32_t moi_plan_create(mopt_context *ctx, const mopt_model *model,

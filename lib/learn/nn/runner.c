@@ -7,15 +7,21 @@
 #include "base/memory.h"
 #include "base/threads.h"
 
-/* A chunk: outputs that stay in the cache, work that a cancelled call may
- * still do (0.1 s at 1 GFLOP/s, a plain C product), rows that fill products. */
-#define CHUNK_REALS 131072
-#define CHUNK_FLOPS 100000000
+/* A chunk: rows that fill products, outputs that stay in the cache, but enough
+ * rows for what reading the weights costs; and work that a cancelled call may
+ * still do, that of a layer: 40 ms at 100 GFLOP/s. */
 #define CHUNK_ROWS 512
+#define CHUNK_REALS 131072
+#define CHUNK_LEAST 256
+#define CHUNK_FLOPS 4000000000
 
-/* Floating-point operations below which a second thread is not worth it: some
- * ten microseconds of work. */
+/* Floating-point operations that a second thread is worth taking for: 10 us of
+ * work. Few rows are cut into some chunks for such threads, each of 0.5 ms at
+ * least; however many threads there are, because products of a host's may
+ * depend on how many rows they have. */
 #define SPREAD_FLOPS 1000000
+#define SHARES 4
+#define SHARE_FLOPS 50000000
 
 typedef struct lane {
     moi_plan *plan;
@@ -46,18 +52,24 @@ static int64_t at_least_1(int64_t value)
     return value > 0 ? value : 1;
 }
 
-static int64_t chunk_rows(const mopt_model *model)
+static int64_t chunk_rows(const mopt_model *model, int64_t wanted)
 {
     int64_t bytes = moi_model_serving_bytes(model) -
                     moi_model_weight_count(model) * (int64_t)sizeof(float);
     int64_t reals = at_least_1(bytes / (int64_t)sizeof(float));
     int64_t flops = at_least_1(moi_model_flops(model));
+    int64_t most = at_least_1(moi_model_most_flops(model));
     int64_t rows = CHUNK_ROWS;
     if (rows > CHUNK_REALS / reals)
         rows = CHUNK_REALS / reals;
-    if (rows > CHUNK_FLOPS / flops)
-        rows = CHUNK_FLOPS / flops;
-    return at_least_1(rows);
+    if (rows < CHUNK_LEAST)
+        rows = CHUNK_LEAST;
+    if (rows > CHUNK_FLOPS / most)
+        rows = CHUNK_FLOPS / most;
+    int64_t share = (wanted / SHARES + 8) / 8 * 8;
+    if (share < SHARE_FLOPS / flops)
+        share = SHARE_FLOPS / flops;
+    return at_least_1(rows < share ? rows : share);
 }
 
 static int32_t make_lane(moi_runner *r, int32_t flags, int64_t rows, lane *l)
@@ -88,7 +100,7 @@ int32_t moi_runner_create(const mopt_model *model, int64_t rows, int32_t flags,
         return MOPT_ENOMEM;
     r->ctx = ctx;
     r->model = model;
-    r->chunk = chunk_rows(model);
+    r->chunk = chunk_rows(model, rows);
     r->inputs = moi_model_inputs(model);
     r->outputs = moi_model_outputs(model);
     int64_t lanes = choose_lanes(r, rows, threads);
@@ -143,17 +155,15 @@ static void fetch(const job *j, lane *l, int64_t at, int64_t count)
 
 static int32_t run_chunk(void *work, int32_t number, int64_t chunk)
 {
-    static const moi_pass pass = {.training = 0};
     const job *j = work;
+    const moi_pass pass = {.cancel = j->cancel};
     const moi_runner *r = j->runner;
     lane *l = &r->lanes[number];
     int64_t at = chunk * r->chunk;
     int64_t count = j->count - at < r->chunk ? j->count - at : r->chunk;
-    int32_t rc = moi_cancel_check(j->cancel);
-    if (rc != MOPT_OK)
-        return rc;
     feed(j, l, j->first + at, count);
-    rc = moi_plan_forward(l->plan, moi_model_weights(r->model), count, &pass);
+    int32_t rc = moi_plan_forward(l->plan, moi_model_weights(r->model), count,
+                                  &pass);
     if (rc == MOPT_OK)
         fetch(j, l, at, count);
     return rc;

@@ -35,20 +35,30 @@ int64_t moi_parts_stripe(int64_t count, int64_t rows, int64_t chunk,
     return stripe - stripe % *bunch;
 }
 
-/* A chunk of several is cut so that a forward pass takes some 40 ms on one
- * core (100 GFLOP/s): a token is looked at between them. */
+/* Before each layer a token is looked at: so many rows that a layer takes some
+ * 40 ms on one core (100 GFLOP/s), and more of them only where all layers do
+ * (docs/design/kernels.md). */
 #define CHUNK_FLOPS 4e9
-#define CHUNK_ROWS 1024 /* products do not get faster with more rows */
 #define CHUNK_LEAST 32
+#define CHUNK_USUAL 256 /* products do not get faster with more rows, */
+#define CHUNK_MOST 1024 /* and small networks not either */
 
-int64_t moi_chunk_rows(int64_t flops)
+static int64_t rows_of(int64_t flops, int64_t most)
 {
     double rows = CHUNK_FLOPS / ((double)flops + 1);
 
     if (rows < CHUNK_LEAST)
         return CHUNK_LEAST;
-    return rows < CHUNK_ROWS ? (int64_t)rows / CHUNK_LEAST * CHUNK_LEAST
-                             : CHUNK_ROWS;
+    return rows < (double)most ? (int64_t)rows / CHUNK_LEAST * CHUNK_LEAST
+                               : most;
+}
+
+int64_t moi_chunk_rows(int64_t flops, int64_t most)
+{
+    int64_t all = rows_of(flops, CHUNK_MOST);
+    int64_t each = rows_of(most, CHUNK_USUAL);
+
+    return all > each ? all : each;
 }
 
 #define BUCKET 131072

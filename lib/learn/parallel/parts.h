@@ -26,8 +26,8 @@ int64_t moi_parts_stripe(int64_t count, int64_t rows, int64_t chunk,
  * each rank has a block. */
 int64_t moi_bucket_weights(int32_t ranks);
 
-/* Rows that are worked on at a time, for a model of so many operations a row,
- * where nobody says how many. */
-int64_t moi_chunk_rows(int64_t flops);
+/* Rows that are worked on at a time, for a model of so many operations a row
+ * and so many of its largest layer, where nobody says how many. */
+int64_t moi_chunk_rows(int64_t flops, int64_t most);
 
 #endif

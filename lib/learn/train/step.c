@@ -244,16 +244,12 @@ static int32_t forward_rows(void *user, int32_t lane, int64_t piece)
     int64_t first = moi_plan_cut(b->count, b->lanes, piece);
     int64_t rows = moi_plan_cut(b->count, b->lanes, piece + 1) - first;
     moi_real *x = moi_plan_input(b->plan);
-    int32_t rc;
 
     fetch_rows(b, lane, first, rows,
                x + (b->base + first) * moi_model_inputs(t->model));
     fetch_next(b, first, rows);
-    rc = moi_cancel_check(t->cancel);
-    return rc ? rc
-              : moi_plan_forward_rows(b->plan, lane,
-                                      moi_model_weights(t->model),
-                                      b->base + first, rows, &b->pass);
+    return moi_plan_forward_rows(b->plan, lane, moi_model_weights(t->model),
+                                 b->base + first, rows, &b->pass);
 }
 
 static int32_t backward_rows(void *user, int32_t lane, int64_t piece)
@@ -279,6 +275,16 @@ static int32_t forward(batch *b)
     return moi_share(b->t->ctx, b->lanes, b->lanes, forward_rows, b);
 }
 
+/* May the step still end on the way back without having changed anything? */
+static int32_t may_end(const batch *b)
+{
+    const mopt_trainer *t = b->t;
+
+    if (t->team && t->team->sure)
+        return 0;
+    return !t->fused || b->lanes > 1;
+}
+
 /* One thread goes layer by layer, which is kinder to its cache. Ranks that are
  * near work gradients out when they change the weights. */
 static int32_t backward(batch *b)
@@ -286,13 +292,14 @@ static int32_t backward(batch *b)
     mopt_trainer *t = b->t;
     int32_t nearby = t->team && t->team->nearby, rc;
 
+    b->pass.cancel = may_end(b) ? t->cancel : NULL;
     if (b->lanes == 1 && !nearby)
         return moi_plan_backward_parts(b->plan, moi_model_weights(t->model),
                                        b->count, &b->pass, b->parts,
                                        b->part_count);
     rc = moi_share(t->ctx, b->lanes, b->lanes, backward_rows, b);
-    if (!rc && !(t->team && t->team->sure))
-        rc = moi_cancel_check(t->cancel);
+    if (!rc)
+        rc = moi_cancel_check(b->pass.cancel);
     return rc || nearby ? rc
                         : moi_share(t->ctx, b->lanes, moi_plan_pieces(b->plan),
                                     gradients, b);
@@ -321,6 +328,7 @@ static int32_t open_chunk(batch *b, int64_t at, int64_t size)
     b->count = b->rows - at < size ? b->rows - at : size;
     b->lanes = lanes_of(b);
     b->pass.row = b->first + at - b->base;
+    b->pass.cancel = b->t->cancel;
     return forward(b);
 }
 

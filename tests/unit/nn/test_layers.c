@@ -320,7 +320,7 @@ START_TEST(dropout_drops_its_share)
     mopt_context *ctx = kit_begin();
     double rate = rates[_i], sum = 0, dropped = 0, pairs = 0;
     double n = 100 * WIDE;
-    masks(ctx, rate, 100, (moi_pass){1, 3, 4, 0}, out);
+    masks(ctx, rate, 100, (moi_pass){1, 3, 4, 0, NULL}, out);
     for (int64_t i = 0; i < 100 * WIDE; i++) {
         if (out[i] != 0)
             ck_assert_double_eq_tol((double)out[i], 1 / (1 - rate), 1e-6);
@@ -343,19 +343,19 @@ START_TEST(masks_belong_to_seed_step_layer_and_row)
 {
     static float a[8 * WIDE], b[8 * WIDE];
     mopt_context *ctx = kit_begin();
-    masks(ctx, 0.5, 8, (moi_pass){1, 3, 4, 0}, a);
-    masks(ctx, 0.5, 8, (moi_pass){1, 3, 4, 0}, b);
+    masks(ctx, 0.5, 8, (moi_pass){1, 3, 4, 0, NULL}, a);
+    masks(ctx, 0.5, 8, (moi_pass){1, 3, 4, 0, NULL}, b);
     ck_assert_mem_eq(a, b, sizeof a);
     /* The second half alone, told where it stands. */
-    masks(ctx, 0.5, 4, (moi_pass){1, 3, 4, 4}, b);
+    masks(ctx, 0.5, 4, (moi_pass){1, 3, 4, 4, NULL}, b);
     ck_assert_mem_eq(a + 4 * WIDE, b, sizeof a / 2);
-    masks(ctx, 0.5, 8, (moi_pass){1, 3, 5, 0}, b);
+    masks(ctx, 0.5, 8, (moi_pass){1, 3, 5, 0, NULL}, b);
     ck_assert_mem_ne(a, b, sizeof a);
-    masks(ctx, 0.5, 8, (moi_pass){1, 2, 4, 0}, b);
+    masks(ctx, 0.5, 8, (moi_pass){1, 2, 4, 0, NULL}, b);
     ck_assert_mem_ne(a, b, sizeof a);
     ck_assert_mem_ne(a, a + WIDE, sizeof(float) * WIDE);
     /* Outside of training nothing is dropped. */
-    masks(ctx, 0.5, 8, (moi_pass){0, 3, 4, 0}, b);
+    masks(ctx, 0.5, 8, (moi_pass){0, 3, 4, 0, NULL}, b);
     for (int64_t i = 0; i < 8 * WIDE; i++)
         ck_assert_float_eq(b[i], 1);
     kit_end(ctx);
@@ -367,7 +367,7 @@ START_TEST(masks_are_philox)
 {
     static float out[2 * WIDE];
     mopt_context *ctx = kit_begin();
-    masks(ctx, 0.5, 2, (moi_pass){1, 99, 7, 0}, out);
+    masks(ctx, 0.5, 2, (moi_pass){1, 99, 7, 0, NULL}, out);
     int64_t groups = (WIDE + 127) / 128;
     for (int64_t i = 0; i < 2 * WIDE; i++) {
         int64_t row = i / WIDE, at = i % WIDE;

@@ -104,7 +104,7 @@ START_TEST(frozen_layers_cost_nothing)
         {0, 0, 0, 0}, {1, 1, 0, 0}, {0, 0, 1, 1}, {1, 1, 1, 1}, {1, 0, 0, 1}};
     static const int32_t reported[] = {15, 12, 3, 0, 15};
     float grads[256], *input, *pull;
-    moi_pass pass = {1, 0, 0, 0};
+    moi_pass pass = {.training = 1};
     moi_plan *plan = NULL;
     int32_t seen = 0;
 

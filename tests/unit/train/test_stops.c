@@ -369,6 +369,55 @@ START_TEST(canceled_training_goes_on)
 }
 END_TEST
 
+/* A token that is triggered while a product runs, of so many. */
+static mopt_cancel *triggered;
+static int64_t products, trigger_at;
+
+static int32_t trigger(void *user, int32_t trans_a, int32_t trans_b, int64_t m,
+                       int64_t n, int64_t k, float alpha, const float *a,
+                       int64_t lda, const float *b, int64_t ldb, float beta,
+                       float *c, int64_t ldc)
+{
+    (void)user;
+    if (++products == trigger_at)
+        mopt_cancel_request(triggered);
+    return moi_backend_reference.sgemm(NULL, trans_a, trans_b, m, n, k, alpha,
+                                       a, lda, b, ldb, beta, c, ldc);
+}
+
+/* Two layers forward; one back with its gradients, and the other's gradients: a
+ * step that clips them may end behind each of these, with all as it was. */
+START_TEST(a_token_is_heeded_between_layers)
+{
+    static const mopt_backend triggering = {
+        .struct_size = sizeof(mopt_backend),
+        .abi_version = MOPT_BACKEND_ABI,
+        .name = "triggering",
+        .sgemm = trigger,
+    };
+    const mopt_backend *usual = ctx->backend;
+    mopt_trainer *t;
+    int64_t count;
+
+    ctx->backend = &triggering;
+    t = school_trainer(ctx, model, train, NULL,
+                       "{\"batch_size\": 8, \"clip_norm\": 1, \"threads\": 1}");
+    kit_ok(mopt_cancel_create(ctx, &triggered));
+    count = school_weights(model, before);
+    for (trigger_at = 1; trigger_at <= 5; trigger_at++) {
+        products = 0;
+        kit_fails(mopt_trainer_fit(t, triggered), MOPT_ECANCELED);
+        ck_assert_int_eq(products, trigger_at == 3 ? 4 : trigger_at);
+        school_weights(model, after);
+        ck_assert_mem_eq(before, after, sizeof(float) * (size_t)count);
+        mopt_cancel_reset(triggered);
+    }
+    mopt_trainer_free(t);
+    mopt_cancel_free(triggered);
+    ctx->backend = usual;
+}
+END_TEST
+
 typedef struct alarm_clock {
     mopt_cancel *cancel;
     double asked; /* when it was triggered */
@@ -590,6 +639,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(c, callbacks_end_training, 0, 10);
     tcase_add_test(c, callbacks_that_meddle);
     tcase_add_test(c, canceled_training_goes_on);
+    tcase_add_test(c, a_token_is_heeded_between_layers);
     tcase_add_loop_test(c, long_work_is_canceled, 0, 2);
     tcase_add_loop_test(c, divergence_is_rolled_back, 0, 4);
     tcase_add_loop_test(c, last_good_epoch_comes_back, 0, 3);
