@@ -53,8 +53,10 @@ int32_t moi_cores(void)
     return count > 0 ? (int32_t)count : 1;
 }
 
-#define PATIENCE 1e-3 /* seconds: a few times what waking takes */
-#define LOOKS 64      /* between two looks at the clock */
+/* Seconds: more than waking takes, and than one core is mostly later than
+ * another with the same work. */
+#define PATIENCE 1e-3
+#define LOOKS 64 /* between two looks at the clock */
 
 static void pause_briefly(void)
 {

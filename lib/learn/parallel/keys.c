@@ -28,10 +28,10 @@ static const moi_key keys[] = {
     FIXED("memory_limit", MOPT_TYPE_FLOAT, 0, 1e18, NULL, NULL,
           "bytes that a rank may hold, without data and validation, 0: any"),
     RATE("speed", 7.7e10, "operations a second of one core, in products"),
-    RATE("memory_speed", 1.5e11, "bytes a second of operands of products, packed "
-                               "or written"),
+    RATE("memory_speed", 1.5e11, "bytes a second of operands of products, "
+                                 "packed or written"),
     RATE("update_speed", 3.4e10, "bytes a second of weights, gradients and "
-                               "states, passed over"),
+                                 "states, passed over"),
     FIXED("cache", MOPT_TYPE_FLOAT, 1.7e7, 1e18, NULL, NULL,
           "bytes of weights, gradients and states that a core has near, 0: "
           "all"),

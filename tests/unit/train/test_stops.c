@@ -420,6 +420,7 @@ END_TEST
 
 typedef struct alarm_clock {
     mopt_cancel *cancel;
+    pthread_t thread;
     double asked; /* when it was triggered */
 } alarm_clock;
 
@@ -439,6 +440,15 @@ static void *ring(void *user)
     a->asked = now();
     mopt_cancel_request(a->cancel);
     return NULL;
+}
+
+static int32_t set_alarm(void *user, mopt_trainer *t)
+{
+    alarm_clock *a = user;
+
+    (void)t;
+    ck_assert_int_eq(pthread_create(&a->thread, NULL, ring, a), 0);
+    return 0;
 }
 
 static mopt_model *make_wide(void)
@@ -470,8 +480,8 @@ static double measure_thousandth(void)
     return start;
 }
 
-/* Full batches and validations of a million rows end soon after the token:
- * before a hundredth of the work is done. */
+/* Full batches, and validations behind a step, of a million rows end soon after
+ * the token: before a hundredth of the work is done. */
 START_TEST(long_work_is_canceled)
 {
     static const char *const json[] = {
@@ -482,16 +492,18 @@ START_TEST(long_work_is_canceled)
     mopt_model *wide = make_wide();
     double thousandth = measure_thousandth();
     mopt_trainer *t;
-    alarm_clock a = {NULL, 0};
-    pthread_t thread;
+    alarm_clock a = {.asked = 0};
 
     t = school_trainer(ctx, wide, _i ? train : large, _i ? large : NULL,
                        json[_i]);
     kit_ok(mopt_cancel_create(ctx, &a.cancel));
-    ck_assert_int_eq(pthread_create(&thread, NULL, ring, &a), 0);
+    if (_i)
+        kit_ok(mopt_trainer_on_step(t, set_alarm, &a, NULL));
+    else
+        set_alarm(&a, t);
     kit_fails(mopt_trainer_fit(t, a.cancel), MOPT_ECANCELED);
     a.asked = now() - a.asked;
-    pthread_join(thread, NULL);
+    pthread_join(a.thread, NULL);
     ck_assert_msg(a.asked < 10 * thousandth,
                   "%g s after the token; a thousandth of the work takes %g s",
                   a.asked, thousandth);
