@@ -14,10 +14,6 @@
 
 #define BLOCK 1024 /* rows that are asked for at a time */
 
-/* A layer takes a piece of a chunk some 40 ms on one core, however large the
- * teacher is beside the student: a token is looked at between them. */
-#define PIECE_FLOPS 4e9
-
 void moi_teacher_clear(moi_teacher *teacher)
 {
     mopt_context *ctx = teacher->ctx;
@@ -319,12 +315,12 @@ static int32_t read_file(moi_teacher *teacher)
 
 /* ---- making ready ---- */
 
+/* However large it is beside the student, tokens are heeded. */
 static int64_t piece_rows(const moi_teacher *teacher, int64_t chunk)
 {
-    double rows =
-        PIECE_FLOPS / ((double)moi_model_most_flops(teacher->model) + 1);
+    int64_t rows = moi_model_layer_rows(teacher->model);
 
-    return rows < 1 ? 1 : rows < (double)chunk ? (int64_t)rows : chunk;
+    return rows < chunk ? rows : chunk;
 }
 
 static int32_t make_live(moi_teacher *teacher, moi_lesson *lesson)

@@ -439,14 +439,26 @@ int64_t moi_model_flops(const mopt_model *model)
     return flops;
 }
 
-int64_t moi_model_most_flops(const mopt_model *model)
+#define PROMPT_FLOPS 4000000000
+
+static int64_t prompt_rows(int64_t flops)
+{
+    return flops < PROMPT_FLOPS ? PROMPT_FLOPS / (flops + 1) : 1;
+}
+
+int64_t moi_model_pass_rows(const mopt_model *model)
+{
+    return prompt_rows(moi_model_flops(model));
+}
+
+int64_t moi_model_layer_rows(const mopt_model *model)
 {
     int64_t most = 0;
     for (int64_t i = 0; i < model->count; i++) {
         int64_t flops = layer_flops(&model->layers[i]);
         most = flops > most ? flops : most;
     }
-    return most;
+    return prompt_rows(most);
 }
 
 /* Without a backward pass, outputs take turns in two buffers (plan.c). */

@@ -120,12 +120,16 @@ json_t *moi_model_tree(const mopt_model *model);
  * without memory. */
 json_t *moi_model_schema(int32_t domains);
 
-/* What serving costs: numbers of weights, multiplications and additions a row
- * (and of the layer that has the most), bytes that serving one row takes
- * (weights and activations). */
+/* What serving costs: numbers of weights, multiplications and additions a row,
+ * bytes that serving one row takes (weights and activations). */
 int64_t moi_model_weight_count(const mopt_model *model);
 int64_t moi_model_flops(const mopt_model *model);
-int64_t moi_model_most_flops(const mopt_model *model);
 int64_t moi_model_serving_bytes(const mopt_model *model);
+
+/* Rows that a pass over all layers takes some 40 ms for, on one core (100
+ * GFLOP/s); and those that the largest layer does: a token is looked at before
+ * each. At least 1. */
+int64_t moi_model_pass_rows(const mopt_model *model);
+int64_t moi_model_layer_rows(const mopt_model *model);
 
 #endif

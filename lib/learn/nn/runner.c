@@ -8,12 +8,11 @@
 #include "base/threads.h"
 
 /* A chunk: rows that fill products, outputs that stay in the cache, but enough
- * rows for what reading the weights costs; and work that a cancelled call may
- * still do, that of a layer: 40 ms at 100 GFLOP/s. */
+ * rows for what reading the weights costs; if a layer does not take too long
+ * for them. */
 #define CHUNK_ROWS 512
 #define CHUNK_REALS 131072
 #define CHUNK_LEAST 256
-#define CHUNK_FLOPS 4000000000
 
 /* Floating-point operations that a second thread is worth taking for: 10 us of
  * work. Few rows are cut into some chunks for such threads, each of 0.5 ms at
@@ -58,18 +57,18 @@ static int64_t chunk_rows(const mopt_model *model, int64_t wanted)
                     moi_model_weight_count(model) * (int64_t)sizeof(float);
     int64_t reals = at_least_1(bytes / (int64_t)sizeof(float));
     int64_t flops = at_least_1(moi_model_flops(model));
-    int64_t most = at_least_1(moi_model_most_flops(model));
+    int64_t most = moi_model_layer_rows(model);
     int64_t rows = CHUNK_ROWS;
     if (rows > CHUNK_REALS / reals)
         rows = CHUNK_REALS / reals;
     if (rows < CHUNK_LEAST)
         rows = CHUNK_LEAST;
-    if (rows > CHUNK_FLOPS / most)
-        rows = CHUNK_FLOPS / most;
+    if (rows > most)
+        rows = most;
     int64_t share = (wanted / SHARES + 8) / 8 * 8;
     if (share < SHARE_FLOPS / flops)
         share = SHARE_FLOPS / flops;
-    return at_least_1(rows < share ? rows : share);
+    return rows < share ? rows : share;
 }
 
 static int32_t make_lane(moi_runner *r, int32_t flags, int64_t rows, lane *l)

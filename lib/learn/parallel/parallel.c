@@ -76,8 +76,7 @@ static int32_t look_at(mopt_parallel *p, const mopt_model *model,
     p->batch = moi_config_int(training, "batch_size");
     p->chunk = moi_config_int(training, "chunk");
     if (!p->chunk)
-        p->chunk = moi_chunk_rows(moi_model_flops(model),
-                                  moi_model_most_flops(model));
+        p->chunk = moi_chunk_rows(model);
     p->chunk = p->chunk < p->batch ? p->chunk : p->batch;
     p->limit = moi_config_float(config, "memory_limit");
     p->schedule = strcmp(moi_config_text(config, "schedule"), "gpipe") == 0

@@ -35,28 +35,22 @@ int64_t moi_parts_stripe(int64_t count, int64_t rows, int64_t chunk,
     return stripe - stripe % *bunch;
 }
 
-/* Before each layer a token is looked at: so many rows that a layer takes some
- * 40 ms on one core (100 GFLOP/s), and more of them only where all layers do
- * (docs/design/kernels.md). */
-#define CHUNK_FLOPS 4e9
+/* More rows than products get faster with only where all layers together take
+ * as little time as one may (docs/design/kernels.md). */
 #define CHUNK_LEAST 32
-#define CHUNK_USUAL 256 /* products do not get faster with more rows, */
-#define CHUNK_MOST 1024 /* and small networks not either */
+#define CHUNK_USUAL 256
+#define CHUNK_MOST 1024 /* small networks do not get faster either */
 
-static int64_t rows_of(int64_t flops, int64_t most)
+static int64_t bound(int64_t rows, int64_t most)
 {
-    double rows = CHUNK_FLOPS / ((double)flops + 1);
-
-    if (rows < CHUNK_LEAST)
-        return CHUNK_LEAST;
-    return rows < (double)most ? (int64_t)rows / CHUNK_LEAST * CHUNK_LEAST
-                               : most;
+    rows = rows / CHUNK_LEAST * CHUNK_LEAST;
+    return rows < CHUNK_LEAST ? CHUNK_LEAST : rows < most ? rows : most;
 }
 
-int64_t moi_chunk_rows(int64_t flops, int64_t most)
+int64_t moi_chunk_rows(const mopt_model *model)
 {
-    int64_t all = rows_of(flops, CHUNK_MOST);
-    int64_t each = rows_of(most, CHUNK_USUAL);
+    int64_t all = bound(moi_model_pass_rows(model), CHUNK_MOST);
+    int64_t each = bound(moi_model_layer_rows(model), CHUNK_USUAL);
 
     return all > each ? all : each;
 }

@@ -4,7 +4,7 @@
 #ifndef MOI_LEARN_PARTS_H
 #define MOI_LEARN_PARTS_H
 
-#include <stdint.h>
+#include "learn/nn/model.h"
 
 /* As many as were asked for; for 0 as many as usual, at least one for each of
  * some ranks. More, if a part would have more than `most` rows; never more
@@ -26,8 +26,7 @@ int64_t moi_parts_stripe(int64_t count, int64_t rows, int64_t chunk,
  * each rank has a block. */
 int64_t moi_bucket_weights(int32_t ranks);
 
-/* Rows that are worked on at a time, for a model of so many operations a row
- * and so many of its largest layer, where nobody says how many. */
-int64_t moi_chunk_rows(int64_t flops, int64_t most);
+/* Rows that are worked on at a time, where nobody says how many. */
+int64_t moi_chunk_rows(const mopt_model *model);
 
 #endif

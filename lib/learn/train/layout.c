@@ -113,8 +113,7 @@ static void set_sizes(mopt_trainer *t)
     if (set->batch > t->rows || t->rule.kind->flags & MOI_RULE_FULL_BATCH)
         set->batch = t->rows;
     if (!set->chunk)
-        set->chunk = moi_chunk_rows(moi_model_flops(t->whole),
-                                    moi_model_most_flops(t->whole));
+        set->chunk = moi_chunk_rows(t->whole);
     if (set->chunk > set->batch)
         set->chunk = set->batch;
     t->fused = set->chunk == set->batch && set->clip_norm <= 0 &&
