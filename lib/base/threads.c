@@ -53,9 +53,6 @@ int32_t moi_cores(void)
     return count > 0 ? (int32_t)count : 1;
 }
 
-/* Seconds: more than waking takes, and than one core is mostly later than
- * another with the same work. */
-#define PATIENCE 1e-3
 #define LOOKS 64 /* between two looks at the clock */
 
 static void pause_briefly(void)
@@ -65,11 +62,6 @@ static void pause_briefly(void)
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
-}
-
-double moi_patience(int32_t threads)
-{
-    return threads <= moi_cores() ? PATIENCE : 0;
 }
 
 int32_t moi_look_about(const atomic_int *number, int32_t value, int32_t equal,
@@ -149,7 +141,7 @@ static moi_pool *make_pool(mopt_context *ctx)
     }
     pool->ctx = ctx;
     pool->threads = threads;
-    pool->patience = moi_patience(ctx->threads);
+    pool->patience = ctx->threads <= moi_cores() ? MOI_PATIENCE : 0;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);

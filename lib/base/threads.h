@@ -35,9 +35,10 @@ int32_t moi_parallel_width(const mopt_context *ctx);
 /* Cores that this process may use, >= 1. */
 int32_t moi_cores(void);
 
-/* Seconds that one of so many threads, which wait for each other, should look
- * about before it sleeps: 0 where there are more of them than cores. */
-double moi_patience(int32_t threads);
+/* Seconds that a thread should look about before it sleeps, where another one
+ * goes on without it: more than waking takes, and than one core is mostly later
+ * than another with the same work. */
+#define MOI_PATIENCE 1e-3
 
 /* Look at a number until it is a value (with equal 0: until it is not), for
  * some seconds at most; 1 if that came true. Others get the core meanwhile. */

@@ -41,7 +41,6 @@ typedef struct seat {
 typedef struct hub {
     mopt_context *ctx;
     int32_t size;
-    double patience;      /* seconds to look about before sleeping */
     atomic_int ends;      /* that are not freed */
     _Atomic int64_t quit; /* who gave up first, and why; 0: nobody */
     atomic_int *gone;     /* [size] */
@@ -97,15 +96,16 @@ static void tell_change(seat *s)
 }
 
 /* Until something changes at a seat whose lock is held, or a time: look about,
- * then sleep. 0 if that was in vain. */
-static int32_t sleep_at(const hub *h, seat *s, double until)
+ * then sleep. 0 if that was in vain. Also where ranks are more than cores: who
+ * looks about lets others have the core, and waking takes longer than that. */
+static int32_t sleep_at(seat *s, double until)
 {
     struct timespec at = moi_clock_at(until);
     double left = until - moi_clock_seconds();
     int seen = atomic_load(&s->changes), rc = 0;
     pthread_mutex_unlock(&s->lock);
     moi_look_about(&s->changes, seen, 0,
-                   left < h->patience ? left : h->patience);
+                   left < MOI_PATIENCE ? left : MOI_PATIENCE);
     pthread_mutex_lock(&s->lock);
     while (atomic_load(&s->changes) == seen && rc == 0)
         rc = pthread_cond_timedwait(&s->changed, &s->lock, &at);
@@ -124,7 +124,7 @@ static int32_t wait_at(const hub *h, seat *s, const patience *p, int32_t rank)
     double now = moi_clock_seconds(), until = p->until;
     if (p->cancel != NULL && now + LOOK < until)
         until = now + LOOK;
-    if (sleep_at(h, s, until) || until < p->until)
+    if (sleep_at(s, until) || until < p->until)
         return MOPT_OK;
     return moi_fail(MOPT_EPEER, "rank %d was silent for %s seconds", (int)rank,
                     moi_number_text(p->timeout, text));
@@ -162,7 +162,7 @@ static int32_t await_reading(const hub *h, seat *s, note *n,
     while (n->state == HANGING && rc == MOPT_OK)
         rc = wait_at(h, s, p, to);
     while (n->state == TAKEN)
-        sleep_at(h, s, moi_clock_seconds() + LOOK);
+        sleep_at(s, moi_clock_seconds() + LOOK);
     if (n->state == HANGING)
         take_down(s, n);
     else
@@ -314,7 +314,6 @@ static int32_t make_hub(mopt_context *ctx, int32_t size, hub **out)
         return MOPT_ENOMEM;
     h->ctx = moi_context_hold(ctx);
     h->size = size;
-    h->patience = moi_patience(size);
     h->gone = moi_calloc(ctx, size, sizeof(*h->gone));
     h->seats = moi_calloc(ctx, size, sizeof(*h->seats));
     if (h->gone == NULL || h->seats == NULL) {
