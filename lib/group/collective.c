@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * lib/group/collective.c: calls that all ranks make together, of messages.
  *
- * Gathering goes by doubling (Bruck et al. 1997): each round a rank has twice
- * as many parts as before. Large sums are cut into a piece a rank: everybody
- * sends each rank its piece, which adds them up by pairs and gives the sum
- * back (as Thakur, Rabenseifner and Gropp 2005 do for long messages, but with
- * one order of additions). */
+ * Small parts are gathered by doubling (Bruck et al. 1997): each round a rank
+ * has twice as many parts as before. Large sums are cut into a piece a rank:
+ * everybody sends each rank its piece, which adds them up by pairs and gives
+ * the sum back (as Thakur, Rabenseifner and Gropp 2005 do for long messages,
+ * but with one order of additions). */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +14,8 @@
 #include "group/group.h"
 #include "group/pairs.h"
 
-/* Sums of up to so many bytes in all are gathered whole: fewer rounds. */
+/* Sums of up to so many bytes in all are gathered whole, and parts of up to so
+ * many go by doubling: fewer rounds. */
 #define SMALL 65536
 #define CELL 16 /* numbers that pieces are rounded to: a cache line */
 
@@ -45,8 +46,8 @@ static void turn(const mopt_group *g, char *all, size_t bytes, char *room)
     memcpy(all + (whole - head), room, head);
 }
 
-static int32_t gather(mopt_group *g, const void *part, int64_t bytes,
-                      char *all, const mopt_cancel *cancel)
+static int32_t double_up(mopt_group *g, const void *part, int64_t bytes,
+                         char *all, const mopt_cancel *cancel)
 {
     int32_t rc = MOPT_OK;
     memmove(all, part, (size_t)bytes);
@@ -60,12 +61,45 @@ static int32_t gather(mopt_group *g, const void *part, int64_t bytes,
     return rc;
 }
 
+static int32_t gather_small(mopt_group *g, const void *part, int64_t bytes,
+                            char *all, const mopt_cancel *cancel)
+{
+    char *room = NULL;
+    if (g->rank > 0)
+        room = moi_alloc(g->ctx, g->size - g->rank, (size_t)bytes);
+    if (g->rank > 0 && room == NULL)
+        return MOPT_ENOMEM;
+    int32_t rc = double_up(g, part, bytes, all, cancel);
+    if (rc == MOPT_OK && g->rank > 0)
+        turn(g, all, (size_t)bytes, room);
+    moi_free(g->ctx, room);
+    return rc;
+}
+
+/* Each hands its part to all others, one after the other: what comes is where
+ * it belongs. The first are the same two as in doubling, so that ranks that do
+ * not agree about sizes find out. */
+static int32_t gather_large(mopt_group *g, const void *part, int64_t bytes,
+                            char *all, const mopt_cancel *cancel)
+{
+    char *own = all + g->rank * bytes;
+    int32_t rc = MOPT_OK;
+    if (own != part)
+        memmove(own, part, (size_t)bytes);
+    for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++) {
+        int32_t down = (g->rank - k + g->size) % g->size;
+        int32_t up = (g->rank + k) % g->size;
+        rc = moi_group_exchange(g, down, own, bytes, up, all + up * bytes,
+                                bytes, cancel);
+    }
+    return rc;
+}
+
 int32_t moi_group_gather(mopt_group *g, const void *part, int64_t bytes,
                          void *all, const mopt_cancel *cancel)
 {
     const mopt_group_table *table = &g->link->table;
     const uint64_t told = moi_errors_told();
-    char *room = NULL;
     if (moi_group_has(g, all_gather)) {
         int32_t rc = table->all_gather(table->user, part, bytes, all,
                                        g->timeout, cancel);
@@ -73,15 +107,9 @@ int32_t moi_group_gather(mopt_group *g, const void *part, int64_t bytes,
     }
     if (bytes == 0)
         return MOPT_OK;
-    if (g->rank > 0)
-        room = moi_alloc(g->ctx, g->size - g->rank, (size_t)bytes);
-    if (g->rank > 0 && room == NULL)
-        return MOPT_ENOMEM;
-    int32_t rc = gather(g, part, bytes, all, cancel);
-    if (rc == MOPT_OK && g->rank > 0)
-        turn(g, all, (size_t)bytes, room);
-    moi_free(g->ctx, room);
-    return rc;
+    return g->size <= 2 || bytes > SMALL
+               ? gather_large(g, part, bytes, all, cancel)
+               : gather_small(g, part, bytes, all, cancel);
 }
 
 int32_t mopt_group_all_gather(mopt_group *group, const void *part,

@@ -84,21 +84,37 @@ int32_t ranks_scatter(void *user, mopt_group *g)
     return rc;
 }
 
+/* Numbers of all, from a block of this rank's or in place. */
+static int32_t gather(mopt_group *g, int64_t count, int64_t *all, int64_t *part)
+{
+    int32_t size = mopt_group_size(g), rank = mopt_group_rank(g);
+    int64_t salt = part < all || part >= all + size * count ? 7 : -3;
+    for (int64_t i = 0; i < count; i++)
+        part[i] = salt * (rank * count + i) + 1;
+    int32_t rc = mopt_group_all_gather(g, part, count * (int64_t)sizeof *part,
+                                       all, NULL);
+    for (int64_t i = 0; i < size * count && rc == MOPT_OK; i++)
+        if (all[i] != salt * i + 1)
+            rc = MOPT_EINTERNAL;
+    return rc;
+}
+
 int32_t ranks_gather(void *user, mopt_group *g)
 {
     (void)user;
-    int32_t size = mopt_group_size(g), rank = mopt_group_rank(g);
-    int64_t all[16], mine = 7 * rank + 1;
-    int32_t rc = mopt_group_all_gather(g, &mine, sizeof mine, all, NULL);
-    for (int32_t i = 0; i < size && rc == MOPT_OK; i++)
-        if (all[i] != 7 * i + 1)
-            rc = MOPT_EINTERNAL;
-    all[rank] = -rank; /* in place */
-    if (rc == MOPT_OK)
-        rc = mopt_group_all_gather(g, &all[rank], sizeof mine, all, NULL);
-    for (int32_t i = 0; i < size && rc == MOPT_OK; i++)
-        if (all[i] != -i)
-            rc = MOPT_EINTERNAL;
+    enum { MANY = 10000 };
+    static const int64_t counts[] = {1, MANY};
+    int64_t *all = calloc((size_t)mopt_group_size(g) + 1,
+                          MANY * sizeof *all);
+    int64_t *part = all + mopt_group_size(g) * MANY;
+    int32_t rc = all != NULL ? MOPT_OK : MOPT_ENOMEM;
+    for (int i = 0; i < 2 && rc == MOPT_OK; i++) {
+        rc = gather(g, counts[i], all, part);
+        if (rc == MOPT_OK)
+            rc = gather(g, counts[i], all,
+                        all + mopt_group_rank(g) * counts[i]);
+    }
+    free(all);
     return rc;
 }
 
