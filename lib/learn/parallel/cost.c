@@ -37,7 +37,8 @@ void moi_machine_read(moi_machine *machine, const mopt_config *config)
 double moi_machine_seconds(const moi_machine *machine, moi_load load)
 {
     return load.flops / machine->speed + load.bytes / machine->memory +
-           load.streamed / machine->update + load.calls * machine->overhead;
+           load.foreign / machine->far + load.streamed / machine->update +
+           load.calls * machine->overhead;
 }
 
 double moi_machine_send(const moi_machine *machine, double bytes)
@@ -48,7 +49,8 @@ double moi_machine_send(const moi_machine *machine, double bytes)
 static moi_load add(moi_load a, moi_load b)
 {
     return (moi_load){a.flops + b.flops, a.bytes + b.bytes,
-                      a.streamed + b.streamed, a.calls + b.calls};
+                      a.streamed + b.streamed, a.calls + b.calls,
+                      a.foreign + b.foreign};
 }
 
 /* ---- layers ---- */
@@ -372,22 +374,27 @@ moi_load moi_share_gradients(const mopt_parallel *p)
 
     for (int64_t i = 0; i < p->layers; i++) {
         const moi_layer_cost *c = &p->cost[i];
+        double operands = REAL * rows *
+                          (part * (double)c->in + (double)c->out);
 
         if (c->matrix > 0)
             sum = add(sum, (moi_load){
                 .flops = part * (double)c->flops * rows,
-                .bytes = REAL * (2 * part * (double)c->matrix +
-                                 rows * (part * (double)c->in +
-                                         (double)c->out)),
+                .bytes = REAL * 2 * part * (double)c->matrix + operands,
                 .calls = 1,
+                .foreign = (1 - part) * operands,
             });
     }
     return sum;
 }
 
+/* By rows, what others have written is first read by the next products. */
 moi_load moi_share_spread(const mopt_parallel *p, double weights)
 {
-    return (moi_load){.streamed = 2 * REAL * weights * (p->data - 1)};
+    double bytes = REAL * weights * (p->data - 1);
+    int32_t by_rows = moi_parallel_meets(p) == MOI_MEET_ROWS;
+
+    return (moi_load){.streamed = 2 * bytes, .foreign = by_rows ? bytes : 0};
 }
 
 moi_load moi_stage_sum(double weights)

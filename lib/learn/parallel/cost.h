@@ -16,7 +16,7 @@
 struct mopt_parallel;
 
 /* Bytes a second below which a link leaves the cores to the work: messages
- * within a host are copies by the cores themselves, at 1.5 to 6 GB/s each way
+ * within a host are copies by the cores themselves, at 3 to 30 GB/s each way
  * (bench/costs.py); over 10 Gbit/s, TCP carries some 1.1 GB/s. */
 #define MOI_LINK_SLOW 1.2e9
 
@@ -25,7 +25,8 @@ typedef struct moi_machine {
     double memory;    /* bytes/s of operands, read and written */
     double update;    /* bytes/s of weights, gradients, states */
     double cache;     /* bytes of these near a core, 0: any */
-    double far;       /* bytes/s of operands that are not there, besides */
+    double far;       /* bytes/s of operands that are not there, or that
+                         another core has written, besides */
     double overhead;  /* s a call */
     double latency;   /* s a message */
     double bandwidth; /* bytes/s of a rank's link, each way */
@@ -34,6 +35,7 @@ typedef struct moi_machine {
 
 typedef struct moi_load {
     double flops, bytes, streamed, calls;
+    double foreign; /* of the bytes, those that another core has written */
 } moi_load;
 
 /* What the costs of a layer follow from. */

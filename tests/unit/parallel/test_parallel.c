@@ -490,6 +490,31 @@ START_TEST(what_the_cache_has_not)
 }
 END_TEST
 
+/* Products wait for rows and weights of others; copies of weights do not. */
+START_TEST(what_others_wrote)
+{
+#define FAR(speed) \
+    "{\"data\": 4, \"host_ranks\": 4, \"far_speed\": " #speed "}"
+    mopt_parallel *near = NULL, *far = NULL;
+    int32_t by_rows;
+    double rows = 0, waits;
+
+    kit_ok(plan(FAR(1e18), "{}", 4, &near));
+    kit_ok(plan(FAR(1e6), "{}", 4, &far));
+    by_rows = moi_parallel_meets(far) == MOI_MEET_ROWS;
+    for (int64_t i = 0; i < far->layers && by_rows; i++)
+        if (far->cost[i].matrix > 0)
+            rows += 4 * (double)far->batch * 3 / 4 *
+                    ((double)far->cost[i].in / 4 + (double)far->cost[i].out);
+    waits = far->estimate.part.compute - near->estimate.part.compute;
+    ck_assert_double_eq_tol(waits, rows / 1e6, 1e-9);
+    ck_assert_double_eq(moi_share_spread(far, 100).foreign,
+                        by_rows ? 4 * 3 * 100 : 0);
+    mopt_parallel_free(near);
+    mopt_parallel_free(far);
+}
+END_TEST
+
 START_TEST(as_json)
 {
     static const char *const keys[] = {
@@ -536,6 +561,7 @@ Suite *kit_suite(void)
     tcase_add_loop_test(tcase, ranks_of_a_host, 0,
                         (int)(sizeof meetings / sizeof meetings[0]));
     tcase_add_test(tcase, what_the_cache_has_not);
+    tcase_add_test(tcase, what_others_wrote);
     tcase_add_test(tcase, as_json);
     suite_add_tcase(suite, tcase);
     return suite;
