@@ -41,8 +41,9 @@ CHECKED = [
     ("512-1024-1024-1024-10", 256, 8, (1, 4, 1)),
     ("512-1024-1024-1024-10", 256, 8, (2, 1, 2)),
 ]
+KINDS = ("threads", "mpi")
 AGREED = 0.15
-TURNS = 6  # of real runs
+TURNS = 10  # of real runs
 
 
 def simulate(build, net, batch, parts, ranks, parallel, cores=0):
@@ -56,59 +57,66 @@ def sides(mesh):
     return dict(zip(("data", "tensor", "pipeline"), mesh))
 
 
+def count_ranks(mesh):
+    return mesh[0] * mesh[1] * mesh[2]
+
+
 # ---- against real ranks ----
 
 
-def run_real(build, kind, net, batch, parts, mesh):
+def run_real(build, kind, case):
     """Seconds of a step of one rank, while another program keeps the other core
-    as busy, and of all ranks. Hosts have other guests, which take part of a
-    core's speed for seconds: of several turns the one counts before and after
-    which the slower core was the fastest."""
-    ranks = mesh[0] * mesh[1] * mesh[2]
+    as busy, and of all ranks."""
+    net, batch, parts, mesh = case
     words = ["step", net, str(batch), str(parts)]
     shared = [*words, ",".join(map(str, mesh))]
+    ranks = count_ranks(mesh)
+    alone = costs.run(build, *words, pair=True)
+    together = (costs.run(build, *shared, str(ranks)) if kind == "threads"
+                else costs.run(build, *shared, mpi=ranks))
+    return (max(line["median"] for line in alone), together[0]["median"])
 
-    def alone():
-        lines = costs.run(build, *words, pair=True)
-        return max(line["median"] for line in lines)
 
-    def together():
-        lines = (costs.run(build, *shared, str(ranks)) if kind == "threads"
-                 else costs.run(build, *shared, mpi=ranks))
-        return lines[0]["median"]
-
-    turns, after = [], alone()
+def fastest_real(build):
+    """Of several turns the fastest of each. Hosts have other guests, which take
+    part of a core's speed for seconds or minutes: all wait between theirs until
+    the others had one."""
+    turns = {(kind, case): [] for kind in KINDS for case in CHECKED}
     for _ in range(TURNS):
-        before, real, after = after, together(), alone()
-        turns.append((max(before, after), real))
-    return min(turns)
+        for what, found in turns.items():
+            found.append(run_real(build, *what))
+    return {what: tuple(map(min, zip(*found)))
+            for what, found in turns.items()}
+
+
+def compare(build, keys, kind, case, real):
+    """Print how far a simulated step is off. The machine is as fast as one rank
+    was, and ranks that share a core share its cache: what is checked is what
+    ranks make of it."""
+    (net, batch, parts, mesh), (alone, measured) = case, real
+    cores, ranks = os.cpu_count(), count_ranks(mesh)
+    keys = {**keys, "host_ranks": ranks if kind == "mpi" else 1}
+    one = simulate(build, net, batch, parts, 1, keys)["seconds"]
+    keys["cache"] *= min(cores / ranks, 1)
+    told = simulate(build, net, batch, parts, ranks, {**keys, **sides(mesh)},
+                    min(cores, ranks))["seconds"]
+    off = told / one * alone / measured - 1
+    print(json.dumps({
+        "bench": "scale", "what": "check", "kind": kind, "net": net,
+        "batch": batch, "parts": parts, **sides(mesh), "alone": alone,
+        "measured": measured, "simulated_alone": one, "simulated": told,
+        "times_one_rank": round(alone / measured, 3),
+        "simulated_times": round(one / told, 3), "off": round(off, 3)}),
+        flush=True)
+    return off
 
 
 def check(build, machine):
-    """Print how far simulated steps are off; by kind of ranks. The machine is
-    as fast as one rank was in the same minute, and ranks that share a core
-    share its cache: what is checked is what ranks make of it."""
-    cores = os.cpu_count()
-    for kind in ("threads", "mpi"):
-        offs = []
-        for net, batch, parts, mesh in CHECKED:
-            ranks = mesh[0] * mesh[1] * mesh[2]
-            alone, real = run_real(build, kind, net, batch, parts, mesh)
-            keys = {**machine[kind], "host_ranks": ranks if kind == "mpi"
-                    else 1}
-            one = simulate(build, net, batch, parts, 1, keys)["seconds"]
-            keys["cache"] *= min(cores / ranks, 1)
-            told = simulate(build, net, batch, parts, ranks,
-                            {**keys, **sides(mesh)},
-                            min(cores, ranks))["seconds"]
-            offs.append(told / one * alone / real - 1)
-            print(json.dumps({
-                "bench": "scale", "what": "check", "kind": kind, "net": net,
-                "batch": batch, "parts": parts, **sides(mesh),
-                "alone": alone, "measured": real, "simulated_alone": one,
-                "simulated": told, "times_one_rank": round(alone / real, 3),
-                "simulated_times": round(one / told, 3),
-                "off": round(offs[-1], 3)}), flush=True)
+    """By kind of ranks, how far simulated steps are off."""
+    real = fastest_real(build)
+    for kind in KINDS:
+        offs = [compare(build, machine[kind], kind, case, real[kind, case])
+                for case in CHECKED]
         print(json.dumps({
             "bench": "scale", "what": "checks", "kind": kind,
             "median_off": round(statistics.median(map(abs, offs)), 3),
@@ -132,7 +140,7 @@ def links(machine):
 def times(build, machine, net, batch_of, meshes, parts_of):
     """Rows of a table: ranks, then times the work of one rank by link."""
     for mesh in meshes:
-        ranks = mesh[0] * mesh[1] * mesh[2]
+        ranks = count_ranks(mesh)
         row = [f"{ranks:,}"]
         for name, keys in links(machine).items():
             batch = batch_of(ranks)
