@@ -27,24 +27,24 @@ static const moi_key keys[] = {
                    "\"columns,rows,none\", empty: chosen"),
     FIXED("memory_limit", MOPT_TYPE_FLOAT, 0, 1e18, NULL, NULL,
           "bytes that a rank may hold, without data and validation, 0: any"),
-    RATE("speed", 7.7e10, "operations a second of one core, in products"),
-    RATE("memory_speed", 1.5e11, "bytes a second of operands of products, "
+    RATE("speed", 8.4e10, "operations a second of one core, in products"),
+    RATE("memory_speed", 3.2e11, "bytes a second of operands of products, "
                                  "packed or written"),
-    RATE("update_speed", 3.4e10, "bytes a second of weights, gradients and "
+    RATE("update_speed", 3.2e10, "bytes a second of weights, gradients and "
                                  "states, passed over"),
-    FIXED("cache", MOPT_TYPE_FLOAT, 1.7e7, 1e18, NULL, NULL,
+    FIXED("cache", MOPT_TYPE_FLOAT, 1.2e7, 1e18, NULL, NULL,
           "bytes of weights, gradients and states that a core has near, 0: "
           "all"),
-    RATE("far_speed", 1e10, "bytes a second of operands that are too much for "
-                            "that"),
-    FIXED("overhead", MOPT_TYPE_FLOAT, 0, 1e3, NULL, NULL,
+    RATE("far_speed", 1.9e10, "bytes a second of operands that are too much "
+                              "for that, or that another core has written"),
+    FIXED("overhead", MOPT_TYPE_FLOAT, 2e-7, 1e3, NULL, NULL,
           "seconds a product takes besides"),
-    FIXED("link_latency", MOPT_TYPE_FLOAT, 1.2e-6, 1e3, NULL, NULL,
+    FIXED("link_latency", MOPT_TYPE_FLOAT, 1.1e-6, 1e3, NULL, NULL,
           "seconds a message takes between ranks, however short"),
     FIXED("link_work", MOPT_TYPE_FLOAT, 1, 1, NULL, NULL,
           "part of a message's time that a core works on it: 1 where memory is "
           "copied, 0 where a network does it"),
-    RATE("link_bandwidth", 6.7e9, "bytes a second between ranks"),
+    RATE("link_bandwidth", 3.9e10, "bytes a second between ranks"),
     {"host_ranks", MOPT_TYPE_INT, MOI_KEY_FIXED, 1, 1, MOI_RANKS_MAX, NULL,
      NULL, NULL, "processes of a host: where it has all ranks, they read "
                  "gradients and weights in its memory and send none"},
