@@ -32,7 +32,7 @@ PACKED = {"bf16": {"compression": "bf16"}, "topk": {"compression": "topk"}}
 KINDS = {"own": {}, "apart": {"overlap": "never"},
          "together": {"overlap": "always"}, **PACKED}
 SMALL = {"own": {}, "apart": {"overlap": "never"}, **PACKED,
-         "local": {"local_steps": 24}}
+         "local": {"local_steps": 24, "parts": 0}}
 
 
 def words_of(kind, rows, settings):
