@@ -76,23 +76,39 @@ static int32_t gather_small(mopt_group *g, const void *part, int64_t bytes,
     return rc;
 }
 
-/* Each hands its part to all others, one after the other: what comes is where
- * it belongs. The first are the same two as in doubling, so that ranks that do
- * not agree about sizes find out. */
+/* Where a rank's piece begins, counted in some unit; NULL: each has one. */
+static int64_t place_of(const int64_t *cuts, int32_t rank)
+{
+    return cuts != NULL ? cuts[rank] : rank;
+}
+
+/* Round by round, each rank hands its own piece, of units of some bytes, to one
+ * that is farther away: what comes is where it belongs. The first are the same
+ * two as in doubling, so that ranks that do not agree about sizes find out. */
+static int32_t hand_round(mopt_group *g, char *all, const int64_t *cuts,
+                          int64_t unit, const mopt_cancel *cancel)
+{
+    int64_t mine = place_of(cuts, g->rank) * unit;
+    int64_t own = place_of(cuts, g->rank + 1) * unit - mine;
+    int32_t rc = MOPT_OK;
+    for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++) {
+        int32_t to = (g->rank - k + g->size) % g->size;
+        int32_t from = (g->rank + k) % g->size;
+        int64_t theirs = place_of(cuts, from) * unit;
+        int64_t arriving = place_of(cuts, from + 1) * unit - theirs;
+        rc = moi_group_exchange(g, to, all + mine, own, from, all + theirs,
+                                arriving, cancel);
+    }
+    return rc;
+}
+
 static int32_t gather_large(mopt_group *g, const void *part, int64_t bytes,
                             char *all, const mopt_cancel *cancel)
 {
     char *own = all + g->rank * bytes;
-    int32_t rc = MOPT_OK;
     if (own != part)
         memmove(own, part, (size_t)bytes);
-    for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++) {
-        int32_t down = (g->rank - k + g->size) % g->size;
-        int32_t up = (g->rank + k) % g->size;
-        rc = moi_group_exchange(g, down, own, bytes, up, all + up * bytes,
-                                bytes, cancel);
-    }
-    return rc;
+    return hand_round(g, all, NULL, bytes, cancel);
 }
 
 int32_t moi_group_gather(mopt_group *g, const void *part, int64_t bytes,
@@ -123,22 +139,11 @@ int32_t mopt_group_all_gather(mopt_group *group, const void *part,
                          : rc;
 }
 
-/* Round by round, each rank hands its own piece to one that is farther away;
- * pieces differ in size, so that doubling would have to pack them. */
+/* Pieces differ in size: doubling would have to pack them. */
 int32_t moi_group_gather_cuts(mopt_group *g, float *data, const int64_t *cuts,
                               const mopt_cancel *cancel)
 {
-    const int64_t size = (int64_t)sizeof(*data);
-    int64_t mine = cuts[g->rank], count = cuts[g->rank + 1] - mine;
-    int32_t rc = MOPT_OK;
-    for (int32_t k = 1; k < g->size && rc == MOPT_OK; k++) {
-        int32_t to = (g->rank + k) % g->size;
-        int32_t from = (g->rank - k + g->size) % g->size;
-        int64_t theirs = cuts[from], arriving = cuts[from + 1] - theirs;
-        rc = moi_group_exchange(g, to, data + mine, count * size, from,
-                                data + theirs, arriving * size, cancel);
-    }
-    return rc;
+    return hand_round(g, (char *)data, cuts, (int64_t)sizeof(*data), cancel);
 }
 
 /* ---- from one to all ---- */
