@@ -33,11 +33,10 @@ typedef struct run {
     char message[MESSAGE_SIZE];
 } run;
 
-/* End the run; the first outcome stands, but an error goes before
- * MOPT_STOPPED. */
-static void finish(run *self, int32_t outcome)
+/* With the lock: end the run; the first outcome stands, but an error goes
+ * before MOPT_STOPPED. */
+static void note_end(run *self, int32_t outcome)
 {
-    pthread_mutex_lock(&self->lock);
     if (self->outcome == MOPT_OK ||
         (self->outcome > 0 && outcome < 0)) {
         self->outcome = outcome;
@@ -45,8 +44,14 @@ static void finish(run *self, int32_t outcome)
             snprintf(self->message, sizeof(self->message), "%s",
                      moi_last_text());
     }
-    pthread_mutex_unlock(&self->lock);
     atomic_store(&self->over, 1);
+}
+
+static void finish(run *self, int32_t outcome)
+{
+    pthread_mutex_lock(&self->lock);
+    note_end(self, outcome);
+    pthread_mutex_unlock(&self->lock);
 }
 
 /* What an objective's answer makes of its trial, and of the run. */
@@ -87,21 +92,23 @@ static int32_t judge_answer(run *self, int32_t answer, moi_ending *ending,
     return MOPT_OK;
 }
 
-/* Let the host see a trial that has ended. */
-static int32_t call_back(run *self, mopt_trial *trial)
+/* Let the host see a trial that has ended. Where that ends the run, it is over
+ * before anybody else is let in: then no worker begins another trial. */
+static void call_back(run *self, mopt_trial *trial)
 {
     mopt_study *study = self->study;
     int32_t answer;
 
     if (!study->on_trial)
-        return MOPT_OK;
+        return;
     pthread_mutex_lock(&self->lock);
     answer = study->on_trial(study->on_trial_user, trial);
+    if (answer == MOPT_STOPPED)
+        note_end(self, answer);
+    else if (answer)
+        note_end(self, moi_fail(MOPT_ECALLBACK, "the callback returned %d",
+                                (int)answer));
     pthread_mutex_unlock(&self->lock);
-    if (answer == MOPT_OK || answer == MOPT_STOPPED)
-        return answer;
-    return moi_fail(MOPT_ECALLBACK, "the callback returned %d",
-                    (int)answer);
 }
 
 /* Tell a trial's end. While the store fails it is tried once more: what was
@@ -153,9 +160,8 @@ static void evaluate(run *self, mopt_trial *trial)
     }
     if (rc)
         finish(self, rc);
-    else if (ending.state != MOPT_TRIAL_WAITING &&
-             (rc = call_back(self, trial)))
-        finish(self, rc);
+    else if (ending.state != MOPT_TRIAL_WAITING)
+        call_back(self, trial);
 }
 
 /* May another trial begin? */

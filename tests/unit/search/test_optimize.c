@@ -309,8 +309,8 @@ START_TEST(callbacks)
     kit_ok(mopt_study_on_trial(study, see, &s, gone));
     kit_fails(mopt_study_optimize(study, plain, NULL, NULL), MOPT_STOPPED);
     ck_assert_int_ge(s.count, 5);
-    /* A worker that is not run at once lets the others go on for a while. */
-    ck_assert_int_lt(s.count, 400);
+    /* The other three may have begun one each. */
+    ck_assert_int_le(s.count, 5 + 3);
     kit_ok(mopt_study_optimize(study, plain, NULL, NULL));
     ck_assert_int_eq(s.count, 400);
     mopt_study_free(study);
